@@ -1,0 +1,1 @@
+"""Alerts: what on-call must know, and its way there."""

@@ -1,0 +1,1 @@
+"""Api: the HTTP face: metrics, queries, the page."""

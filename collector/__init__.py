@@ -1,0 +1,1 @@
+"""Collector: what the node does, as series."""

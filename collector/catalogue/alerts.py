@@ -1,0 +1,5 @@
+"""What the alerts room says of itself."""
+
+from collector.catalogue.model import Metric
+
+ALERTS_METRICS: tuple[Metric, ...] = ()

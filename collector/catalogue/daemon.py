@@ -1,0 +1,32 @@
+"""What the daemon says of itself."""
+
+from collector.catalogue.model import Metric
+
+DAEMON_METRICS: tuple[Metric, ...] = (
+    Metric("forewarn_build_info", "gauge", "", "Always 1; its labels name the build.", ("version", "python")),
+    Metric("forewarn_collector_success", "gauge", "", "Whether the collector's last round gave data.", ("collector",)),
+    Metric("forewarn_collector_duration_seconds", "gauge", "seconds", "Time the last round took.", ("collector",)),
+    Metric(
+        "forewarn_collector_last_success_timestamp_seconds",
+        "gauge",
+        "seconds",
+        "When the collector last gave data, in seconds since the epoch.",
+        ("collector",),
+    ),
+    Metric(
+        "forewarn_collector_errors_total",
+        "counter",
+        "",
+        "Failed rounds of the collector, by what went wrong.",
+        ("collector", "code"),
+    ),
+    Metric("forewarn_child_up", "gauge", "", "Whether a child process is running.", ("child",)),
+    Metric("forewarn_child_restarts_total", "counter", "", "Times a child process had to be started again.", ("child",)),
+    Metric(
+        "forewarn_config_last_reload_successful", "gauge", "", "Whether the last reading of the configuration succeeded."
+    ),
+    Metric("process_cpu_seconds_total", "counter", "seconds", "User and system time of the daemon's parent process."),
+    Metric("process_resident_memory_bytes", "gauge", "bytes", "Resident memory of the daemon's parent process."),
+    Metric("process_open_fds", "gauge", "", "Open file descriptors of the daemon's parent process."),
+    Metric("process_start_time_seconds", "gauge", "seconds", "Start of the parent process, in seconds since the epoch."),
+)

@@ -1,0 +1,5 @@
+"""Metrics of the gpu."""
+
+from collector.catalogue.model import Metric
+
+GPU_METRICS: tuple[Metric, ...] = ()

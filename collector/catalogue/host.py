@@ -1,0 +1,5 @@
+"""Metrics of the host."""
+
+from collector.catalogue.model import Metric
+
+HOST_METRICS: tuple[Metric, ...] = ()

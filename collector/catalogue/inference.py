@@ -1,0 +1,5 @@
+"""Metrics of the inference."""
+
+from collector.catalogue.model import Metric
+
+INFERENCE_METRICS: tuple[Metric, ...] = ()

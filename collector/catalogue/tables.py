@@ -1,0 +1,40 @@
+"""The catalogue's tables put together."""
+
+from collector.catalogue.alerts import ALERTS_METRICS
+from collector.catalogue.daemon import DAEMON_METRICS
+from collector.catalogue.forecast import FORECAST_METRICS
+from collector.catalogue.gpu import GPU_METRICS
+from collector.catalogue.host import HOST_METRICS
+from collector.catalogue.inference import INFERENCE_METRICS
+from collector.catalogue.logs import LOGS_METRICS
+from collector.catalogue.model import Metric
+
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric
+    for table in (
+        GPU_METRICS,
+        HOST_METRICS,
+        INFERENCE_METRICS,
+        FORECAST_METRICS,
+        ALERTS_METRICS,
+        LOGS_METRICS,
+        DAEMON_METRICS,
+    )
+    for metric in table
+}
+
+_BY_SAMPLE: dict[str, Metric] = {name: metric for metric in CATALOGUE.values() for name in metric.sample_names}
+
+
+def metric_of_sample(name: str) -> Metric | None:
+    """The metric that a sample's name belongs to (``x_bucket`` to ``x``); None for foreign names."""
+    return _BY_SAMPLE.get(name)
+
+
+def core_metrics() -> dict[int, list[Metric]]:
+    """The twelve core metrics of an inference node, by number."""
+    core: dict[int, list[Metric]] = {}
+    for metric in CATALOGUE.values():
+        if metric.core is not None:
+            core.setdefault(metric.core, []).append(metric)
+    return dict(sorted(core.items()))

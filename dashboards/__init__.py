@@ -1,0 +1,1 @@
+"""Dashboards: Grafana dashboards made from the catalogue."""

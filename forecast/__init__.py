@@ -1,0 +1,1 @@
+"""Forecast: where the series go in the next three days."""

@@ -1,0 +1,97 @@
+"""The child's side of a parent-child pair.
+
+A child is started as ``python -P -m <module>`` by forewarn.supervise: frames arrive on its standard input, leave on
+its standard output; log lines go to standard error. The first frame is its settings. End of file on the input means
+that the parent is gone: the child gets two seconds to finish, then ends.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from forewarn.base import frames
+from forewarn.base.frames import Frame
+from forewarn.base.logs import configure_logging
+
+GRACE_SECONDS = 2.0
+PARENT_PID_VARIABLE = "FOREWARN_PARENT_PID"
+_PR_SET_PDEATHSIG = 1
+
+
+class Parent:
+    """The channel of a child to its parent.
+
+    Attributes:
+        settings: the first frame that the parent sent.
+        stopping: set when the parent asked for the end, or is gone.
+    """
+
+    def __init__(self, settings: Frame, stopping: threading.Event, inbox: "queue.SimpleQueue[Frame | None]") -> None:
+        self.settings = settings
+        self.stopping = stopping
+        self._inbox = inbox
+        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+        self._lock = threading.Lock()
+
+    def send(self, frame: Frame) -> None:
+        """Hand a frame to the parent, from any thread; nothing happens once the parent is gone."""
+        data = frames.encode(frame)
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            view = memoryview(data)
+            while view:
+                view = view[self._out.write(view) or 0 :]
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames of the parent, until it is gone or asks for the end."""
+        while (frame := self._inbox.get()) is not None:
+            yield frame
+
+
+def serve(main: Callable[[Parent], None]) -> None:
+    """Run a child's main function with its channel; call this from the child's ``__main__``.
+
+    SIGTERM and end of file on the input set ``stopping``; two seconds later the process ends whatever it does.
+    """
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    first = frames.read(sys.stdin.buffer)
+    if first is None:
+        return
+    configure_logging(first.get("log_level", "INFO"))
+    stopping = threading.Event()
+    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+
+    def stop() -> None:
+        if not stopping.is_set():
+            stopping.set()
+            inbox.put(None)
+            timer = threading.Timer(GRACE_SECONDS, os._exit, args=(1,))
+            timer.daemon = True
+            timer.start()
+
+    def listen() -> None:
+        while (frame := frames.read(sys.stdin.buffer)) is not None:
+            inbox.put(frame)
+        stop()
+
+    signal.signal(signal.SIGTERM, lambda *_: stop())
+    threading.Thread(target=listen, name="parent", daemon=True).start()
+    # Whatever a library prints must not land among the frames.
+    parent = Parent(first, stopping, inbox)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    main(parent)
+    logging.shutdown()
+    os._exit(0)  # a thread that is stuck in a driver or a socket must not hold the end up
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    parent = os.environ.get(PARENT_PID_VARIABLE)
+    if parent is not None and os.getppid() != int(parent):
+        os._exit(1)  # the parent died before the line above

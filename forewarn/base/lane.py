@@ -1,0 +1,87 @@
+"""A lane: one daemon thread for calls that the kernel, a resolver or a far server may never answer.
+
+A call that misses its deadline keeps its lane occupied, and only its lane; the process can end at any time, because
+nobody joins the thread.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class StuckError(Exception):
+    """The call did not come back in time; ``seconds`` says for how long it has been away."""
+
+    def __init__(self, lane: str, seconds: float) -> None:
+        super().__init__(f"{lane}: no answer for {seconds:.1f} s")
+        self.lane = lane
+        self.seconds = seconds
+
+
+class Lane:
+    """Runs blocking calls one at a time, each with a deadline; a stuck call makes the next ones fail at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]]
+        self._calls = queue.SimpleQueue()
+        self._busy_since: float | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a call that missed its deadline is still away."""
+        return self._busy_since is not None
+
+    async def call(self, function: Callable[..., T], *args: Any, deadline: float) -> T:
+        """The result of ``function(*args)``.
+
+        Raises:
+            StuckError: it did not return within ``deadline`` seconds, or an earlier one still has not.
+        """
+        loop = asyncio.get_running_loop()
+        if self._busy_since is not None:
+            raise StuckError(self.name, loop.time() - self._busy_since)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+            self._thread.start()
+        future: asyncio.Future[T] = loop.create_future()
+        self._busy_since = loop.time()
+        self._calls.put((future, function, args))
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), deadline)
+        except TimeoutError:
+            if future.done() and not future.cancelled() and future.exception() is not None:
+                raise
+            future.add_done_callback(_retrieve)
+            raise StuckError(self.name, deadline) from None
+
+    def _work(self) -> None:
+        while True:
+            future, function, args = self._calls.get()
+            try:
+                outcome, error = function(*args), None
+            except BaseException as caught:  # noqa: BLE001  whatever it was, the caller must hear of it
+                outcome, error = None, caught
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+                future.get_loop().call_soon_threadsafe(self._settle, future, outcome, error)
+
+    def _settle(self, future: "asyncio.Future[Any]", outcome: Any, error: BaseException | None) -> None:
+        self._busy_since = None
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(outcome)
+        else:
+            future.set_exception(error)
+
+
+def _retrieve(future: "asyncio.Future[Any]") -> None:
+    """Look at a late outcome, so that asyncio does not complain that nobody did."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,1 @@
+"""Logship: the node's logs, on their way to Elasticsearch."""

@@ -1,0 +1,1 @@
+"""Worker: the bundled inference server."""
