@@ -75,12 +75,11 @@ class Scrape:
 
 @dataclass(frozen=True)
 class Matcher:
-    """One condition on a label; ``__name__`` stands for the metric's name. Expressions are anchored, as in Prometheus."""
+    """One condition on a label, or on the name (``__name__``). Expressions are anchored, as in Prometheus."""
 
     label: str
     operator: Literal["=", "!=", "=~", "!~"]
     value: str
-
 
     @cached_property
     def _expression(self) -> re.Pattern[str]:

@@ -21,12 +21,19 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         ("collector", "code"),
     ),
     Metric("forewarn_child_up", "gauge", "", "Whether a child process is running.", ("child",)),
-    Metric("forewarn_child_restarts_total", "counter", "", "Times a child process had to be started again.", ("child",)),
     Metric(
-        "forewarn_config_last_reload_successful", "gauge", "", "Whether the last reading of the configuration succeeded."
+        "forewarn_child_restarts_total", "counter", "", "Times a child process had to be started again.", ("child",)
+    ),
+    Metric(
+        "forewarn_config_last_reload_successful",
+        "gauge",
+        "",
+        "Whether the last reading of the configuration succeeded.",
     ),
     Metric("process_cpu_seconds_total", "counter", "seconds", "User and system time of the daemon's parent process."),
     Metric("process_resident_memory_bytes", "gauge", "bytes", "Resident memory of the daemon's parent process."),
     Metric("process_open_fds", "gauge", "", "Open file descriptors of the daemon's parent process."),
-    Metric("process_start_time_seconds", "gauge", "seconds", "Start of the parent process, in seconds since the epoch."),
+    Metric(
+        "process_start_time_seconds", "gauge", "seconds", "Start of the parent process, in seconds since the epoch."
+    ),
 )

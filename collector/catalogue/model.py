@@ -5,7 +5,7 @@ from typing import Literal
 
 MetricType = Literal["gauge", "counter", "histogram"]
 Kind = Literal["gauge", "fill", "allocation", "saturated"]
-"""How a capacity is used up: a level with a daily shape, a store that fills, units handed out, a level capped at full."""
+"""How a capacity is used up: a level with a daily shape, a store that fills, units handed out, a level capped at 1."""
 
 
 @dataclass(frozen=True, slots=True)

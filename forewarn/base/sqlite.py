@@ -48,7 +48,9 @@ def migrate(connection: sqlite3.Connection, path: Path, room: str, migrations: S
         StoreError: the file was written by a newer Forewarn.
     """
     with connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS schema_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL)"
+        )
     row = connection.execute("SELECT version FROM schema_versions WHERE room = ?", (room,)).fetchone()
     have = row[0] if row else 0
     if have > len(migrations):
