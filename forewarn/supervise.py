@@ -1,0 +1,164 @@
+"""Children: started as ``python -P -m module``, watched, started again with back-off, ended in time."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from forewarn.base import frames
+from forewarn.base.child import GRACE_SECONDS, PARENT_PID_VARIABLE
+from forewarn.base.clock import Clock
+from forewarn.base.frames import Frame
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+HEALTHY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """How a child is run.
+
+    Attributes:
+        name: its name in logs and in the label ``child``.
+        module: what ``python -m`` runs.
+        settings: makes its first frame, anew at every start.
+        on_frame: what to do with each frame it sends.
+        on_start: told at every start.
+        on_exit: told its exit status at every end (negative: the signal that ended it).
+        silence_seconds: without a frame for so long the child counts as hung, is killed and started again;
+            None where something else watches it.
+    """
+
+    name: str
+    module: str
+    settings: Callable[[], Frame]
+    on_frame: Callable[[Frame], None]
+    on_start: Callable[[], None] = lambda: None
+    on_exit: Callable[[int], None] = lambda _: None
+    silence_seconds: float | None = None
+
+
+class Child:
+    """One supervised child.
+
+    Attributes:
+        restarts: times it had to be started again.
+        finished: it ended by itself with status 0 and is not started again.
+    """
+
+    def __init__(self, spec: ChildSpec, clock: Clock) -> None:
+        self.spec = spec
+        self.restarts = 0
+        self.finished = False
+        self._clock = clock
+        self._process: Process | None = None
+        self._stopping = False
+        self._hung = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while it does not run."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    @property
+    def up(self) -> bool:
+        """Whether it runs and is not hung."""
+        return self.pid is not None and not self._hung
+
+    async def run(self) -> None:
+        """Keep the child running until ``stop``, or until it ends by itself with status 0."""
+        pause = FIRST_PAUSE
+        while True:
+            started = self._clock.monotonic()
+            status = await self.run_once()
+            if self._stopping:
+                return
+            if status == 0:
+                self.finished = True
+                return
+            lived = self._clock.monotonic() - started
+            pause = FIRST_PAUSE if lived >= HEALTHY_SECONDS else pause
+            log.warning(
+                "child ended, starting it again",
+                extra={"child": self.spec.name, "status": status, "lived_seconds": round(lived, 1), "pause": pause},
+            )
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            self.restarts += 1
+
+    async def run_once(self) -> int:
+        """Start the child, hand its frames on until it ends, and return its exit status."""
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            self.spec.module,
+            stdin=PIPE,
+            stdout=PIPE,
+            env={**os.environ, PARENT_PID_VARIABLE: str(os.getpid())},
+        )
+        self._hung = False
+        self.spec.on_start()
+        self.send(self.spec.settings())
+        await self._pump(process)
+        status = await process.wait()
+        self.spec.on_exit(status)
+        return status
+
+    def send(self, frame: Frame) -> None:
+        """Hand the child a frame; nothing happens where it does not run."""
+        if self._process and self._process.stdin and not self._process.stdin.is_closing():
+            self._process.stdin.write(frames.encode(frame))
+
+    async def stop(self) -> bool:
+        """End the child: end of file first, SIGKILL after the grace; False where even that did not end it."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return True
+        if process.stdin:
+            process.stdin.close()
+        if await _ended(process, GRACE_SECONDS + 0.5):
+            return True
+        log.warning("child did not end in time, killing it", extra={"child": self.spec.name})
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await _ended(process, 0.5)
+
+    async def abandon(self) -> None:
+        """Ask the child to end, and leave it to itself: it is stuck in a call that must not be interrupted."""
+        self._stopping = True
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+
+    async def _pump(self, process: Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                frame = await asyncio.wait_for(frames.read_async(process.stdout), self.spec.silence_seconds)
+            except TimeoutError:
+                self._hung = True
+                log.warning(
+                    "child is silent, killing it",
+                    extra={"child": self.spec.name, "seconds": self.spec.silence_seconds},
+                )
+                process.send_signal(signal.SIGKILL)
+                return
+            if frame is None:
+                return
+            self.spec.on_frame(frame)
+
+
+async def _ended(process: Process, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(process.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
