@@ -32,6 +32,10 @@ def _activity(name: str, metric_id: int, text: str, field: str | None, core: int
     )
 
 
+def _pcie_link(name: str, text: str, call: str, field: str) -> Metric:
+    return _row(f"pcie_link_{name}", "", text, call, cadence="medium", dcgm=f"DCGM_FI_DEV_PCIE_{field}")
+
+
 _UTILIZATION = (
     _row(
         "utilization_ratio",
@@ -246,37 +250,16 @@ _LINKS = (
         cadence="medium",
         dcgm="DCGM_FI_DEV_PCIE_REPLAY_COUNTER",
     ),
-    _row(
-        "pcie_link_generation",
-        "",
-        "PCIe generation of the link now.",
-        "nvmlDeviceGetCurrPcieLinkGeneration",
-        cadence="medium",
-        dcgm="DCGM_FI_DEV_PCIE_LINK_GEN",
-    ),
-    _row(
-        "pcie_link_generation_max",
-        "",
+    _pcie_link("generation", "PCIe generation of the link now.", "nvmlDeviceGetCurrPcieLinkGeneration", "LINK_GEN"),
+    _pcie_link(
+        "generation_max",
         "Highest PCIe generation that GPU and slot allow.",
         "nvmlDeviceGetMaxPcieLinkGeneration",
-        cadence="medium",
-        dcgm="DCGM_FI_DEV_PCIE_MAX_LINK_GEN",
+        "MAX_LINK_GEN",
     ),
-    _row(
-        "pcie_link_width",
-        "",
-        "PCIe lanes of the link now.",
-        "nvmlDeviceGetCurrPcieLinkWidth",
-        cadence="medium",
-        dcgm="DCGM_FI_DEV_PCIE_LINK_WIDTH",
-    ),
-    _row(
-        "pcie_link_width_max",
-        "",
-        "Most PCIe lanes that GPU and slot allow.",
-        "nvmlDeviceGetMaxPcieLinkWidth",
-        cadence="medium",
-        dcgm="DCGM_FI_DEV_PCIE_MAX_LINK_WIDTH",
+    _pcie_link("width", "PCIe lanes of the link now.", "nvmlDeviceGetCurrPcieLinkWidth", "LINK_WIDTH"),
+    _pcie_link(
+        "width_max", "Most PCIe lanes that GPU and slot allow.", "nvmlDeviceGetMaxPcieLinkWidth", "MAX_LINK_WIDTH"
     ),
     _row(
         "nvlink_transmit_bytes_total",
@@ -348,7 +331,8 @@ _ERRORS = (
     _row(
         "recovery_action",
         "",
-        "What the driver asks for: 0 nothing, 1 GPU reset, 2 reboot, 3 drain peers, 4 drain and reset, 5 recover IMEX, 6 bus reset, 7 system reboot.",
+        "What the driver asks for: 0 nothing, 1 GPU reset, 2 reboot, 3 drain peers, 4 drain and reset, "
+        "5 recover IMEX, 6 bus reset, 7 system reboot.",
         "nvmlDeviceGetFieldValues 230",
         dcgm="DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION",
     ),
