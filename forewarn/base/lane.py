@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
 class StuckError(Exception):
@@ -28,8 +29,7 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]]
-        self._calls = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._busy_since: float | None = None
         self._thread: threading.Thread | None = None
 
@@ -51,6 +51,7 @@ class Lane:
             self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
             self._thread.start()
         future: asyncio.Future[T] = loop.create_future()
+        future.add_done_callback(_retrieve)
         self._busy_since = loop.time()
         self._calls.put((future, function, args))
         try:
@@ -58,12 +59,15 @@ class Lane:
         except TimeoutError:
             if future.done() and not future.cancelled() and future.exception() is not None:
                 raise
-            future.add_done_callback(_retrieve)
             raise StuckError(self.name, deadline) from None
 
+    def close(self) -> None:
+        """Let the thread end once it is idle; a call that is stuck ends with the process."""
+        self._calls.put(None)
+
     def _work(self) -> None:
-        while True:
-            future, function, args = self._calls.get()
+        while (call := self._calls.get()) is not None:
+            future, function, args = call
             try:
                 outcome, error = function(*args), None
             except BaseException as caught:  # noqa: BLE001  whatever it was, the caller must hear of it
@@ -82,6 +86,6 @@ class Lane:
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Look at a late outcome, so that asyncio does not complain that nobody did."""
+    """Look at the outcome, so that asyncio does not complain where the caller is gone by then."""
     if not future.cancelled():
         future.exception()

@@ -1,0 +1,30 @@
+"""forewarn alerts."""
+
+from forewarn.cli.options import DataDirOption, JsonOption, data_dir
+from forewarn.cli.output import print_json, print_table
+
+
+def alerts(data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
+    """List pending and firing alerts of the running daemon."""
+    from forewarn.control import ControlClient
+
+    with ControlClient(data_dir(data_dir_).control) as daemon:
+        found = daemon.ask("alerts")["alerts"]
+    if json:
+        print_json(found)
+    elif not found:
+        print("no alerts")
+    else:
+        print_table(
+            ("state", "severity", "alert", "since", "what"),
+            (
+                (
+                    each["state"],
+                    each["labels"].get("severity", ""),
+                    each["labels"]["alertname"],
+                    each["activeAt"],
+                    each["annotations"].get("summary", ""),
+                )
+                for each in found
+            ),
+        )

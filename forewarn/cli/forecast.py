@@ -1,0 +1,65 @@
+"""forewarn forecast."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
+from forewarn.cli.output import print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from forecast.results import Forecast
+
+
+def forecast(
+    config: ConfigOption = None,
+    data_dir_: DataDirOption = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Forecast as if it were this time (RFC 3339).", metavar="TIME")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Forecast every capacity target 72 h ahead: the interval, the limit, and when it breaches or why it does not."""
+    from collector.store import StoreReader
+    from forecast.run import make_forecasts
+    from forewarn.base.clock import SystemClock
+
+    settings = load(config)
+    moment = _moment(as_of) if as_of else SystemClock().now_ms()
+    reader = StoreReader(data_dir(data_dir_).metrics)
+    try:
+        with progress("forecasting") as bar:
+            made = list(make_forecasts(reader, settings.forecast, settings.target, moment, bar))
+    finally:
+        reader.close()
+    if json:
+        print_json([each.to_dict() for each in made])
+    else:
+        _print(made)
+
+
+def _moment(text: str) -> int:
+    from forewarn.base.clock import parse_time
+    from forewarn.base.errors import UsageError
+
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no time", hint="write it like 2026-01-31T12:00:00Z") from None
+
+
+def _print(made: "list[Forecast]") -> None:
+    from forecast.words import quantity
+    from forewarn.base.clock import rfc3339
+
+    if not made:
+        print("no capacity targets yet: nothing that was recorded has a limit")
+        return
+    rows = []
+    for each in made:
+        points = each.points.get("mean", [])
+        shown = [quantity(points[hour - 1], each.unit) if len(points) >= hour else "" for hour in (24, 48, 72)]
+        limit = quantity(each.limit, each.unit) if each.limit is not None else "none"
+        outcome = f"BREACH {rfc3339(each.breach_ms)}" if each.breach_ms is not None else each.breach_reason or each.reason
+        rows.append((str(each.target), each.statistic, each.model or "-", *shown, limit, outcome))
+    print_table(("target", "statistic", "model", "+24 h", "+48 h", "+72 h", "limit", "breach"), rows)

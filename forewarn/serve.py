@@ -1,0 +1,82 @@
+"""HTTP in the parent: uvicorn on sockets that were bound before anything else was started."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from api.settings import Address
+from forewarn.base.errors import ForewarnError
+
+
+def bind(address: Address) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ForewarnError: the address is in use, or cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        used = error.errno == errno.EADDRINUSE
+        raise ForewarnError(
+            f"cannot listen on {address}: {error.strerror}",
+            hint=f"see who does with 'ss -ltnp sport = :{address.port}', or choose another with --listen"
+            if used
+            else "choose another with --listen",
+        ) from error
+    listener.setblocking(False)  # noqa: FBT003
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address of a bound socket, for a person."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class HttpServer(uvicorn.Server):
+    """One ASGI app on one socket; signals stay with the daemon."""
+
+    def __init__(self, app: Any, listener: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="none",
+                timeout_graceful_shutdown=1,
+                limit_concurrency=256,
+            )
+        )
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    async def start(self) -> None:
+        """Serve until ``stop``."""
+        self._task = asyncio.create_task(self.serve(sockets=[self._listener]), name="http")
+
+    async def stop(self) -> None:
+        """Answer what is under way, then let go of the socket."""
+        self.should_exit = True
+        if self._task is not None:
+            _, pending = await asyncio.wait([self._task], timeout=2.0)
+            for task in pending:
+                task.cancel()
+        self._listener.close()

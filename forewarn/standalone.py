@@ -1,0 +1,86 @@
+"""A child's main function run as a program of its own: under systemd the log shipper and the worker are units.
+
+Frames that would go to the parent go to the daemon's control socket instead, where a daemon runs.
+"""
+
+import logging
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from forewarn.base.errors import ForewarnError
+from forewarn.base.frames import Frame
+from forewarn.base.logs import configure_logging
+from forewarn.control import ControlClient
+from forewarn.systemd import Notifier
+
+log = logging.getLogger(__name__)
+
+RECONNECT_SECONDS = 10.0
+
+
+class Channel(Protocol):
+    """What a child's main function is given: see forewarn.base.child.Parent."""
+
+    settings: Frame
+    stopping: threading.Event
+
+    def send(self, frame: Frame) -> None:
+        """Hand a frame to the parent."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames of the parent, until the end."""
+        ...
+
+
+class Daemon:
+    """The daemon in the place of a parent: what is sent while none runs is dropped, for samples age quickly."""
+
+    def __init__(self, settings: Frame, control: Path, stopping: threading.Event) -> None:
+        self.settings = settings
+        self.stopping = stopping
+        self._control = control
+        self._notifier = Notifier()
+        self._client: ControlClient | None = None
+        self._retry_at = 0.0
+        self._lock = threading.Lock()
+        self._end: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def send(self, frame: Frame) -> None:
+        """Hand a frame to the daemon, where one runs."""
+        if frame.get("kind") == "ready":
+            self._notifier.ready(str(frame.get("url", "running")))
+        with self._lock:
+            if self._client is None and time.monotonic() < self._retry_at:
+                return
+            try:
+                self._client = self._client or ControlClient(self._control)
+                self._client.ask("child_frame", frame=frame)
+            except (ForewarnError, OSError) as error:
+                log.debug("no daemon takes the frame", extra={"error": str(error)})
+                self._client = None
+                self._retry_at = time.monotonic() + RECONNECT_SECONDS
+
+    def frames(self) -> Iterator[Frame]:
+        """No frames ever come; ends with the process."""
+        self._end.get()
+        yield from ()
+
+    def stop(self) -> None:
+        """Ask the main function to end."""
+        self.stopping.set()
+        self._end.put(None)
+
+
+def run_alone(main: Callable[[Channel], None], settings: Frame, control: Path, log_level: str) -> None:
+    """Run a child's main function until SIGTERM or Ctrl-C."""
+    configure_logging(log_level)
+    daemon = Daemon(settings, control, threading.Event())
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: daemon.stop())
+    main(daemon)
