@@ -20,6 +20,20 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         "Failed rounds of the collector, by what went wrong.",
         ("collector", "code"),
     ),
+    Metric(
+        "forewarn_collector_duplicate_series_total",
+        "counter",
+        "",
+        "Samples dropped because an earlier collector gave the same series.",
+        ("collector",),
+    ),
+    Metric(
+        "forewarn_collector_refused_series",
+        "gauge",
+        "",
+        "Series of the last round that were not kept: over_limit, or not_allowed by the endpoint's settings.",
+        ("collector", "reason"),
+    ),
     Metric("forewarn_child_up", "gauge", "", "Whether a child process is running.", ("child",)),
     Metric(
         "forewarn_child_restarts_total", "counter", "", "Times a child process had to be started again.", ("child",)

@@ -1,0 +1,213 @@
+"""Rounds: every source is asked at once, none is waited for beyond the deadline, and each one's health is told."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from collector.series import Sample, Scrape, SeriesKey, labels_of
+from collector.source import CollectError, Source
+from forewarn.base.clock import Clock
+from forewarn.base.lane import StuckError
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.8
+MAX_SERIES_A_SOURCE = 2_000
+MAX_SERIES = 20_000
+_NAMED = 20
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A source, and what is remembered of it between rounds.
+
+    Attributes:
+        task: the call that is under way; it is never cancelled, for that would not free what it waits for.
+        trouble: code of what went wrong in the last round, empty where nothing did.
+        refused: names of metrics that went over a limit in the last round.
+    """
+
+    source: Source
+    task: "asyncio.Task[Sequence[Sample]] | None" = None
+    started: float = 0.0
+    duration: float = 0.0
+    last_success_ms: int | None = None
+    trouble: str = ""
+    errors: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    refused: frozenset[str] = frozenset()
+    refused_series: int = 0
+
+
+class Collector:
+    """Asks the sources, one round after the other; rounds must not overlap.
+
+    Args:
+        sources: whom to ask; where two give the same series, the earlier one wins.
+        clock: time stamps, durations and deadlines.
+        interval: seconds between two rounds; a source has 0.8 of it to answer.
+
+    Attributes:
+        last: what the last round found, None before the first.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        clock: Clock,
+        interval: float,
+        *,
+        max_series_a_source: int = MAX_SERIES_A_SOURCE,
+        max_series: int = MAX_SERIES,
+    ) -> None:
+        self._clock = clock
+        self._deadline = PATIENCE * interval
+        self._max_series_a_source = max_series_a_source
+        self._max_series = max_series
+        self._seats: dict[str, _Seat] = {}
+        self.last: Scrape | None = None
+        for source in sources:
+            self.add(source)
+
+    def add(self, source: Source) -> None:
+        """Ask one more source from the next round on.
+
+        Raises:
+            ValueError: there is one of that name.
+        """
+        if source.name in self._seats:
+            raise ValueError(f"two sources are called {source.name!r}")
+        self._seats[source.name] = _Seat(source)
+
+    async def remove(self, name: str) -> None:
+        """Ask a source no more, and close it; nothing happens where there is none of that name."""
+        seat = self._seats.pop(name, None)
+        if seat is not None:
+            await _close(seat)
+
+    async def round(self) -> Scrape:
+        """One round: the samples of every source that answered in time, and the health of all."""
+        time_ms = self._clock.now_ms()
+        seats = list(self._seats.values())
+        away = [seat for seat in seats if not self._start(seat)]
+        await self._wait([seat for seat in seats if seat not in away])
+        merged: dict[SeriesKey, Sample] = {}
+        for seat in seats:
+            self._take(seat, merged, time_ms, stuck=seat in away)
+        for seat in seats:
+            merged |= {sample.key: sample for sample in _health(seat)}
+        self.last = Scrape(time_ms, tuple(merged.values()))
+        return self.last
+
+    async def close(self) -> None:
+        """Close every source."""
+        for seat in self._seats.values():
+            await _close(seat)
+
+    def _start(self, seat: _Seat) -> bool:
+        """Ask a source; False where the call of an earlier round is still away. What came back late is dropped."""
+        if seat.task is not None and not seat.task.done():
+            return False
+        seat.started = self._clock.monotonic()
+        seat.task = asyncio.create_task(self._ask(seat), name=f"collect {seat.source.name}")
+        seat.task.add_done_callback(_retrieve)
+        return True
+
+    async def _ask(self, seat: _Seat) -> Sequence[Sample]:
+        try:
+            return await seat.source.collect()
+        finally:
+            seat.duration = self._clock.monotonic() - seat.started
+
+    async def _wait(self, seats: Sequence[_Seat]) -> None:
+        alarm = asyncio.ensure_future(self._clock.sleep(self._deadline))
+        pending: set[asyncio.Future[object]] = {seat.task for seat in seats if seat.task is not None}  # type: ignore[misc]  # futures are invariant
+        while pending and not alarm.done():
+            await asyncio.wait({alarm, *pending}, return_when=asyncio.FIRST_COMPLETED)
+            pending = {task for task in pending if not task.done()}
+        alarm.cancel()
+
+    def _take(self, seat: _Seat, merged: dict[SeriesKey, Sample], time_ms: int, *, stuck: bool) -> None:
+        task = seat.task
+        if task is None or not task.done():
+            seat.duration = self._clock.monotonic() - seat.started
+            waited = f"no answer for {seat.duration:.1f} s"
+            self._fail(seat, CollectError("stuck" if stuck else "timeout", waited))
+            return
+        error = CollectError("cancelled", "the call was cancelled") if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(seat, error)
+            return
+        if seat.trouble:
+            log.info("a collector gives data again", extra={"collector": seat.source.name})
+        seat.trouble, seat.last_success_ms = "", time_ms
+        self._merge(seat, task.result(), merged)
+
+    def _fail(self, seat: _Seat, error: BaseException) -> None:
+        code = _code(error)
+        seat.errors[code] += 1
+        if seat.trouble != code:
+            log.warning(
+                "a collector gives no data",
+                extra={"collector": seat.source.name, "code": code, "error": str(error)},
+                exc_info=error if code == "internal" else None,
+            )
+        seat.trouble = code
+        seat.refused_series = 0
+
+    def _merge(self, seat: _Seat, samples: Sequence[Sample], merged: dict[SeriesKey, Sample]) -> None:
+        room = min(self._max_series_a_source, self._max_series - len(merged))
+        refused: list[str] = []
+        kept = 0
+        for sample in samples:
+            if sample.key in merged:
+                seat.duplicates += 1
+            elif kept >= room:
+                refused.append(sample.key.name)
+            else:
+                merged[sample.key] = sample
+                kept += 1
+        seat.refused_series = len(refused)
+        names = frozenset(refused)
+        if names != seat.refused:
+            seat.refused = names
+            if names:
+                facts = {"collector": seat.source.name, "series": len(refused), "limit": room}
+                log.warning("series over the limit are not kept", extra={**facts, "names": sorted(names)[:_NAMED]})
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, CollectError):
+        return error.code
+    return "stuck" if isinstance(error, StuckError) else "internal"
+
+
+def _health(seat: _Seat) -> Iterator[Sample]:
+    name = seat.source.name
+    yield _self("success", name, float(not seat.trouble))
+    yield _self("duration_seconds", name, seat.duration)
+    if seat.last_success_ms is not None:
+        yield _self("last_success_timestamp_seconds", name, seat.last_success_ms / 1000)
+    for code, count in sorted(seat.errors.items()):
+        yield _self("errors_total", name, float(count), counter=True, code=code)
+    yield _self("duplicate_series_total", name, float(seat.duplicates), counter=True)
+    yield _self("refused_series", name, float(seat.refused_series), reason="over_limit")
+
+
+def _self(what: str, collector: str, value: float, *, counter: bool = False, **labels: str) -> Sample:
+    key = SeriesKey(f"forewarn_collector_{what}", labels_of({"collector": collector, **labels}))
+    return Sample(key, value, counter)
+
+
+async def _close(seat: _Seat) -> None:
+    if seat.task is not None:
+        seat.task.cancel()
+    await seat.source.close()
+
+
+def _retrieve(task: "asyncio.Task[Sequence[Sample]]") -> None:
+    """Look at the outcome, so that asyncio does not complain where it came after the round."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,1 @@
+"""Samplers: the sources that the collector asks every round."""

@@ -1,0 +1,111 @@
+"""Space of each file system; one that does not answer is named, and stops no other."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from collector.samplers.mounts import MOUNTINFO, choose, parse_mountinfo
+from collector.series import Sample, SeriesKey
+from collector.settings import HostSettings
+from collector.source import CollectError
+from forewarn.base.lane import Lane, StuckError
+
+log = logging.getLogger(__name__)
+
+StatVfs = Callable[[str], os.statvfs_result]
+
+
+class Filesystems:
+    """The source of ``forewarn_node_filesystem_*``.
+
+    Every mount has a lane of its own: statvfs of a network file system whose server is gone never returns.
+
+    Args:
+        settings: what to leave out, and the deadline of a mount in seconds.
+        patience: the longest deadline, in seconds, that the rounds allow.
+        statvfs: asks the kernel about one mount point.
+        mountinfo: the file that lists the mounts.
+    """
+
+    name = "filesystems"
+
+    def __init__(
+        self,
+        settings: HostSettings,
+        patience: float,
+        *,
+        statvfs: StatVfs = os.statvfs,
+        mountinfo: Path = MOUNTINFO,
+    ) -> None:
+        self._settings = settings
+        self._deadline = min(settings.statvfs_timeout, patience)
+        self._statvfs = statvfs
+        self._mountinfo = mountinfo
+        self._listing = Lane("mounts")
+        self._lanes: dict[str, Lane] = {}
+        self._troubles: dict[str, str] = {}
+
+    async def collect(self) -> Sequence[Sample]:
+        """Space of each file system that answers, and who does not.
+
+        Raises:
+            CollectError: the list of mounts cannot be read.
+        """
+        mountpoints = await self._mountpoints()
+        for gone in self._lanes.keys() - set(mountpoints):
+            self._lanes.pop(gone).close()
+            self._troubles.pop(gone, None)
+        found = await asyncio.gather(*(self._one(mountpoint) for mountpoint in mountpoints))
+        return [sample for samples in found for sample in samples]
+
+    async def close(self) -> None:
+        """Let the threads end; those that are stuck end with the process."""
+        for lane in (self._listing, *self._lanes.values()):
+            lane.close()
+
+    async def _mountpoints(self) -> list[str]:
+        try:
+            text = await self._listing.call(
+                self._mountinfo.read_text, "utf-8", "surrogateescape", deadline=self._deadline
+            )
+        except (OSError, StuckError) as error:
+            raise CollectError("mounts", f"cannot read {self._mountinfo}: {error}") from error
+        return choose(
+            parse_mountinfo(os.fsdecode(listing)), self._settings.ignore_filesystems, self._settings.ignore_mountpoints
+        )
+
+    async def _one(self, mountpoint: str) -> list[Sample]:
+        lane = self._lanes.setdefault(mountpoint, Lane(f"statvfs {mountpoint}"))
+        space: os.statvfs_result | None = None
+        trouble = ""
+        try:
+            space = await lane.call(self._statvfs, mountpoint, deadline=self._deadline)
+        except StuckError:
+            trouble = "stuck"
+        except OSError as error:
+            trouble = error.strerror or "error"
+        self._report(mountpoint, trouble)
+        label = mountpoint.encode("utf-8", "replace").decode()  # a name that is no UTF-8 must not break /metrics
+        samples = [
+            _sample("stuck", label, float(trouble == "stuck")),
+            _sample("error", label, float(trouble not in {"", "stuck"})),
+        ]
+        if space is not None and space.f_blocks > 0:
+            samples.append(_sample("avail_bytes", label, float(space.f_bavail * space.f_frsize)))
+            samples.append(_sample("size_bytes", label, float(space.f_blocks * space.f_frsize)))
+        return samples
+
+    def _report(self, mountpoint: str, trouble: str) -> None:
+        if self._troubles.get(mountpoint, "") == trouble:
+            return
+        self._troubles[mountpoint] = trouble
+        if trouble:
+            log.warning("a file system does not answer", extra={"mountpoint": mountpoint, "trouble": trouble})
+        else:
+            log.info("the file system answers again", extra={"mountpoint": mountpoint})
+
+
+def _sample(what: str, mountpoint: str, value: float) -> Sample:
+    return Sample(SeriesKey(f"forewarn_node_filesystem_{what}", (("mountpoint", mountpoint),)), value)

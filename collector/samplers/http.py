@@ -1,0 +1,86 @@
+"""One blocking HTTP exchange with a limit on its time and on its size; it is called on a lane."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from collector.samplers.failures import failure_code
+from collector.source import CollectError
+from forewarn.base.types import read_secret
+
+_CHUNK = 64 * 1024
+
+
+class Client:
+    """Asks one server, one connection a request.
+
+    A kept connection would be closed by many servers just as the next round begins (uvicorn keeps one for 5 s).
+
+    Args:
+        timeout: seconds for the whole exchange.
+        max_bytes: size of the largest body that is accepted.
+        bearer_token_file: file with the token to send; it is read at every request, so that it may be renewed.
+    """
+
+    def __init__(self, *, timeout: float, max_bytes: int, bearer_token_file: Path | None = None) -> None:
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._token_file = bearer_token_file
+        self._pools = urllib3.PoolManager(num_pools=1, maxsize=1)
+
+    def request(self, method: str, url: str, *, body: bytes | None = None, accept: str = "*/*") -> bytes:
+        """The body of an answer with status 200.
+
+        Raises:
+            CollectError: no such answer came in time; its code says why.
+            ConfigError: the token's file cannot be read.
+        """
+        end = time.monotonic() + self._timeout
+        try:
+            response = self._pools.request(
+                method,
+                url,
+                body=body,
+                headers=self._headers(accept, has_body=body is not None),
+                timeout=urllib3.Timeout(connect=self._timeout, read=self._timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                return self._read(response, end)
+            finally:
+                response.close()
+        except (HTTPError, OSError, UnicodeError) as error:
+            raise CollectError(failure_code(error), f"{urlsplit(url).netloc}: {error}") from error
+
+    def _read(self, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
+        if response.status != 200:
+            raise CollectError(f"http_{response.status}", f"answered with status {response.status}")
+        chunks, size = [], 0
+        while chunk := response.read1(_CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise CollectError("too_large", f"the answer is larger than {self._max_bytes} bytes")
+            if time.monotonic() > end:
+                raise CollectError("timeout", f"the answer had not ended after {self._timeout} s")
+        return b"".join(chunks)
+
+    def _headers(self, accept: str, *, has_body: bool) -> Mapping[str, str]:
+        headers = {
+            "Accept": accept,
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "User-Agent": "forewarn",
+        }
+        if has_body:
+            headers["Content-Type"] = "application/json"
+        if self._token_file is not None:
+            headers["Authorization"] = f"Bearer {read_secret(self._token_file).get_secret_value()}"
+        return headers

@@ -1,0 +1,169 @@
+"""From a page of an endpoint to our series: what the adapters map, what the operator allows, what is refused."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from collector.adapters import ADAPTERS, SUFFIXES, Adapter, Rule
+from collector.series import Labels, Sample, SeriesKey, labels_of
+from collector.textformat import Page, parse_series
+
+_OURS = "forewarn_"
+_CREATED = "_created"
+_MEMO_SLACK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where the value of one series of the page goes.
+
+    Attributes:
+        group: series of one metric that may come under several names; only those of the lowest rank on a page count.
+    """
+
+    key: SeriesKey
+    counter: bool
+    factor: float = 1.0
+    largest: bool = False
+    group: str = ""
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An adapter's rule under one of the server's names: the name of our sample, and how new the server's name is."""
+
+    adapter: Adapter
+    rule: Rule
+    target: str
+    rank: int
+
+
+def _entries() -> Iterator[tuple[str, _Entry]]:
+    for adapter in ADAPTERS:
+        for rule in adapter.rules:
+            for rank, source in enumerate(rule.sources):
+                for suffix in SUFFIXES if rule.type == "histogram" else ("",):
+                    yield source + suffix, _Entry(adapter, rule, rule.target + suffix, rank)
+
+
+def _by_name(entries: Iterable[tuple[str, _Entry]]) -> dict[str, tuple[_Entry, ...]]:
+    table: dict[str, tuple[_Entry, ...]] = {}
+    for name, entry in entries:
+        table[name] = (*table.get(name, ()), entry)
+    return table
+
+
+_ADAPTED = _by_name(_entries())
+
+
+class Mapping:
+    """Maps the pages of one endpoint. It remembers where each series goes; only new ones are looked into.
+
+    Args:
+        endpoint: value of the label ``endpoint``.
+        model: value of the label ``model_name`` where the server does not tell it.
+        allow: patterns of further names to keep.
+    """
+
+    def __init__(self, endpoint: str, model: str = "", allow: Sequence[str] = ()) -> None:
+        self._endpoint = endpoint
+        self._model = model
+        self._allow = tuple(allow)
+        self._types: dict[str, str] = {}
+        self._routes: dict[str, tuple[_Route, ...] | str] = {}
+
+    def apply(self, page: Page) -> tuple[list[Sample], dict[str, int]]:
+        """The page's samples under our names, and how many series of each refused family there are.
+
+        Values that are no numbers (NaN of an empty summary) or infinite are left out.
+
+        Raises:
+            FormatError: a series is malformed.
+        """
+        if page.types != self._types or len(self._routes) > 2 * len(page.values) + _MEMO_SLACK:
+            self._types, self._routes = page.types, {}
+        found: list[tuple[_Route, float]] = []
+        refused: dict[str, int] = {}
+        for series, value in page.values:
+            routes = self._routes.get(series)
+            if routes is None:
+                routes = self._routes[series] = self._route(series)
+            if isinstance(routes, str):
+                refused[routes] = refused.get(routes, 0) + 1
+            elif math.isfinite(value):
+                found.extend((route, value) for route in routes)
+        return _combine(found), refused
+
+    def _route(self, series: str) -> tuple[_Route, ...] | str:
+        """Where a series goes; the name of its family where it goes nowhere."""
+        name, labels = parse_series(series)
+        if name.endswith(_CREATED):
+            return ()
+        if name in _ADAPTED:
+            return tuple(self._adapted(entry, labels) for entry in _ADAPTED[name])
+        family = self._family(name)
+        if not name.startswith(_OURS) and any(
+            fnmatchcase(name, pattern) or fnmatchcase(family, pattern) for pattern in self._allow
+        ):
+            return (_Route(SeriesKey(name, self._foreign_labels(labels)), self._is_counter(name, family)),)
+        return family
+
+    def _adapted(self, entry: _Entry, labels: dict[str, str]) -> _Route:
+        rule = entry.rule
+        ours = {label: labels[label] for label in rule.keep if label in labels}
+        ours |= {"endpoint": self._endpoint, "server": entry.adapter.server}
+        ours["model_name"] = labels.get(entry.adapter.model_label) or self._model
+        if rule.outcome is not None:
+            outcome = rule.outcome
+            ours["outcome"] = outcome.values.get(labels.get(outcome.label, ""), outcome.default)
+        if rule.bound:
+            ours["le"] = rule.bound
+        elif "le" in labels:
+            ours["le"] = _bound(labels["le"], rule.factor)
+        scaled = rule.type != "histogram" or entry.target.endswith("_sum")
+        return _Route(
+            SeriesKey(entry.target, labels_of(ours)),
+            counter=rule.type != "gauge",
+            factor=rule.factor if scaled else 1.0,
+            largest=rule.combine == "max",
+            group=f"{entry.adapter.server} {rule.target}",
+            rank=entry.rank,
+        )
+
+    def _foreign_labels(self, labels: dict[str, str]) -> Labels:
+        kept = {("exported_endpoint" if name == "endpoint" else name): value for name, value in labels.items()}
+        return labels_of({**kept, "endpoint": self._endpoint})
+
+    def _family(self, name: str) -> str:
+        for suffix in (*SUFFIXES, "_total"):
+            if name.endswith(suffix) and name.removesuffix(suffix) in self._types:
+                return name.removesuffix(suffix)
+        return name
+
+    def _is_counter(self, name: str, family: str) -> bool:
+        kind = self._types.get(family, "untyped")
+        return kind in {"counter", "histogram"} or (kind == "summary" and name != family)
+
+
+def _combine(found: Sequence[tuple[_Route, float]]) -> list[Sample]:
+    """One sample a series of ours: the newest name of each metric, engines and ranks added up or the largest taken."""
+    best: dict[str, int] = {}
+    for route, _ in found:
+        best[route.group] = min(route.rank, best.get(route.group, route.rank))
+    values: dict[SeriesKey, tuple[float, bool]] = {}
+    for route, raw in found:
+        if route.rank != best[route.group]:
+            continue
+        value, before = raw * route.factor, values.get(route.key)
+        if before is not None:
+            value = max(value, before[0]) if route.largest else value + before[0]
+        values[route.key] = value, route.counter
+    return [Sample(key, value, counter) for key, (value, counter) in values.items()]
+
+
+def _bound(text: str, factor: float) -> str:
+    """A bucket's upper bound in our unit and in one spelling, for servers write 1, 1.0 and 1e0."""
+    bound = float(text) * factor
+    return "+Inf" if math.isinf(bound) else repr(float(f"{bound:.12g}"))

@@ -1,0 +1,185 @@
+"""What the operator may say about collecting: the ``[collector]`` part of the configuration."""
+
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from forewarn.base.types import Bytes, Seconds, Settings
+
+IGNORED_FILESYSTEMS = (
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "erofs",
+    "fuse.gvfsd-fuse",
+    "fuse.lxcfs",
+    "fuse.portal",
+    "fuse.snapfuse",
+    "fusectl",
+    "hugetlbfs",
+    "iso9660",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+)
+IGNORED_MOUNTPOINTS = (
+    "/dev/*",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/proc/*",
+    "/run/docker/*",
+    "/run/user/*",
+    "/snap/*",
+    "/sys/*",
+    "/var/lib/containers/*",
+    "/var/lib/docker/*",
+    "/var/lib/kubelet/*",
+)
+
+
+def split_target(text: str) -> tuple[str, int]:
+    """Host and port of ``host:port`` or ``[address]:port``.
+
+    Raises:
+        ValueError: the text is of neither form.
+    """
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if host is None or port is None or parts.path or "@" in text:
+        raise ValueError(f"{text!r} is no target; write it like host:443 or [2001:db8::1]:443")
+    return host, port
+
+
+def _target(text: str) -> str:
+    split_target(text)
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{text!r} is no address; write it like http://127.0.0.1:8000/metrics")
+    if parts.username is not None:
+        raise ValueError("an address holds no user or password; use bearer_token_file")
+    return text
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Target = Annotated[str, AfterValidator(_target)]
+
+
+class HostSettings(Settings):
+    """What is read of the host itself."""
+
+    cpu: bool = Field(True, description="Utilisation and load of the processors.")
+    memory: bool = Field(True, description="Memory that is available, and all there is.")
+    disks: bool = Field(True, description="Bytes read and written, by block device.")
+    network: bool = Field(True, description="Bytes and errors, by network interface.")
+    filesystems: bool = Field(True, description="Space of each mounted file system.")
+    ignore_devices: tuple[str, ...] = Field(
+        ("loop*", "ram*", "zram*", "sr*", "fd*"), description="Block devices to leave out; * and ? as in file names."
+    )
+    ignore_interfaces: tuple[str, ...] = Field(
+        ("lo", "veth*", "cali*", "docker*", "br-*"), description="Network interfaces to leave out."
+    )
+    ignore_filesystems: tuple[str, ...] = Field(
+        IGNORED_FILESYSTEMS, description="File system types to leave out; the root is always watched."
+    )
+    ignore_mountpoints: tuple[str, ...] = Field(
+        IGNORED_MOUNTPOINTS, description="Mount points to leave out; * also matches slashes."
+    )
+    statvfs_timeout: Seconds = Field(
+        2.0, gt=0, description="A file system that answers no sooner counts as stuck; the others go on."
+    )
+
+
+class NetworkSettings(Settings):
+    """Far ends whose latency is watched by timing a TCP connect."""
+
+    targets: tuple[Target, ...] = Field((), max_length=100, description='Far ends as "host:port".')
+    timeout: Seconds = Field(2.0, gt=0, description="A connect that takes longer counts as failed.")
+
+
+class NvmlSettings(Settings):
+    """NVIDIA GPUs, read through NVML in a process of its own."""
+
+    enabled: bool = Field(True, description="Whether GPUs are looked for; a node without any is fine.")
+
+
+class CanarySettings(Settings):
+    """A tiny completion that is asked for again and again, so that latency is known when nobody else asks."""
+
+    base_url: HttpUrl | None = Field(
+        None, description="Where /v1/completions lives; without it, the host and port of the endpoint's url."
+    )
+    model: str | None = Field(None, description="Model to ask; without it, the first that /v1/models names.")
+    prompt: str = Field("ping", min_length=1, description="What to ask.")
+    max_tokens: int = Field(1, ge=1, le=16, description="Tokens to ask for.")
+    interval: Seconds = Field(5.0, ge=1, description="Time between two requests.")
+    timeout: Seconds = Field(10.0, gt=0, description="A request that takes longer counts as failed.")
+
+
+class EndpointSettings(Settings):
+    """A page of metrics in Prometheus' text format: vLLM, SGLang, TGI, Triton or any other."""
+
+    url: HttpUrl = Field(description="Address of the page, such as http://127.0.0.1:8000/metrics.")
+    name: str = Field("", description="Value of the label endpoint; without it, host and port of the url.")
+    model: str = Field("", description="Value of the label model_name where the server does not tell its model.")
+    allow: tuple[str, ...] = Field(
+        (), description="Further metrics to keep, by name with * and ?, beside those that Forewarn knows."
+    )
+    timeout: Seconds = Field(3.0, gt=0, description="Deadline for the page; at most 0.6 of the interval counts.")
+    max_bytes: Bytes = Field(4 * 2**20, gt=0, description="A larger page is refused.")
+    bearer_token_file: Path | None = Field(None, description="File that holds the token to send, if one is asked.")
+    canary: CanarySettings | None = Field(None, description="Ask for a tiny completion every few seconds.")
+
+    @property
+    def label(self) -> str:
+        """The endpoint's name in labels."""
+        return self.name or urlsplit(self.url).netloc
+
+
+class CollectorSettings(Settings):
+    """Collecting: how often, and from where."""
+
+    interval: Seconds = Field(5.0, ge=1, le=300, description="Time between two rounds.")
+    host: HostSettings = Field(HostSettings(), description="The host itself.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Latency to far ends.")
+    nvml: NvmlSettings = Field(NvmlSettings(), description="NVIDIA GPUs.")
+    endpoint: tuple[EndpointSettings, ...] = Field((), max_length=50, description="Inference servers and exporters.")
+
+    @property
+    def patience(self) -> float:
+        """The longest that a single call may take, in seconds, so that its round still ends in time."""
+        return 0.6 * self.interval
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        labels = [endpoint.label for endpoint in self.endpoint]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"two endpoints are called {twice[0]!r}; give each a name of its own")
+        return self
