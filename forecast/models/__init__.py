@@ -1,0 +1,29 @@
+"""The models, and which of them a target gets."""
+
+from forecast.models import prophet
+from forecast.models.base import LEVELS, Model, ModelError, Prediction, bounds_of
+from forecast.models.fill import Fill
+from forecast.models.prophet import ProphetModel
+from forecast.models.snaive24 import SeasonalNaive
+
+__all__ = ["FEWEST_HOURS", "LEVELS", "Model", "ModelError", "Prediction", "bounds_of", "candidates"]
+
+FEWEST_HOURS = min(model.needs_hours for model in (SeasonalNaive, Fill, ProphetModel))
+
+
+def candidates(choice: str, kind: str, hours: float, *, below: bool) -> tuple[list[Model], str]:
+    """Models for a target in the order in which they are tried, and why a better one is not among them.
+
+    Args:
+        choice: ``auto``, ``prophet`` or ``snaive24``.
+        kind: how the capacity is used up.
+        hours: length of the history.
+        below: whether the capacity runs out at the lower end.
+    """
+    if choice == "auto" and kind == "fill":
+        return [Fill(falling=below)], ""
+    if choice == "snaive24" or hours < ProphetModel.needs_hours:
+        return [SeasonalNaive()], ""
+    if not prophet.available():
+        return [SeasonalNaive()], "prophet is not installed: pip install 'forewarn[forecast]'"
+    return [ProphetModel(), SeasonalNaive()], ""
