@@ -1,0 +1,105 @@
+"""The nvml child: everything that talks to the GPU driver, in a process that may hang in it.
+
+First frame: ``{"interval": seconds, "log_level": name}``, optionally ``"retry"``: seconds between two looks for GPUs
+while there are none. It sends
+
+- ``{"kind": "begin", "call": text, "gpu": index}`` before each GPU's readings, and
+  ``{"kind": "busy", "call": name, "gpu": index, "seconds": s}`` every second while one call has not come back,
+- ``{"kind": "inventory", ...}`` and ``{"kind": "round", ...}`` as made in :mod:`collector.nvml.session`,
+- ``{"kind": "xid", ...}`` for every XID error,
+- ``{"kind": "absent", "reason": word, "hint": text, "retry": seconds}`` while there is no GPU to read,
+- ``{"kind": "driver_changed", "code": number}`` before it ends with EXIT_DRIVER_CHANGED: nvmlShutdown leaves the
+  library loaded, so that only a new process can speak to another driver.
+"""
+
+import logging
+import os
+import threading
+import time
+from typing import Final
+
+from collector.nvml.library import VERSION_MISMATCH, Nvml, NvmlError
+from collector.nvml.session import AbsentError, Session
+from forewarn.base.child import Parent, serve
+
+log = logging.getLogger(__name__)
+
+EXIT_DRIVER_CHANGED: Final = 75
+RETRY_SECONDS: Final = 60.0
+_WATCH_SECONDS: Final = 1.0
+
+
+class Sampler:
+    """Rounds at a steady pace on a thread of its own, while the main thread stays free for signals."""
+
+    def __init__(self, parent: Parent, nvml: Nvml) -> None:
+        self._parent = parent
+        self._nvml = nvml
+        self._interval = float(parent.settings["interval"])
+        self._retry = float(parent.settings.get("retry", RETRY_SECONDS))
+        self._said: str | None = None
+        self.status = 0
+        self.thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def _run(self) -> None:
+        while not self._parent.stopping.is_set():
+            try:
+                self._sample()
+            except AbsentError as absent:
+                self._wait_for_gpus(absent)
+                if absent.code == VERSION_MISMATCH:
+                    self._driver_changed(absent.code)
+                    return
+            except NvmlError as error:
+                self._driver_changed(error.code)
+                return
+
+    def _sample(self) -> None:
+        self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
+        session = Session.open(self._nvml, self._parent.send)
+        self._said = None
+        try:
+            due = time.monotonic()
+            while not self._parent.stopping.is_set():
+                self._parent.send(session.round())
+                due = max(due + self._interval, time.monotonic())
+                self._parent.stopping.wait(due - time.monotonic())
+        finally:
+            session.close()
+
+    def _wait_for_gpus(self, absent: AbsentError) -> None:
+        if self._said != absent.reason:
+            self._said = absent.reason
+            log.info("no GPU to read", extra={"reason": absent.reason, "hint": absent.hint})
+        self._parent.send({"kind": "absent", "reason": absent.reason, "hint": absent.hint, "retry": self._retry})
+        self._parent.stopping.wait(self._retry)
+
+    def _driver_changed(self, code: int) -> None:
+        if not self._parent.stopping.is_set():
+            self._parent.send({"kind": "driver_changed", "code": code})
+            self.status = EXIT_DRIVER_CHANGED
+
+
+def watch(parent: Parent, nvml: Nvml, sampler: threading.Thread) -> None:
+    """Tell the parent of a call that does not come back, until the sampler has ended or the parent asks for it."""
+    while sampler.is_alive() and not parent.stopping.wait(_WATCH_SECONDS):
+        call = nvml.in_progress()
+        if call is not None and call.seconds >= _WATCH_SECONDS:
+            parent.send({"kind": "busy", "call": call.call, "gpu": call.gpu, "seconds": call.seconds})
+
+
+def main(parent: Parent) -> None:
+    """Run until the parent asks for the end, is gone, or the driver has changed."""
+    nvml = Nvml()
+    sampler = Sampler(parent, nvml)
+    sampler.thread.start()
+    watch(parent, nvml, sampler.thread)
+    sampler.thread.join()  # where a call never comes back, the channel's own timer ends the process
+    status = sampler.status or (0 if parent.stopping.is_set() else 1)
+    if status:
+        logging.shutdown()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve(main)

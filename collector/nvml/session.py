@@ -1,0 +1,194 @@
+"""NVML from its initialisation to its shutdown: the GPUs that were found, and the rounds over them."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from collector.nvml.devices import Device, take_inventory
+from collector.nvml.events import XidWatch
+from collector.nvml.gpm import Gpm
+from collector.nvml.library import (
+    DRIVER_GONE,
+    DRIVER_NOT_LOADED,
+    GPU_IS_LOST,
+    LIBRARY_NOT_FOUND,
+    UNKNOWN,
+    VERSION_MISMATCH,
+    Nvml,
+    NvmlError,
+    code_name,
+)
+from collector.nvml.reader import Absences, DeviceReader, WireSample
+from forewarn.base.frames import Frame
+
+log = logging.getLogger(__name__)
+
+MEDIUM_SECONDS: Final = 30.0
+INVENTORY_SECONDS: Final = 300.0
+LOOK_AGAIN_SECONDS: Final = 60.0
+
+_HINTS: Final = {
+    LIBRARY_NOT_FOUND: (
+        "no_library",
+        "no NVIDIA driver is installed, or its libnvidia-ml.so.1 is not where the loader looks",
+    ),
+    DRIVER_NOT_LOADED: ("no_driver", "the NVIDIA kernel module is not loaded: modprobe nvidia"),
+    VERSION_MISMATCH: (
+        "driver_version_mismatch",
+        "the driver's library was upgraded under the running kernel module: reboot, or reload the module",
+    ),
+    GPU_IS_LOST: ("gpu_is_lost", "every GPU has fallen off the bus: see the kernel log for XID 79, reboot the node"),
+    UNKNOWN: (
+        "unknown",
+        "in a container, a daemon-reload of the host's systemd takes the GPUs away: recreate it, or run on the host",
+    ),
+}
+
+
+class AbsentError(Exception):
+    """There is no GPU to read.
+
+    Attributes:
+        reason: a word for it.
+        hint: what to do next.
+        code: the driver's error number, or None.
+    """
+
+    def __init__(self, reason: str, hint: str, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+        self.code = code
+
+    @classmethod
+    def of(cls, code: int) -> "AbsentError":
+        """What an error number of the driver means for the node as a whole."""
+        reason, hint = _HINTS.get(code, (code_name(code), f"the driver answers with error {code}: see nvidia-smi"))
+        return cls(reason, hint, code)
+
+
+class Session:
+    """An initialised NVML with its GPUs.
+
+    Args:
+        nvml: makes the calls.
+        send: takes frames for the parent.
+        monotonic: seconds that never go backwards.
+    """
+
+    def __init__(
+        self, nvml: Nvml, send: Callable[[Frame], None], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._nvml = nvml
+        self._send = send
+        self._monotonic = monotonic
+        self._gpm = Gpm(nvml, monotonic)
+        self._absences = Absences()
+        self._readers: dict[str, DeviceReader] = {}
+        self._failed: dict[str, int] = {}
+        self._xids = XidWatch(send)
+        self._looked = self._medium = -INVENTORY_SECONDS
+
+    @classmethod
+    def open(cls, nvml: Nvml, send: Callable[[Frame], None]) -> "Session":
+        """Initialise NVML and find the GPUs.
+
+        Raises:
+            AbsentError: there are none that answer.
+        """
+        try:
+            nvml.call("nvmlInitWithFlags", 0)
+        except NvmlError as error:
+            raise AbsentError.of(error.code) from error
+        session = cls(nvml, send)
+        try:
+            session._look()
+        except NvmlError as error:
+            session.close()
+            raise AbsentError.of(error.code) from error
+        if not session._readers:
+            session.close()
+            raise session._nothing_there()
+        session._xids.start()
+        return session
+
+    def round(self) -> Frame:
+        """Read every GPU once.
+
+        Raises:
+            AbsentError: none of them answers any more.
+            NvmlError: the driver is gone.
+        """
+        begun = self._monotonic()
+        if begun - self._looked >= (LOOK_AGAIN_SECONDS if self._impaired() else INVENTORY_SECONDS):
+            self._look()
+        medium = begun - self._medium >= MEDIUM_SECONDS
+        self._medium = begun if medium else self._medium
+        time_ms = time.time_ns() // 1_000_000
+        samples = [sample for reader in self._readers.values() for sample in self._read(reader, medium=medium)]
+        self._absences.report()
+        if not samples:
+            raise self._nothing_there()
+        return {
+            "kind": "round",
+            "time_ms": time_ms,
+            "samples": samples,
+            "up": [reader.device.uuid for reader in self._readers.values() if reader.device.down is None],
+            "duration": self._monotonic() - begun,
+        }
+
+    def close(self) -> None:
+        """Give back what the driver holds for us, and shut NVML down."""
+        self._xids.close()
+        try:
+            self._gpm.close()
+            self._nvml.call("nvmlShutdown")
+        except NvmlError as error:
+            log.info("NVML did not shut down cleanly", extra={"call": error.call, "code": error.code})
+
+    def _impaired(self) -> bool:
+        return bool(self._failed) or any(reader.device.down is not None for reader in self._readers.values())
+
+    def _look(self) -> None:
+        """Find the GPUs; those that were known and are well keep their state."""
+        self._looked = self._monotonic()
+        inventory = take_inventory(self._nvml)
+        readers: dict[str, DeviceReader] = {}
+        for device in inventory.devices:
+            known = self._readers.get(device.uuid)
+            readers[device.uuid] = known if known and known.device.down is None else self._admit(device)
+        for gpu, code in inventory.failed.items():
+            if self._failed.get(gpu) != code:
+                log.error("GPU does not answer", extra={"gpu": gpu, "code": code, "meaning": code_name(code)})
+        self._readers, self._failed = readers, inventory.failed
+        self._send(inventory.frame())
+
+    def _admit(self, device: Device) -> DeviceReader:
+        self._xids.watch(device)
+        self._medium = -INVENTORY_SECONDS
+        return DeviceReader(device, self._nvml, self._gpm, self._absences)
+
+    def _read(self, reader: DeviceReader, *, medium: bool) -> list[WireSample]:
+        device = reader.device
+        if device.down is not None:
+            return []
+        self._send({"kind": "begin", "call": "its readings", "gpu": device.gpu})
+        try:
+            return reader.read(medium=medium)
+        except NvmlError as error:
+            if error.code in DRIVER_GONE:
+                raise
+            device.down = error.code
+            log.error(  # noqa: TRY400  a traceback would say nothing more
+                "GPU does not answer any more",
+                extra={"gpu": device.gpu, "uuid": device.uuid, "call": error.call, "code": error.code},
+            )
+            return []
+
+    def _nothing_there(self) -> AbsentError:
+        downs = (reader.device.down for reader in self._readers.values())
+        codes = {*self._failed.values(), *(code for code in downs if code is not None)}
+        if not codes:
+            return AbsentError("no_gpu", "NVML sees no GPU on this node")
+        return AbsentError.of(codes.pop() if len(codes) == 1 else GPU_IS_LOST)
