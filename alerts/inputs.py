@@ -1,0 +1,117 @@
+"""What the room reads: the newest samples, and the newest forecasts.
+
+The store and the forecast book fulfil these; the engine sees no more of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from collector.series import Labels, Matcher, SeriesKey
+
+
+class LatestSample(Protocol):
+    """The newest value of a series."""
+
+    @property
+    def key(self) -> SeriesKey:
+        """Whose value."""
+        ...
+
+    @property
+    def time_ms(self) -> int:
+        """When it was measured."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """The value, in the metric's base unit."""
+        ...
+
+
+class LatestSamples(Protocol):
+    """The store, as far as rules see it."""
+
+    def latest(self, *matchers: Matcher, max_age_ms: int, now_ms: int) -> Sequence[LatestSample]:
+        """The newest sample of each series that fulfils all conditions, no older than ``max_age_ms``."""
+        ...
+
+
+class Prediction(Protocol):
+    """A forecast, as far as rules see it; see forecast.results.Forecast."""
+
+    @property
+    def target(self) -> SeriesKey:
+        """Whose future."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Base unit of its values."""
+        ...
+
+    @property
+    def as_of_ms(self) -> int:
+        """The moment that it looks ahead from."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """What made it."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """``ok`` where there is a forecast."""
+        ...
+
+    @property
+    def history_hours(self) -> float:
+        """Length of the history that it was made from."""
+        ...
+
+    @property
+    def limit(self) -> float | None:
+        """Where the capacity ends."""
+        ...
+
+    @property
+    def breach_ms(self) -> int | None:
+        """When the expected value reaches the limit."""
+        ...
+
+    @property
+    def breach_early_ms(self) -> int | None:
+        """When the edge of the 80 % band reaches it."""
+        ...
+
+
+class Predictions(Protocol):
+    """The forecast book, as far as rules see it."""
+
+    def latest(self) -> Sequence[Prediction]:
+        """The newest forecast of each target and statistic."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a condition found for one series.
+
+    Attributes:
+        labels: the labels of the series.
+        time_ms: when the evidence was measured or forecast.
+        value: what is shown as the alert's value.
+        raised: the condition holds.
+        held: the condition holds, or is not yet cleared.
+        facts: words for the templates.
+        ended: why it does not hold, in words.
+    """
+
+    labels: Labels
+    time_ms: int
+    value: float | None
+    raised: bool
+    held: bool
+    facts: Mapping[str, str] = field(default_factory=dict)
+    ended: str = ""

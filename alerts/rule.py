@@ -1,0 +1,157 @@
+"""One alert rule as it is written in a file."""
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from alerts.wording import placeholders
+from collector.series import parse_selector
+from forewarn.base.types import Seconds, Settings
+
+RuleType = Literal["threshold", "forecast_breach", "absent", "collector_failing"]
+Severity = Literal["critical", "warning", "info"]
+Operator = Literal[">", ">=", "<", "<=", "==", "!="]
+
+_SHARED_FACTS = frozenset({"labels", "since", "hostname"})
+FACTS: dict[RuleType, frozenset[str]] = {
+    "threshold": _SHARED_FACTS | {"value", "limit", "metric"},
+    "forecast_breach": _SHARED_FACTS
+    | {"value", "limit", "metric", "breach_in", "breach_at", "breach_early", "model", "history"},
+    "absent": _SHARED_FACTS | {"metric", "silence"},
+    "collector_failing": _SHARED_FACTS | {"failing_for"},
+}
+"""Words that the templates of a rule of each type may use."""
+
+_ONLY_FOR: dict[str, frozenset[RuleType]] = {
+    "op": frozenset({"threshold"}),
+    "value": frozenset({"threshold"}),
+    "clear": frozenset({"threshold"}),
+    "measure": frozenset({"threshold"}),
+    "per": frozenset({"threshold"}),
+    "window": frozenset({"forecast_breach"}),
+}
+_MATCH_DEFAULT: dict[RuleType, str] = {
+    "forecast_breach": '{__name__=~".+"}',
+    "collector_failing": "forewarn_collector_success",
+}
+_STALE_DEFAULT: dict[RuleType, float] = {
+    "threshold": 300.0,
+    "forecast_breach": 3 * 3600.0,
+    "absent": 300.0,
+    "collector_failing": 300.0,
+}
+_STALE_SILENCE = 86400.0
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_ALERTNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class RuleSettings(Settings):
+    """A condition and what to say when it holds: ``[[alerts.rules]]``.
+
+    A severity is a label, hence part of an alert's identity: a second, more urgent stage is a rule of its own.
+    """
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    name: str = Field(description="The alertname, such as GpuHot.")
+    type: RuleType = Field(description="What kind of condition this is.")
+    match: str = Field(
+        "", description='Series that it is about, like name{label="value"}; of forecasts, those of such series.'
+    )
+    op: Operator | None = Field(None, description="threshold: how the value is compared.")
+    value: float | None = Field(None, description="threshold: what it is compared with, in the metric's base unit.")
+    clear: float | None = Field(
+        None, description="threshold: a firing alert ends only when the value is back beyond this one."
+    )
+    measure: Literal["value", "age", "silence"] = Field(
+        "value",
+        description="threshold: 'age' takes the value as a time and compares the seconds since then; "
+        "'silence' compares the seconds since the series' newest sample.",
+    )
+    per: str = Field(
+        "", description="threshold: the value is divided by the newest one of this metric with the same labels."
+    )
+    window: Seconds = Field(
+        72 * 3600.0, gt=0, description="forecast_breach: how far ahead an expected breach is told of."
+    )
+    for_: Seconds = Field(
+        0.0, alias="for", ge=0, description="How long the condition must hold, by the times of its evidence."
+    )
+    keep_firing_for: Seconds = Field(0.0, ge=0, description="How long an alert goes on after its condition ended.")
+    stale_after: Seconds | None = Field(
+        None, gt=0, description="Age at which evidence no longer counts: unless given 5m, forecasts 3h, silence 1d."
+    )
+    severity: Severity = Field("warning", description="critical, warning or info; a label of the alert.")
+    labels: dict[str, str] = Field(default_factory=dict, description="More labels; they win over the series' own.")
+    summary: str = Field("", description="One line; placeholders such as {value} or {labels.gpu}.")
+    description: str = Field("", description="What it means and what to do; the same placeholders.")
+    runbook_url: str = Field("", description="Where the way out is written down.")
+    enabled: bool = Field(True, description="Whether the rule is evaluated.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_type(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("match") and given.get("type") in _MATCH_DEFAULT:
+            return given | {"match": _MATCH_DEFAULT[given["type"]]}
+        return given
+
+    @field_validator("name")
+    @classmethod
+    def _alertname(cls, name: str) -> str:
+        if not _ALERTNAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no alert name; letters, digits and _ only, a letter first")
+        return name
+
+    @field_validator("labels")
+    @classmethod
+    def _label_names(cls, labels: dict[str, str]) -> dict[str, str]:
+        for name in labels:
+            if not _LABEL.fullmatch(name) or name in {"alertname", "severity"}:
+                raise ValueError(f"{name!r} cannot be a label of a rule; alertname and severity are set by it")
+        return labels
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        self._check_selector()
+        foreign = [field for field, types in _ONLY_FOR.items() if self._given(field) and self.type not in types]
+        if foreign:
+            raise ValueError(f"rule {self.name}: {foreign[0]!r} has no meaning in a rule of type {self.type!r}")
+        if self.type == "threshold" and (self.op is None or self.value is None):
+            raise ValueError(f"rule {self.name}: a threshold needs op and value")
+        self._check_clear()
+        for template in (self.summary, self.description):
+            if unknown := sorted(placeholders(template) - FACTS[self.type]):
+                known = ", ".join(f"{{{name}}}" for name in sorted(FACTS[self.type] - {"labels"}))
+                raise ValueError(
+                    f"rule {self.name}: {{{unknown[0]}}} is not known for {self.type!r};"
+                    f" there are {known}, {{labels.NAME}}"
+                )
+        return self
+
+    def _given(self, field: str) -> bool:
+        return bool(getattr(self, field) != type(self).model_fields[field].default)
+
+    def _check_selector(self) -> None:
+        if not self.match:
+            raise ValueError(f"rule {self.name}: 'match' must say which series it is about")
+        try:
+            parse_selector(self.match)
+        except ValueError as error:
+            raise ValueError(f"rule {self.name}: {error}") from error
+
+    def _check_clear(self) -> None:
+        if self.clear is None or self.value is None or self.op is None:
+            return
+        wrong_side = {">": self.clear > self.value, "<": self.clear < self.value}.get(self.op[0])
+        if wrong_side is None:
+            raise ValueError(f"rule {self.name}: clear has no meaning with {self.op}")
+        if wrong_side:
+            raise ValueError(f"rule {self.name}: an alert on {self.op} {self.value:g} cannot clear at {self.clear:g}")
+
+    @property
+    def stale_ms(self) -> int:
+        """Age in milliseconds at which evidence no longer counts."""
+        if self.stale_after is not None:
+            return round(self.stale_after * 1000)
+        return round(1000 * (_STALE_SILENCE if self.measure == "silence" else _STALE_DEFAULT[self.type]))
