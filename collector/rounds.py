@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from collector.series import Sample, Scrape, SeriesKey, labels_of
 from collector.source import CollectError, Source
@@ -17,6 +18,7 @@ PATIENCE = 0.8
 MAX_SERIES_A_SOURCE = 2_000
 MAX_SERIES = 20_000
 _NAMED = 20
+_CLOSE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -123,7 +125,7 @@ class Collector:
 
     async def _wait(self, seats: Sequence[_Seat]) -> None:
         alarm = asyncio.ensure_future(self._clock.sleep(self._deadline))
-        pending: set[asyncio.Future[object]] = {seat.task for seat in seats if seat.task is not None}  # type: ignore[misc]  # futures are invariant
+        pending: set[asyncio.Future[Any]] = {seat.task for seat in seats if seat.task is not None}
         while pending and not alarm.done():
             await asyncio.wait({alarm, *pending}, return_when=asyncio.FIRST_COMPLETED)
             pending = {task for task in pending if not task.done()}
@@ -204,6 +206,7 @@ def _self(what: str, collector: str, value: float, *, counter: bool = False, **l
 async def _close(seat: _Seat) -> None:
     if seat.task is not None:
         seat.task.cancel()
+        await asyncio.wait({seat.task}, timeout=_CLOSE_SECONDS)
     await seat.source.close()
 
 

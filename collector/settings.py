@@ -103,7 +103,7 @@ class HostSettings(Settings):
         ("loop*", "ram*", "zram*", "sr*", "fd*"), description="Block devices to leave out; * and ? as in file names."
     )
     ignore_interfaces: tuple[str, ...] = Field(
-        ("lo", "veth*", "cali*", "docker*", "br-*"), description="Network interfaces to leave out."
+        ("lo", "veth*", "cali*", "docker*", "br-*", "ifb*"), description="Network interfaces to leave out."
     )
     ignore_filesystems: tuple[str, ...] = Field(
         IGNORED_FILESYSTEMS, description="File system types to leave out; the root is always watched."

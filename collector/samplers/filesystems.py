@@ -67,9 +67,7 @@ class Filesystems:
 
     async def _mountpoints(self) -> list[str]:
         try:
-            text = await self._listing.call(
-                self._mountinfo.read_text, "utf-8", "surrogateescape", deadline=self._deadline
-            )
+            listing = await self._listing.call(self._mountinfo.read_bytes, deadline=self._deadline)
         except (OSError, StuckError) as error:
             raise CollectError("mounts", f"cannot read {self._mountinfo}: {error}") from error
         return choose(

@@ -1,0 +1,179 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from collector.adapters import ADAPTERS
+from collector.catalogue import metric_of_sample
+from collector.samplers.mapping import _ADAPTED, Mapping
+from collector.series import Sample, SeriesKey
+from collector.textformat import parse_page
+
+PAGES = Path(__file__).parent.parent / "fixtures" / "endpoints"
+P = "forewarn_inference_"
+
+
+def mapped(page: str, **settings: object) -> tuple[dict[SeriesKey, Sample], dict[str, int]]:
+    mapping = Mapping("ep", **settings)  # type: ignore[arg-type]
+    samples, refused = mapping.apply(parse_page((PAGES / page).read_text() if page.endswith(".txt") else page))
+    assert len({sample.key for sample in samples}) == len(samples)
+    return {sample.key: sample for sample in samples}, refused
+
+
+def values(found: dict[SeriesKey, Sample], name: str) -> dict[tuple[tuple[str, str], ...], float]:
+    constant = {"endpoint", "server", "model_name"}
+    return {
+        tuple(pair for pair in key.labels if pair[0] not in constant): sample.value
+        for key, sample in found.items()
+        if key.name == P + name
+    }
+
+
+def test_every_rule_leads_into_the_catalogue_with_its_type() -> None:
+    for entries in _ADAPTED.values():
+        for entry in entries:
+            metric = metric_of_sample(entry.target)
+            assert metric is not None, entry.target
+            assert (metric.type == "gauge") == (entry.rule.type == "gauge"), entry.target
+
+
+@pytest.mark.parametrize(
+    ("page", "server", "model"),
+    [
+        ("vllm.txt", "vllm", "meta-llama/Llama-3.1-8B-Instruct"),
+        ("vllm_old.txt", "vllm", "meta-llama/Llama-3.1-8B-Instruct"),
+        ("sglang.txt", "sglang", "Qwen/Qwen2.5-7B-Instruct"),
+        ("tgi.txt", "tgi", ""),
+        ("triton.txt", "triton", "ensemble_llama"),
+    ],
+)
+def test_every_rule_finds_its_metric_on_the_page(page: str, server: str, model: str) -> None:
+    found, _ = mapped(page)
+    assert {key.label("server") for key in found} == {server}
+    assert {key.label("endpoint") for key in found} == {"ep"}
+    assert {key.label("model_name") for key in found} == {model}
+    (adapter,) = [adapter for adapter in ADAPTERS if adapter.server == server]
+    wanted = {
+        rule.target + (suffix if rule.type == "histogram" else "")
+        for rule in adapter.rules
+        for suffix in ("_bucket", "_sum", "_count")
+    }
+    assert {key.name for key in found} == wanted
+
+
+def test_engines_of_vllm_are_added_up_and_the_fullest_cache_counts() -> None:
+    found, _ = mapped("vllm.txt")
+    assert values(found, "requests_running") == {(): 12.0}
+    assert values(found, "requests_waiting") == {(): 3.0}
+    assert values(found, "kv_cache_usage_ratio") == {(): 0.8125}
+    assert values(found, "generation_tokens_total") == {(): 100_000.0}
+    assert values(found, "requests_total") == {
+        (("outcome", "ok"),): 3 * 540.0,
+        (("outcome", "cancelled"),): 18.0,
+        (("outcome", "error"),): 3.0,
+    }
+    assert values(found, "request_duration_seconds_count") == {(): 3 * 547.0}
+
+
+def test_the_newest_of_several_names_counts_once() -> None:
+    found, _ = mapped("vllm.txt")
+    # 547 and 1094 samples with a mean of 0.03 * 1.3; request_time_per_output_token_seconds has 0.05 * 1.3
+    assert values(found, "time_per_output_token_seconds_sum")[()] == pytest.approx(0.039 * 3 * 547)
+
+
+def test_old_names_of_vllm_are_understood() -> None:
+    found, _ = mapped("vllm_old.txt")
+    assert values(found, "kv_cache_usage_ratio") == {(): 0.4375}
+    assert values(found, "time_per_output_token_seconds_count") == {(): 547.0}
+
+
+def test_triton_durations_become_seconds() -> None:
+    found, _ = mapped("triton.txt")
+    assert values(found, "request_duration_seconds_sum")[()] == pytest.approx(750.0)
+    assert values(found, "request_duration_seconds_bucket") == {(("le", "+Inf"),): 5000.0}
+    assert values(found, "time_to_first_token_seconds_sum")[()] == pytest.approx(2080.0)
+    assert values(found, "time_to_first_token_seconds_bucket") == {
+        (("le", "0.1"),): 0.0,
+        (("le", "0.5"),): 2800.0,
+        (("le", "2.0"),): 4000.0,
+        (("le", "5.0"),): 4000.0,
+        (("le", "+Inf"),): 4000.0,
+    }
+    assert values(found, "batch_size_sum")[()] / values(found, "batch_size_count")[()] == pytest.approx(5400 / 1600)
+    assert values(found, "requests_total") == {
+        (("outcome", "ok"),): 5000.0,
+        (("outcome", "error"),): 3.0,
+        (("outcome", "cancelled"),): 5.0,
+        (("outcome", "rejected"),): 8.0,
+    }
+
+
+def test_tgi_tokens_are_the_sums_of_its_lengths_and_its_model_is_told_by_the_settings() -> None:
+    found, _ = mapped("tgi.txt", model="mistral-7b")
+    assert values(found, "prompt_tokens_total") == {(): 347_100.0}
+    assert {key.label("model_name") for key in found} == {"mistral-7b"}
+    assert values(found, "requests_total")[("outcome", "rejected"),] == 9.0
+
+
+def test_counters_and_gauges_keep_their_type() -> None:
+    found, _ = mapped("vllm.txt")
+    kinds = {key.name.removeprefix(P): sample.counter for key, sample in found.items()}
+    assert kinds["requests_running"] is False
+    assert kinds["prompt_tokens_total"] is True
+    assert kinds["request_duration_seconds_bucket"] is True
+
+
+def test_what_nobody_asked_for_is_counted_and_named() -> None:
+    _, refused = mapped("vllm.txt")
+    assert refused == {
+        "python_gc_objects_collected_total": 3,
+        "python_info": 1,
+        "process_resident_memory_bytes": 1,
+        "http_requests_total": 2,
+        "vllm:num_preemptions_total": 2,
+        "vllm:cache_config_info": 2,
+    }
+
+
+def test_allowed_metrics_keep_their_name_and_get_the_endpoint() -> None:
+    found, refused = mapped("vllm.txt", allow=("vllm:num_preemptions*", "http_*"))
+    key = SeriesKey.of(
+        "vllm:num_preemptions_total", engine="0", model_name="meta-llama/Llama-3.1-8B-Instruct", endpoint="ep"
+    )
+    assert found[key] == Sample(key, 4.0, counter=True)
+    assert sum(key.name == "http_requests_total" for key in found) == 2
+    assert "vllm:num_preemptions_total" not in refused
+    assert not any(key.name.endswith("_created") for key in found)
+
+
+def test_a_page_cannot_take_our_names() -> None:
+    page = 'forewarn_gpu_utilization_ratio{gpu="0"} 1\nforewarn_inference_requests_waiting{model_name="m"} 3\n'
+    found, refused = mapped(page, allow=("*",))
+    assert refused == {"forewarn_gpu_utilization_ratio": 1}
+    assert list(found) == [
+        SeriesKey.of("forewarn_inference_requests_waiting", model_name="m", server="forewarn", endpoint="ep")
+    ]
+
+
+def test_a_label_endpoint_of_the_page_is_moved_aside() -> None:
+    found, _ = mapped('queue{endpoint="theirs"} 1\n', allow=("queue",))
+    assert list(found) == [SeriesKey.of("queue", endpoint="ep", exported_endpoint="theirs")]
+
+
+def test_values_that_are_no_numbers_are_left_out() -> None:
+    found, _ = mapped("a NaN\nb +Inf\nc 1\n", allow=("*",))
+    assert [key.name for key in found] == ["c"]
+    assert all(math.isfinite(sample.value) for sample in mapped("triton.txt", allow=("*",))[0].values())
+
+
+def test_a_metric_that_changes_its_type_is_looked_at_again() -> None:
+    mapping = Mapping("ep", allow=("a",))
+    assert [sample.counter for sample in mapping.apply(parse_page("# TYPE a gauge\na 1\n"))[0]] == [False]
+    assert [sample.counter for sample in mapping.apply(parse_page("# TYPE a counter\na 2\n"))[0]] == [True]
+
+
+def test_series_that_are_gone_are_forgotten() -> None:
+    mapping = Mapping("ep", allow=("a",))
+    for turn in range(50):
+        mapping.apply(parse_page("".join(f'a{{id="{turn}-{n}"}} 1\n' for n in range(100))))
+    assert len(mapping._routes) < 1_500
