@@ -28,13 +28,15 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection.
+    """A read-only connection; it may be used from one thread at a time.
 
     Raises:
         StoreError: the file is not there or cannot be opened.
     """
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+        )
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.OperationalError as error:
         raise StoreError(f"cannot open {path}: {error}", hint="has 'forewarn run' ever run here?") from error

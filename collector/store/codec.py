@@ -1,0 +1,82 @@
+"""Columns as bytes: pcodec's standalone format (https://github.com/pcodec/pcodec), lossless."""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from pcodec import ChunkConfig
+from pcodec.standalone import simple_compress, simple_decompress
+
+from collector.store.buckets import BUCKET, Buckets
+from collector.store.model import Times, Values
+from collector.store.schema import WINDOW_MS, Tier
+
+_CONFIG = ChunkConfig(compression_level=4)  # half the time of level 8, within 2 % of its size on metrics
+_HEAD = struct.Struct("<BH")
+_LENGTH = struct.Struct("<I")
+_GAUGE = ("min", "max", "sum", "first", "last")
+_COUNTER = ("first", "last", "inner")
+
+
+def pack_values(values: Values) -> bytes:
+    """A column of values."""
+    return bytes(simple_compress(np.ascontiguousarray(values), _CONFIG))
+
+
+def unpack_values(data: bytes) -> Values:
+    """The column again."""
+    return np.asarray(simple_decompress(data), np.float64)
+
+
+def pack_axis(times: Times, window: int) -> bytes:
+    """Time stamps of a window, as offsets from its start."""
+    return bytes(simple_compress((times - window * WINDOW_MS).astype(np.uint32), _CONFIG))
+
+
+def unpack_axis(data: bytes, window: int) -> Times:
+    """The time stamps again."""
+    return np.asarray(simple_decompress(data)).astype(np.int64) + window * WINDOW_MS
+
+
+def digest(data: bytes) -> bytes:
+    """A name for content: sixteen bytes of BLAKE2b."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def pack_buckets(buckets: Buckets, tier: Tier, block: int, *, counter: bool) -> bytes:
+    """One block of roll-ups: a head, then each column with its length before it."""
+    columns: list[npt.NDArray[np.generic]] = [
+        ((buckets["time"] - block * tier.block_ms) // tier.step_ms).astype(np.uint32),
+        buckets["count"].astype(np.uint32),
+        *(np.ascontiguousarray(buckets[name]) for name in (_COUNTER if counter else _GAUGE)),
+    ]
+    return b"".join((_HEAD.pack(counter, len(buckets)), *_framed(simple_compress(c, _CONFIG) for c in columns)))
+
+
+def unpack_buckets(data: bytes, tier: Tier, block: int) -> Buckets:
+    """The block's buckets; what its kind of series does not keep is NaN."""
+    counter, length = _HEAD.unpack_from(data)
+    columns = _columns(data, _HEAD.size)
+    buckets = np.empty(length, BUCKET)
+    buckets["time"] = next(columns).astype(np.int64) * tier.step_ms + block * tier.block_ms
+    buckets["count"] = next(columns)
+    kept = _COUNTER if counter else _GAUGE
+    for name in (*_GAUGE, "inner"):
+        buckets[name] = next(columns) if name in kept else np.nan
+    return buckets
+
+
+def _framed(parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        yield _LENGTH.pack(len(part))
+        yield part
+
+
+def _columns(data: bytes, offset: int) -> "Iterator[npt.NDArray[np.generic]]":
+    while offset < len(data):
+        (length,) = _LENGTH.unpack_from(data, offset)
+        offset += _LENGTH.size
+        yield np.asarray(simple_decompress(data[offset : offset + length]))
+        offset += length

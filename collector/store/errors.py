@@ -1,0 +1,58 @@
+"""SQLite's errors in the house's words."""
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from forewarn.base.errors import StoreError
+
+_NEARLY_NOTHING = 1024 * 1024
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class StoreFullError(StoreError):
+    """There is no room for more samples: the disk is full, or the store's size limit is reached."""
+
+
+class StoreDamagedError(StoreError):
+    """The file is no database, or a damaged one."""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as ours.
+
+    Raises:
+        StoreFullError: the disk is full, or the size limit is reached.
+        StoreDamagedError: the file is damaged.
+        StoreError: anything else that SQLite says.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _ours(error, path) from error
+
+
+def _ours(error: sqlite3.Error, path: Path) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+    if code in _DAMAGE or isinstance(error, sqlite3.DataError):
+        return StoreDamagedError(
+            f"{path} is damaged: {error}", hint="'forewarn run' sets it aside and begins a new one"
+        )
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _disk_is_full(path)):
+        return _full(path)
+    return StoreError(f"cannot use {path}: {error}", hint="see its permissions and the disk")
+
+
+def _full(path: Path) -> StoreFullError:
+    if _disk_is_full(path):
+        return StoreFullError(f"{os.strerror(errno.ENOSPC)}: {path}", hint="free space on its filesystem")
+    return StoreFullError(f"{path} has reached its size limit", hint="raise store.max_size or shorten the retention")
+
+
+def _disk_is_full(path: Path) -> bool:
+    return shutil.disk_usage(path.parent).free < _NEARLY_NOTHING

@@ -1,0 +1,135 @@
+"""Scrapes that still lie as rows: one blob of float64 cells each, in the order of their layout's series."""
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.store.buckets import keep_last
+from collector.store.model import Times, Values
+
+CELL_BYTES = 8
+_LAYOUTS_KEPT = 256
+Ids = npt.NDArray[np.int64]
+
+
+class Layouts:
+    """Layouts by their id, read once; an id never names another layout."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Ids] = {}
+
+    def all(self, connection: sqlite3.Connection) -> dict[int, Ids]:
+        """Every layout of the file: its id, and the series ids in the order of the cells."""
+        found = [row[0] for row in connection.execute("SELECT id FROM layouts")]
+        return {layout: self._get(connection, layout) for layout in found}
+
+    def holding(self, connection: sqlite3.Connection, series: int) -> list[tuple[int, int]]:
+        """Layouts with a cell of this series, and the cell's position."""
+        places = ((layout, np.flatnonzero(ids == series)) for layout, ids in self.all(connection).items())
+        return [(layout, int(found[0])) for layout, found in places if len(found)]
+
+    def forget(self) -> None:
+        """Read them again: the ids of a transaction that did not come through are given out anew."""
+        self._known = {}
+
+    def _get(self, connection: sqlite3.Connection, layout: int) -> Ids:
+        ids = self._known.get(layout)
+        if ids is None:
+            (data,) = connection.execute("SELECT series FROM layouts WHERE id = ?", (layout,)).fetchone()
+            ids = np.frombuffer(data, np.int64)
+            if len(self._known) >= _LAYOUTS_KEPT:
+                self._known = {}  # a new dict: another thread may be looking at the old one
+            self._known[layout] = ids
+        return ids
+
+
+def pending(
+    connection: sqlite3.Connection, layouts: Layouts, series: int, start_ms: int, end_ms: int
+) -> tuple[Times, Values]:
+    """Samples of one series in [start, end) that lie in rows, sorted, the last written of each time."""
+    rows: list[tuple[int, int, bytes]] = []
+    for layout, position in layouts.holding(connection, series):
+        rows += connection.execute(
+            "SELECT id, time_ms, substr(cells, ?, ?) FROM scrapes WHERE layout = ? AND time_ms >= ? AND time_ms < ?",
+            (position * CELL_BYTES + 1, CELL_BYTES, layout, start_ms, end_ms),
+        ).fetchall()
+    if not rows:
+        return np.empty(0, np.int64), np.empty(0)
+    rows.sort()  # by id: the order of writing
+    _, times, cells = zip(*rows, strict=True)
+    return keep_last(np.array(times, np.int64), np.frombuffer(b"".join(cells), np.float64))
+
+
+def overwrite(connection: sqlite3.Connection, layouts: Layouts, series: int, times: Times, values: Values) -> Times:
+    """Put the values into the rows that hold this series at these times.
+
+    Returns:
+        the times that were found in rows, sorted.
+    """
+    found: list[int] = []
+    for layout, position in layouts.holding(connection, series):
+        rows = connection.execute(
+            "SELECT id, time_ms FROM scrapes WHERE layout = ? AND time_ms BETWEEN ? AND ?",
+            (layout, int(times[0]), int(times[-1])),
+        ).fetchall()
+        for row, time_ms in rows:
+            index = int(np.searchsorted(times, time_ms))
+            if times[index] == time_ms:
+                found.append(time_ms)
+                with connection.blobopen("scrapes", "cells", row) as blob:
+                    blob.seek(position * CELL_BYTES)
+                    blob.write(values[index].tobytes())
+    return np.unique(np.array(found, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows of one layout, as a matrix."""
+
+    rows: Ids
+    times: Times
+    cells: npt.NDArray[np.float64]
+    column: dict[int, int]
+
+
+class Batch:
+    """The oldest rows of the file, turned so that each series' samples can be taken out of them.
+
+    Attributes:
+        last_row: id of the newest row in it.
+        series: ids of all series in it.
+    """
+
+    def __init__(self, rows: list[tuple[int, int, int, bytes]], layouts: dict[int, Ids]) -> None:
+        self.last_row = rows[-1][0]
+        self._groups: list[_Group] = []
+        for layout in sorted({row[2] for row in rows}):
+            ids, times, _, cells = zip(*(row for row in rows if row[2] == layout), strict=True)
+            matrix = np.frombuffer(b"".join(cells), np.float64).reshape(len(ids), -1)
+            column = {int(series): place for place, series in enumerate(layouts[layout])}
+            self._groups.append(_Group(np.array(ids, np.int64), np.array(times, np.int64), matrix, column))
+        self.series = sorted({series for group in self._groups for series in group.column})
+
+    def samples(self, series: int) -> tuple[Times, Values]:
+        """The series' samples, sorted, the last written of each time."""
+        groups = [group for group in self._groups if series in group.column]
+        columns = [group.cells[:, group.column[series]] for group in groups]
+        if len(groups) == 1:
+            return keep_last(groups[0].times, np.ascontiguousarray(columns[0]))
+        order = np.argsort(np.concatenate([group.rows for group in groups]), kind="stable")
+        times = np.concatenate([group.times for group in groups])[order]
+        return keep_last(times, np.concatenate(columns)[order])
+
+
+def oldest_rows(connection: sqlite3.Connection, max_bytes: int) -> list[tuple[int, int, int, bytes]]:
+    """Rows (id, time, layout, cells) in the order of writing, up to about ``max_bytes`` of cells; at least one."""
+    rows: list[tuple[int, int, int, bytes]] = []
+    size = 0
+    for row in connection.execute("SELECT id, time_ms, layout, cells FROM scrapes ORDER BY id"):
+        rows.append(row)
+        size += len(row[3])
+        if size >= max_bytes:
+            break
+    return rows
