@@ -1,0 +1,199 @@
+"""The schemas of the answers, for the API's description; new fields may be added, none is taken away."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Health(BaseModel):
+    """Whether the collector's rounds go on."""
+
+    status: str
+    time: str
+    last_round: str | None = Field(description="When the last round was, RFC 3339.")
+
+
+class NodeState(BaseModel):
+    """How the node stands."""
+
+    level: Literal["quiet", "starting", "warning", "critical"]
+    sentence: str
+
+
+class Status(BaseModel):
+    """The daemon's account of itself."""
+
+    model_config = ConfigDict(extra="allow")
+
+    hostname: str
+    time: str
+    interval_seconds: float
+    simulated: bool
+    state: NodeState
+
+
+class SeriesName(BaseModel):
+    """A series' identity."""
+
+    series: str = Field(description="Name and labels in one text, usable as a selector.")
+    name: str
+    labels: dict[str, str]
+
+
+class DescribedSeries(SeriesName):
+    """A recorded series."""
+
+    type: Literal["gauge", "counter"]
+    unit: str
+    help: str
+
+
+class SeriesAnswer(BaseModel):
+    """Recorded series."""
+
+    series: list[DescribedSeries]
+    truncated: bool
+
+
+class LatestValue(SeriesName):
+    """A newest value."""
+
+    time: str
+    value: float | None
+
+
+class LatestAnswer(BaseModel):
+    """Newest values."""
+
+    time: str
+    values: list[LatestValue]
+
+
+class RangeSeries(SeriesName):
+    """A series in windows, column by column."""
+
+    counter: bool
+    times: list[str] = Field(description="Starts of the windows that have samples, RFC 3339.")
+    min: list[float | None] | None = None
+    max: list[float | None] | None = None
+    mean: list[float | None] | None = None
+    last: list[float | None] | None = Field(None, description="Of counters: the last value.")
+    increase: list[float | None] | None = Field(None, description="Of counters: growth, resets corrected.")
+
+
+class RangeAnswer(BaseModel):
+    """Series over a time range."""
+
+    start: str
+    end: str
+    step_seconds: float
+    series: list[RangeSeries]
+
+
+class ForecastSummary(BaseModel):
+    """A forecast in short."""
+
+    status: Literal["ok", "not_enough_history", "no_data", "failed"]
+    reason: str
+    model: str
+    made: str
+    as_of: str
+    history_hours: float
+    worst: float | None = Field(description="The expected value of the worst hour of the next 72.")
+    breach: str | None = Field(description="When the expected value reaches the limit.")
+    breach_early: str | None = Field(description="When the edge of the 80 % interval does.")
+    breach_reason: str
+
+
+class TargetRow(BaseModel):
+    """A capacity target."""
+
+    target: str
+    name: str
+    labels: dict[str, str]
+    title: str
+    kind: str
+    unit: str
+    limit: float | None
+    below: bool = Field(description="True where it runs out at the lower end.")
+    current: float | None
+    breach: str | None
+    breach_statistic: str | None
+    statistics: dict[str, ForecastSummary]
+
+
+class TargetsAnswer(BaseModel):
+    """Capacity targets."""
+
+    time: str
+    targets: list[TargetRow]
+
+
+class HistoryAnswer(BaseModel):
+    """What was recorded of a target, hour by hour."""
+
+    time: str
+    target: str
+    times: list[str] = Field(description="Starts of the hours that have samples, RFC 3339.")
+    mean: list[float]
+    min: list[float]
+    max: list[float]
+
+
+class ForecastRow(BaseModel):
+    """A forecast in full."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: str
+    statistic: str
+    status: str
+    points: dict[str, list[float]]
+
+
+class ForecastsAnswer(BaseModel):
+    """Forecasts."""
+
+    forecasts: list[ForecastRow]
+
+
+class AlertRow(BaseModel):
+    """An alert."""
+
+    model_config = ConfigDict(extra="allow")
+
+    state: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class AlertsAnswer(BaseModel):
+    """Pending and firing alerts."""
+
+    time: str
+    alerts: list[AlertRow]
+
+
+class RulesAnswer(BaseModel):
+    """Rules."""
+
+    rules: list[dict[str, Any]]
+
+
+class CatalogueMetric(BaseModel):
+    """A metric of the catalogue."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    type: str
+    unit: str
+    help: str
+    labels: list[str]
+    core: int | None = Field(description="Its number among the twelve core metrics.")
+
+
+class CatalogueAnswer(BaseModel):
+    """The catalogue."""
+
+    metrics: list[CatalogueMetric]

@@ -1,0 +1,108 @@
+"""GET /v1/series, /v1/latest and /v1/query: what was recorded."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from api.answers import ApiError, Json
+from api.models import LatestAnswer, RangeAnswer, SeriesAnswer
+from api.queries import MAX_SERIES, Queries, Span, parse_match
+from api.services import Services
+from collector.catalogue import metric_of_sample
+from collector.series import Matcher, SeriesKey
+from collector.store import Rollup, Series
+from forewarn.base.clock import rfc3339
+
+LIST_LIMIT = 2_000
+
+Match = Annotated[
+    list[str], Query(description='Selectors such as `forewarn_gpu_power_watts{gpu="0"}`; repeatable, one must fit.')
+]
+OneMatch = Annotated[str, Query(description='A selector such as `forewarn_gpu_memory_used_bytes{gpu=~"0|1"}`.')]
+Time = Annotated[str | None, Query(description="RFC 3339, or seconds since the epoch.")]
+Step = Annotated[float | None, Query(description="Length of a window in seconds, 1 or more.")]
+Age = Annotated[float | None, Query(description="Oldest sample that counts, in seconds.", gt=0, le=86_400)]
+
+
+def series_router(services: Services, queries: Queries) -> APIRouter:
+    """Routes that read the store."""
+    router = APIRouter(prefix="/v1", tags=["series"])
+    store = services.store
+
+    @router.get("/series", response_model=SeriesAnswer)
+    async def series(match: Match = []) -> Response:  # noqa: B006  FastAPI copies the default
+        """The series that are recorded, 2000 at most; `truncated` says whether there are more."""
+        selectors: Sequence[tuple[Matcher, ...]] = [parse_match(text) for text in match] or [()]
+        found: dict[int, Series] = {}
+        for matchers in selectors:
+            found |= {one.id: one for one in await queries.run(store.series, *matchers)}
+        listed = sorted(found.values(), key=lambda one: one.key)
+        return Json({"series": [_described(one) for one in listed[:LIST_LIMIT]], "truncated": len(listed) > LIST_LIMIT})
+
+    @router.get("/latest", response_model=LatestAnswer)
+    async def latest(match: Match, max_age: Age = None) -> Response:
+        """The newest value of each series, where it is young enough (a minute, or three rounds)."""
+        now_ms = services.clock.now_ms()
+        age_ms = services.fresh_ms if max_age is None else round(max_age * 1000)
+        values: dict[SeriesKey, dict[str, Any]] = {}
+        for text in match:
+            matchers = parse_match(text)
+            newest = await queries.run(
+                lambda matchers=matchers: store.latest(*matchers, max_age_ms=age_ms, now_ms=now_ms)
+            )
+            values |= {
+                one.key: {**_identity(one.key), "time": rfc3339(one.time_ms), "value": one.value} for one in newest
+            }
+        return Json({"time": rfc3339(now_ms), "values": [values[key] for key in sorted(values)]})
+
+    @router.get("/query", response_model=RangeAnswer)
+    async def query(match: OneMatch, start: Time = None, end: Time = None, step: Step = None) -> Response:
+        """Series in windows of `step`: per window its start, and the minimum, maximum and mean of the samples in it.
+
+        Counters have instead their last value and their increase, resets corrected. Windows without samples are left
+        out. Without a range, the last hour.
+        """
+        span = Span.parse(start, end, step, services.clock.now_ms())
+        found = await queries.run(store.series, *parse_match(match))
+        if len(found) > MAX_SERIES:
+            raise ApiError(
+                400, f"{len(found)} series fit, {MAX_SERIES} at most are answered", hint="narrow the selector"
+            )
+        rows = [
+            (one, await queries.run(store.rollup, one.id, span.start_ms, span.end_ms, span.step_ms)) for one in found
+        ]
+        body = {
+            "start": rfc3339(span.start_ms),
+            "end": rfc3339(span.end_ms),
+            "step_seconds": span.step_ms / 1000,
+            "series": [_columns(one, rollup) for one, rollup in rows if len(rollup.times)],
+        }
+        return Json(body)
+
+    return router
+
+
+def _identity(key: SeriesKey) -> dict[str, Any]:
+    return {"series": str(key), "name": key.name, "labels": dict(key.labels)}
+
+
+def _described(series: Series) -> dict[str, Any]:
+    metric = metric_of_sample(series.key.name)
+    return {
+        **_identity(series.key),
+        "type": "counter" if series.counter else "gauge",
+        "unit": metric.unit if metric else "",
+        "help": metric.help if metric else "",
+    }
+
+
+def _columns(series: Series, rollup: Rollup) -> dict[str, Any]:
+    """A series' windows column by column; a counter's ``increase`` has its resets corrected."""
+    columns = (
+        {"last": rollup.last, "increase": rollup.increase}
+        if series.counter
+        else {"min": rollup.min, "max": rollup.max, "mean": rollup.mean}
+    )
+    times = [rfc3339(moment) for moment in rollup.times.tolist()]
+    return {**_identity(series.key), "counter": series.counter, "times": times, **columns}

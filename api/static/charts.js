@@ -1,0 +1,153 @@
+// Charts by uPlot, coloured by the page's own variables. A canvas says nothing to a screen reader: every chart has a
+// sentence and a table beside it, which page sections write.
+
+import { axisSteps, quantity, weekTime } from "./format.js";
+
+const uPlot = window.uPlot;
+const HOUR = 3600;
+const drawn = new Map();
+
+export const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("en-GB", { weekday: "short", day: "numeric" });
+
+function timeLabels(chart, splits, _axis, _space, step) {
+  let before = "";
+  return splits.map((moment) => {
+    const today = day(moment);
+    const label = step >= 24 * HOUR ? today : today === before ? clock(moment) : `${clock(moment)}\n${today}`;
+    before = today;
+    return label;
+  });
+}
+
+function axes(unit, timeStep) {
+  const common = { stroke: colour("muted"), ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  return [
+    { ...common, grid: { show: false }, values: timeLabels, space: timeStep >= 24 * HOUR ? 64 : 72, incrs: [timeStep / 24, timeStep / 12, timeStep / 4, timeStep / 2, timeStep, timeStep * 2, timeStep * 4] },
+    { ...common, grid: { stroke: colour("grid"), width: 1 }, size: 76, incrs: axisSteps(unit), values: (_chart, splits) => splits.map((value) => quantity(value, unit)) },
+  ];
+}
+
+// Draws, or redraws with new data where the element has a chart of the same shape.
+function draw(element, shape, options, data) {
+  const old = drawn.get(element);
+  if (old && old.shape === shape && old.data.length === data.length) {
+    old.data = data;
+    old.chart.setData(data);
+    return;
+  }
+  old?.chart.destroy();
+  element.replaceChildren();
+  const chart = new uPlot({ width: element.clientWidth, height: element.clientHeight, legend: { show: false }, ...options }, data, element);
+  drawn.set(element, { chart, shape, data });
+}
+
+export function clear(element, ...children) {
+  drawn.get(element)?.chart.destroy();
+  drawn.delete(element);
+  element.replaceChildren(...children);
+}
+
+// What the caller drew has the old colours: it must draw again.
+export function forget() {
+  for (const [element, { chart }] of drawn) {
+    chart.destroy();
+    element.replaceChildren();
+  }
+  drawn.clear();
+}
+
+new ResizeObserver(() => {
+  for (const [element, { chart }] of drawn) {
+    if (element.clientWidth > 0 && element.clientWidth !== chart.width) chart.setSize({ width: element.clientWidth, height: element.clientHeight });
+  }
+}).observe(document.body);
+
+// A limit far above everything that was or will be would flatten the rest: then the sentence alone speaks of it.
+export function limitFits(limit, values) {
+  const highest = Math.max(...values.filter((value) => value !== null));
+  return limit !== null && limit !== undefined && limit <= Math.max(highest * 4, highest + 1e-9) && limit >= 0;
+}
+
+function forecastRange(showLimit, limit, unit) {
+  return (_chart, low, high) => {
+    const top = showLimit ? Math.max(high, limit) : high;
+    if (unit === "ratio" && top <= 1) return [0, 1.04];
+    const bottom = low < 0 ? low : 0;
+    const span = top - bottom || 1;
+    return [bottom, top + span * 0.06];
+  };
+}
+
+function vertical(chart, seconds, style, dash) {
+  const x = Math.round(chart.valToPos(seconds, "x", true)) + 0.5;
+  const { left, top, width, height } = chart.bbox;
+  if (x < left || x > left + width) return;
+  const context = chart.ctx;
+  context.save();
+  context.strokeStyle = style;
+  context.lineWidth = devicePixelRatio;
+  context.setLineDash(dash.map((part) => part * devicePixelRatio));
+  context.beginPath();
+  context.moveTo(x, top);
+  context.lineTo(x, top + height);
+  context.stroke();
+  context.restore();
+  return x;
+}
+
+function mark(chart, seconds, text, style, dash) {
+  const x = vertical(chart, seconds, style, dash);
+  if (x === undefined) return;
+  const context = chart.ctx;
+  context.save();
+  context.fillStyle = style;
+  context.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  const nearRight = x > chart.bbox.left + chart.bbox.width - 90 * devicePixelRatio;
+  context.textAlign = nearRight ? "right" : "left";
+  context.fillText(text, x + (nearRight ? -6 : 6) * devicePixelRatio, chart.bbox.top + 13 * devicePixelRatio);
+  context.restore();
+}
+
+// data: [times, recorded, mean, p90, p10, p97.5, p2.5, limit] in seconds and base units.
+export function forecastChart(element, { data, unit, limit, showLimit, now, breach, onHover }) {
+  const edge = { stroke: "transparent", points: { show: false } };
+  const options = {
+    scales: { x: { time: true }, y: { range: forecastRange(showLimit, limit, unit) } },
+    axes: axes(unit, 24 * HOUR),
+    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    series: [
+      {},
+      { stroke: colour("recorded"), width: 1.6, points: { show: false } },
+      { stroke: colour("expected"), width: 2, dash: [7, 4], points: { show: false } },
+      edge, edge, edge, edge,
+      { stroke: colour("limit"), width: 1.6, dash: [2, 4], points: { show: false }, show: showLimit },
+    ],
+    bands: [
+      { series: [5, 6], fill: colour("band95") },
+      { series: [3, 4], fill: colour("band80") },
+    ],
+    hooks: {
+      draw: [(chart) => {
+        mark(chart, now / 1000, "now", colour("muted"), [3, 3]);
+        if (breach > now) mark(chart, breach / 1000, weekTime(breach), colour("limit"), [3, 3]);
+      }],
+      setCursor: [(chart) => onHover(chart.cursor.idx ?? null)],
+    },
+  };
+  draw(element, `${unit}|${limit}|${showLimit}|${breach}|${data[0][0]}|${dark.matches}`, options, data);
+}
+
+// lines: [{colour, dash}], data: [times, ...values].
+export function smallChart(element, { data, unit, lines }) {
+  const options = {
+    scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, (high || 1) * 1.12] } },
+    axes: axes(unit, 2 * HOUR),
+    cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
+    series: [{}, ...lines.map((line) => ({ stroke: colour(line.colour), width: 1.6, dash: line.dash, points: { show: false } }))],
+  };
+  draw(element, `${unit}|${lines.length}|${dark.matches}`, options, data);
+}

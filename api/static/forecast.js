@@ -1,0 +1,128 @@
+// The forecast chart: seven days that were, three that come, for the chosen target.
+
+import { clear, forecastChart, limitFits } from "./charts.js";
+import { get } from "./client.js";
+import { byId, empty, fill, h, setText, table } from "./dom.js";
+import { quantity, until, weekTime } from "./format.js";
+
+const HISTORY_HOURS = 168;
+let chosen = null;
+let targets = [];
+let shown = 0;
+
+export function chosenStatistic(row) {
+  return row.breach_statistic ?? ("mean" in row.statistics ? "mean" : Object.keys(row.statistics)[0]);
+}
+
+export function choose(target) {
+  chosen = target;
+  byId("target").value = target;
+  return draw();
+}
+
+export function updateTargets(rows) {
+  targets = rows;
+  const picker = byId("target");
+  const names = rows.map((row) => row.target);
+  if (!names.includes(chosen)) chosen = names[0] ?? null;
+  if (names.join("\n") !== [...picker.options].map((option) => option.value).join("\n")) {
+    fill(picker, rows.length ? rows.map((row) => h("option", { value: row.target }, row.title)) : h("option", {}, "none yet"));
+    picker.disabled = rows.length === 0;
+  }
+  if (chosen) picker.value = chosen;
+}
+
+byId("target").addEventListener("change", (event) => choose(event.target.value));
+
+export async function draw() {
+  const row = targets.find((one) => one.target === chosen);
+  const chart = byId("forecast-chart");
+  if (!row) {
+    clear(chart, empty("The chart appears with the first capacity target."));
+    return;
+  }
+  const turn = (shown += 1);
+  const statistic = chosenStatistic(row);
+  const [history, answer] = await Promise.all([
+    get("/v1/history", { target: row.target, hours: HISTORY_HOURS }),
+    get("/v1/forecasts", { target: row.target }),
+  ]);
+  if (turn !== shown) return;
+  show(row, statistic, history, answer.forecasts.find((one) => one.statistic === statistic));
+}
+
+function show(row, statistic, history, forecast) {
+  const now = Date.parse(history.time);
+  const rows = hours(history, statistic, forecast);
+  setText(byId("forecast-summary"), summary(row, forecast, now));
+  const chart = byId("forecast-chart");
+  byId("forecast-details").hidden = byId("forecast-legend").hidden = rows.length === 0;
+  setText(byId("forecast-readout"), "");
+  if (rows.length === 0) {
+    clear(chart, empty("Nothing was recorded in the last week."));
+    return;
+  }
+  const column = (name) => rows.map((one) => one[name] ?? null);
+  const values = rows.flatMap((one) => [one.recorded, one["p97.5"], one.mean]).filter((value) => value !== undefined && value !== null);
+  const showLimit = limitFits(row.limit, values);
+  const data = [
+    rows.map((one) => one.time / 1000), column("recorded"), column("mean"), column("p90"), column("p10"),
+    column("p97.5"), column("p2.5"), rows.map(() => row.limit),
+  ];
+  chart.setAttribute("aria-label", `${row.title}: ${byId("forecast-summary").textContent}`);
+  forecastChart(chart, {
+    data, unit: row.unit, limit: row.limit, showLimit, now, breach: forecast?.breach ? Date.parse(forecast.breach) : 0,
+    onHover: (index) => setText(byId("forecast-readout"), index === null ? "" : readout(rows[index], row.unit)),
+  });
+  writeTable(rows.filter((one) => one.mean !== undefined), row.unit);
+}
+
+// One row an hour: what was recorded, and what the forecast says of the hours from its own moment on.
+function hours(history, statistic, forecast) {
+  const recorded = statistic === "mean" ? history.mean : history[statistic];
+  const rows = new Map(history.times.map((time, index) => [Date.parse(time), { time: Date.parse(time), recorded: recorded[index] }]));
+  if (forecast?.status === "ok") {
+    const start = Date.parse(forecast.start);
+    forecast.points.mean.forEach((_value, index) => {
+      const time = start + index * forecast.step_seconds * 1000;
+      const row = rows.get(time) ?? { time };
+      for (const [name, values] of Object.entries(forecast.points)) row[name] = values[index];
+      rows.set(time, row);
+    });
+  }
+  return [...rows.values()].sort((left, right) => left.time - right.time);
+}
+
+function summary(row, forecast, now) {
+  const current = row.current === null ? "" : `Now ${quantity(row.current, row.unit)}; `;
+  const limit = row.limit === null ? "" : `, limit ${quantity(row.limit, row.unit)}`;
+  if (!forecast || forecast.status !== "ok") return `${current}no forecast: ${forecast?.reason || "none was made yet"}${limit}.`;
+  const values = forecast.points.mean;
+  const worst = row.below ? Math.min(...values) : Math.max(...values);
+  const at = Date.parse(forecast.start) + values.indexOf(worst) * forecast.step_seconds * 1000;
+  const kind = { mean: "hourly mean", max: "hourly peak", min: "hourly low" }[forecast.statistic];
+  const peak = `${kind} expected at ${quantity(worst, row.unit)} on ${weekTime(at)}${limit}`;
+  if (!forecast.breach) return `${current}${peak}; ${forecast.breach_reason || "it stays clear of it"}.`;
+  const early = forecast.breach_early && forecast.breach_early !== forecast.breach ? `, perhaps ${weekTime(Date.parse(forecast.breach_early))}` : "";
+  return `${current}${peak}; reached ${until(Date.parse(forecast.breach), now)}${early}.`;
+}
+
+function readout(row, unit) {
+  const parts = [weekTime(row.time)];
+  if (row.recorded !== undefined && row.recorded !== null) parts.push(`recorded ${quantity(row.recorded, unit)}`);
+  if (row.mean !== undefined) {
+    parts.push(`expected ${quantity(row.mean, unit)}`);
+    parts.push(`80 %: ${quantity(row.p10, unit)} to ${quantity(row.p90, unit)}`);
+    parts.push(`95 %: ${quantity(row["p2.5"], unit)} to ${quantity(row["p97.5"], unit)}`);
+  }
+  return parts.join(" · ");
+}
+
+function writeTable(rows, unit) {
+  const columns = [["Hour", ""], ["Expected", "number"], ["80 % of outcomes", "number"], ["95 % of outcomes", "number"]];
+  const cells = rows.map((row) => [
+    weekTime(row.time), quantity(row.mean, unit),
+    `${quantity(row.p10, unit)} – ${quantity(row.p90, unit)}`, `${quantity(row["p2.5"], unit)} – ${quantity(row["p97.5"], unit)}`,
+  ]);
+  byId("forecast-table").replaceChildren(...table(columns, cells).childNodes);
+}

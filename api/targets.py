@@ -1,0 +1,110 @@
+"""Capacity targets: what the forecasts of a series say, put together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.wording import expected, reached, title_of
+from collector.series import SeriesKey
+from forecast.results import Forecast
+from forewarn.base.clock import rfc3339
+
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class CapacityTarget:
+    """A series that can run out, with its newest forecasts by statistic."""
+
+    key: SeriesKey
+    forecasts: Mapping[str, Forecast]
+
+    @property
+    def lead(self) -> Forecast:
+        """The forecast to speak of: the one that runs out first, else that of the mean, else any.
+
+        Where a level is capped (utilization), its peaks touch the cap on any busy day: there only the mean speaks.
+        """
+        forecasts = [each for each in self.forecasts.values() if each.kind != "saturated" or each.statistic == MEAN]
+        breaching = [forecast for forecast in forecasts if forecast.breach_ms is not None]
+        if breaching:
+            return min(breaching, key=lambda forecast: forecast.breach_ms or 0)
+        return self.forecasts.get(MEAN) or next(iter(self.forecasts.values()))
+
+    @property
+    def title(self) -> str:
+        """Its name as people say it."""
+        return title_of(self.key)
+
+    @property
+    def breach_ms(self) -> int | None:
+        """When it is expected to run out; None where nothing says so."""
+        return self.lead.breach_ms
+
+    @property
+    def expected(self) -> str:
+        """What it is expected to do then: ``expected to be full``, ``expected to reach its limit``."""
+        return expected(self.lead.kind, self.lead.unit)
+
+    @property
+    def reached(self) -> str:
+        """What to say where it has run out already: ``is full``, ``has reached its limit``."""
+        return reached(self.lead.kind, self.lead.unit)
+
+
+def capacity_targets(forecasts: Iterable[Forecast]) -> list[CapacityTarget]:
+    """The targets, the one that runs out first leading, those that do not run out by name."""
+    grouped: dict[SeriesKey, dict[str, Forecast]] = {}
+    for forecast in forecasts:
+        grouped.setdefault(forecast.target, {})[forecast.statistic] = forecast
+    targets = [CapacityTarget(key, found) for key, found in grouped.items()]
+    return sorted(targets, key=_order)
+
+
+def target_row(target: CapacityTarget, current: float | None) -> dict[str, Any]:
+    """A target as /v1/targets shows it; ``current`` is its newest value."""
+    lead = target.lead
+    return {
+        "target": str(target.key),
+        "name": target.key.name,
+        "labels": dict(target.key.labels),
+        "title": target.title,
+        "kind": lead.kind,
+        "unit": lead.unit,
+        "limit": lead.limit,
+        "below": lead.below,
+        "current": current,
+        "breach": _time(lead.breach_ms),
+        "breach_statistic": lead.statistic if lead.breach_ms is not None else None,
+        "statistics": {name: _summary(forecast) for name, forecast in sorted(target.forecasts.items())},
+    }
+
+
+def _summary(forecast: Forecast) -> dict[str, Any]:
+    """What one forecast comes to: how it stands, its worst hour, when it reaches the limit or why not."""
+    return {
+        "status": forecast.status,
+        "reason": forecast.reason,
+        "model": forecast.model,
+        "made": rfc3339(forecast.made_ms),
+        "as_of": rfc3339(forecast.as_of_ms),
+        "history_hours": forecast.history_hours,
+        "worst": _worst(forecast.points.get(MEAN, ()), below=forecast.below),
+        "breach": _time(forecast.breach_ms),
+        "breach_early": _time(forecast.breach_early_ms),
+        "breach_reason": forecast.breach_reason,
+    }
+
+
+def _worst(values: Sequence[float], *, below: bool) -> float | None:
+    if not len(values):
+        return None
+    return min(values) if below else max(values)
+
+
+def _time(moment_ms: int | None) -> str | None:
+    return None if moment_ms is None else rfc3339(moment_ms)
+
+
+def _order(target: CapacityTarget) -> tuple[float, str]:
+    return (float("inf") if target.breach_ms is None else target.breach_ms, target.title)
