@@ -22,8 +22,6 @@ from collector.nvml.library import VERSION_MISMATCH, Nvml, NvmlError
 from collector.nvml.session import AbsentError, Session
 from forewarn.base.child import Parent, serve
 
-log = logging.getLogger(__name__)
-
 EXIT_DRIVER_CHANGED: Final = 75
 RETRY_SECONDS: Final = 60.0
 _WATCH_SECONDS: Final = 1.0
@@ -37,7 +35,6 @@ class Sampler:
         self._nvml = nvml
         self._interval = float(parent.settings["interval"])
         self._retry = float(parent.settings.get("retry", RETRY_SECONDS))
-        self._said: str | None = None
         self.status = 0
         self.thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -57,7 +54,6 @@ class Sampler:
     def _sample(self) -> None:
         self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
         session = Session.open(self._nvml, self._parent.send)
-        self._said = None
         try:
             due = time.monotonic()
             while not self._parent.stopping.is_set():
@@ -68,9 +64,6 @@ class Sampler:
             session.close()
 
     def _wait_for_gpus(self, absent: AbsentError) -> None:
-        if self._said != absent.reason:
-            self._said = absent.reason
-            log.info("no GPU to read", extra={"reason": absent.reason, "hint": absent.hint})
         self._parent.send({"kind": "absent", "reason": absent.reason, "hint": absent.hint, "retry": self._retry})
         self._parent.stopping.wait(self._retry)
 

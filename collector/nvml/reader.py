@@ -140,9 +140,9 @@ class DeviceReader:
                 self._gpm_offered = False
                 self._absences.add(self.device.gpu, error.call, error.code)
             else:
-                self._fail(error.call, error)
+                self._fail("GPM", error)
             return []
-        self._failing.pop("nvmlGpmSampleGet", None)
+        self._failing.pop("GPM", None)
         return [self._wire(metric, (), value) for metric, value in values if math.isfinite(value)]
 
     def _fail(self, title: str, error: NvmlError) -> None:

@@ -62,6 +62,11 @@ def times(factor: float, pick: Pick = float) -> Pick:
     return lambda answer: pick(answer) * factor
 
 
+def over(divisor: float, pick: Pick = float) -> Pick:
+    """The picked number over a constant: 94 over 100 is 0.94 to the last bit, 94 times 0.01 is not."""
+    return lambda answer: pick(answer) / divisor
+
+
 def bit(mask: int) -> Pick:
     """1 where the bit of the mask is set, else 0."""
     return lambda answer: float(bool(answer & mask))
@@ -72,8 +77,6 @@ def one(call: str, metric: str, pick: Pick = float, *args: Any, labels: Labels =
     return Reading(call, (Output(metric, pick, labels),), args)
 
 
-_PERCENT: Final = 0.01
-_MILLI: Final = 1e-3
 _MEGA: Final = 1e6
 _NANO: Final = 1e-9
 _KIB: Final = 1024.0
@@ -98,8 +101,8 @@ FAST: tuple[Reading, ...] = (
     Reading(
         "nvmlDeviceGetUtilizationRates",
         (
-            Output("utilization_ratio", times(_PERCENT, attrgetter("gpu"))),
-            Output("memory_bandwidth_utilization_ratio", times(_PERCENT, attrgetter("memory"))),
+            Output("utilization_ratio", over(100, attrgetter("gpu"))),
+            Output("memory_bandwidth_utilization_ratio", over(100, attrgetter("memory"))),
         ),
     ),
     Reading(
@@ -109,8 +112,8 @@ FAST: tuple[Reading, ...] = (
         otherwise=Reading("nvmlDeviceGetMemoryInfo", _MEMORY),
     ),
     one("nvmlDeviceGetTemperature", "temperature_celsius", float, 0, labels=(("sensor", "core"),)),
-    one("nvmlDeviceGetPowerUsage", "power_watts", times(_MILLI)),
-    one("nvmlDeviceGetTotalEnergyConsumption", "energy_joules_total", times(_MILLI)),
+    one("nvmlDeviceGetPowerUsage", "power_watts", over(1000)),
+    one("nvmlDeviceGetTotalEnergyConsumption", "energy_joules_total", over(1000)),
     *(
         one("nvmlDeviceGetClockInfo", "clock_hertz", times(_MEGA), number, labels=(("domain", domain),))
         for number, domain in _CLOCK_DOMAINS
@@ -124,10 +127,10 @@ FAST: tuple[Reading, ...] = (
 )
 
 MEDIUM: tuple[Reading, ...] = (
-    one("nvmlDeviceGetEnforcedPowerLimit", "power_limit_watts", times(_MILLI)),
-    one("nvmlDeviceGetFanSpeed", "fan_speed_ratio", times(_PERCENT)),
-    one("nvmlDeviceGetEncoderUtilization", "encoder_utilization_ratio", times(_PERCENT, itemgetter(0))),
-    one("nvmlDeviceGetDecoderUtilization", "decoder_utilization_ratio", times(_PERCENT, itemgetter(0))),
+    one("nvmlDeviceGetEnforcedPowerLimit", "power_limit_watts", over(1000)),
+    one("nvmlDeviceGetFanSpeed", "fan_speed_ratio", over(100)),
+    one("nvmlDeviceGetEncoderUtilization", "encoder_utilization_ratio", over(100, itemgetter(0))),
+    one("nvmlDeviceGetDecoderUtilization", "decoder_utilization_ratio", over(100, itemgetter(0))),
     one("nvmlDeviceGetBAR1MemoryInfo", "bar1_used_bytes", attrgetter("bar1Used")),
     one("nvmlDeviceGetPcieReplayCounter", "pcie_replays_total"),
     one("nvmlDeviceGetCurrPcieLinkGeneration", "pcie_link_generation"),

@@ -1,0 +1,93 @@
+"""The GPUs that a node is known to have, kept across restarts, so that one that vanished is missed."""
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGpu:
+    """A GPU that was seen here: where it sat, and which one it is."""
+
+    uuid: str
+    gpu: str
+    pci_bus_id: str
+    name: str
+
+
+class ExpectedGpus:
+    """The known GPUs by UUID.
+
+    A GPU that turns up in the slot of a missing one has replaced it. One that is gone for good is forgotten by
+    removing its entry from the file, or the file, while the daemon is stopped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._gpus = {gpu.uuid: gpu for gpu in _read(path)}
+        self.unsaved = False
+
+    @property
+    def gpus(self) -> Mapping[str, KnownGpu]:
+        """The known GPUs by UUID."""
+        return self._gpus
+
+    def learn(self, present: Iterable[Mapping[str, str]]) -> None:
+        """Take in what an inventory found; ``unsaved`` says whether ``save`` has something to write."""
+        seen = {entry["uuid"]: KnownGpu(*(entry.get(key, "") for key in KnownGpu.__slots__)) for entry in present}
+        slots = {gpu.pci_bus_id for gpu in seen.values() if gpu.pci_bus_id}
+        kept = {}
+        for uuid, gpu in self._gpus.items():
+            if uuid in seen or gpu.pci_bus_id not in slots:
+                kept[uuid] = gpu
+            else:
+                log.warning("GPU was replaced", extra={"old_uuid": uuid, "pci_bus_id": gpu.pci_bus_id})
+        known = {**kept, **seen}
+        self.unsaved = self.unsaved or known != self._gpus
+        self._gpus = known
+
+    def save(self) -> None:
+        """Write the file anew: beside it, fsync, rename.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        body = {"version": _VERSION, "gpus": [asdict(gpu) for gpu in self._gpus.values()]}
+        scratch = self.path.with_name(f"{self.path.name}.new")
+        scratch.touch(mode=0o600)
+        with scratch.open("w", encoding="utf-8") as file:
+            json.dump(body, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self.unsaved = False
+
+
+def _read(path: Path) -> list[KnownGpu]:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        return [KnownGpu(**entry) for entry in body["gpus"]]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        log.error("cannot read the known GPUs", extra={"path": str(path), "error": error.strerror})  # noqa: TRY400
+        return []
+    except (ValueError, TypeError, KeyError):
+        damaged = path.with_name(f"{path.name}.damaged")
+        with contextlib.suppress(OSError):
+            path.replace(damaged)
+        log.error("the list of known GPUs was damaged, a new one begins", extra={"set_aside": str(damaged)})  # noqa: TRY400
+        return []

@@ -1,0 +1,92 @@
+"""Whether the nvml child is where it should be, and in which driver call it sits if it is not."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from forewarn.base.clock import Clock
+
+log = logging.getLogger(__name__)
+
+WARN_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StuckCall:
+    """A driver call that does not come back: its name, its GPU's index (or nothing), seconds overdue."""
+
+    call: str
+    gpu: str
+    seconds: float
+
+    def __str__(self) -> str:
+        where = f" of GPU {self.gpu}" if self.gpu else ""
+        return f"the GPU driver has not come back from {self.call}{where} for {self.seconds:.0f} s"
+
+
+class Overdue:
+    """Follows what the child announces against the clock.
+
+    Args:
+        clock: tells how long things take.
+        interval: seconds between two rounds.
+        stuck_after: seconds overdue from which on the driver counts as stuck.
+    """
+
+    def __init__(self, clock: Clock, interval: float, *, stuck_after: float) -> None:
+        self._clock = clock
+        self._interval = interval
+        self._stuck_after = stuck_after
+        self._due: float | None = None
+        self._call, self._gpu = "", ""
+        self._warned = False
+        self.ever_started = False
+        self.stuck: StuckCall | None = None
+
+    def started(self) -> None:
+        """The child was started and is at work."""
+        self.ever_started = True
+        self.begun("its start", "")
+
+    def ended(self) -> None:
+        """The child is no more: nothing is waited for."""
+        self._due = None
+        self._relieve()
+
+    def begun(self, call: str, gpu: str) -> None:
+        """A piece of work began now."""
+        self._due = self._clock.monotonic()
+        self._call, self._gpu = call, gpu
+        self._relieve()
+
+    def busy(self, call: str, gpu: str, seconds: float) -> None:
+        """One call of the work is known not to have come back for so long."""
+        self._due = self._clock.monotonic() - seconds
+        self._call, self._gpu = call, gpu
+
+    def progressed(self, due_in: float) -> None:
+        """Work was finished; the next sign of life is due in so many seconds."""
+        self._due = self._clock.monotonic() + due_in
+        self._call, self._gpu = "its next round", ""
+        self._relieve()
+
+    def judge(self) -> StuckCall | None:
+        """The call that is stuck now, or None; says in the log, once each, when one is late and when it is stuck."""
+        if self._due is None:
+            return None
+        late = self._clock.monotonic() - self._due
+        call = StuckCall(self._call, self._gpu, late)
+        if late >= self._stuck_after:
+            if self.stuck is None:
+                log.error("%s: GPU data stops, everything else goes on", call)
+            self.stuck = call
+        elif late >= WARN_SECONDS and not self._warned:
+            self._warned = True
+            log.warning("%s", call)
+        return self.stuck
+
+    def _relieve(self) -> None:
+        if self.stuck is not None:
+            log.warning("the GPU driver answers again", extra={"call": self.stuck.call, "gpu": self.stuck.gpu})
+        self.stuck = None
+        self._warned = False

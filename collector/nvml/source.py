@@ -1,0 +1,143 @@
+"""The parent's side of the nvml child: its last round as long as it is fresh, and what is known of the GPUs' health.
+
+The supervisor hands in what happens (``on_start``, ``on_frame``, ``on_exit``); nothing here waits for the driver.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from collector.nvml.expected import ExpectedGpus
+from collector.nvml.health import GpuHealth
+from collector.nvml.overdue import Overdue, StuckCall
+from collector.series import Sample, SeriesKey
+from collector.source import CollectError
+from forewarn.base.clock import Clock
+from forewarn.base.frames import Frame
+
+log = logging.getLogger(__name__)
+
+FIRST_REPORT_SECONDS: Final = 2.0
+_FRESH_INTERVALS: Final = 2
+
+
+class NvmlSource:
+    """GPU samples of the nvml child.
+
+    Args:
+        interval: seconds between two rounds of the child.
+        expected: the GPUs that this node is known to have.
+        clock: tells how old things are.
+        stuck_after: seconds after which a driver call that has not come back counts as stuck.
+
+    Attributes:
+        health: a second source, which goes on while this one has no data: GPUs expected, present and up, XID errors,
+            and whether the driver is stuck.
+    """
+
+    name = "nvml"
+
+    def __init__(self, interval: float, expected: ExpectedGpus, clock: Clock, *, stuck_after: float = 15.0) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._overdue = Overdue(clock, interval, stuck_after=stuck_after)
+        self._samples: list[Sample] = []
+        self._round_at: float | None = None
+        self._absent: Frame | None = None
+        self._said_absent: str | None = None
+        self._reported = asyncio.Event()
+        self._waited = False
+        self.health = GpuHealth(expected, self._overdue)
+
+    @property
+    def stuck(self) -> StuckCall | None:
+        """The driver call that is stuck, or None; while there is one, the child must be left to end itself."""
+        return self._overdue.judge()
+
+    def on_start(self) -> None:
+        """The child was started."""
+        self._overdue.started()
+
+    def on_frame(self, frame: Frame) -> None:
+        """The child said something (kinds as in :mod:`collector.nvml.child`)."""
+        match frame["kind"]:
+            case "begin":
+                self._overdue.begun(frame["call"], frame["gpu"])
+            case "busy":
+                self._overdue.busy(frame["call"], frame["gpu"], frame["seconds"])
+            case "inventory":
+                self.health.take_inventory(frame["devices"])
+            case "round":
+                self._take_round(frame)
+            case "absent":
+                self._take_absence(frame)
+            case "xid":
+                self.health.take_xid(frame)
+            case "driver_changed":
+                log.warning("the GPU driver was unloaded or replaced, starting anew", extra={"code": frame["code"]})
+
+    def on_exit(self, code: int) -> None:
+        """The child ended."""
+        log.debug("nvml child ended", extra={"status": code})
+        self._overdue.ended()
+        self._round_at = None
+        self._samples = []
+        self.health.forget_up()
+
+    async def collect(self) -> Sequence[Sample]:
+        """The samples of the child's last round; none, and no error, on a node that never had a GPU.
+
+        Raises:
+            CollectError: ``stuck`` while a driver call does not come back, ``no_data`` where the last round is too old,
+                else the reason why GPUs that this node is known to have cannot be read.
+        """
+        await self._wait_for_first_report()
+        stuck = self._overdue.judge()
+        if stuck is not None:
+            raise CollectError("stuck", str(stuck))
+        if self._absent is not None:
+            if self.health.expects_gpus:
+                raise CollectError(self._absent["reason"], self._absent["hint"])
+            return []
+        if self._round_at is None:
+            raise CollectError("no_data", "the nvml child has not reported")
+        age = self._clock.monotonic() - self._round_at
+        if age > _FRESH_INTERVALS * self._interval:
+            raise CollectError("no_data", f"the last round of the nvml child is {age:.1f} s old")
+        return self._samples
+
+    async def close(self) -> None:
+        """There is nothing to let go of: the supervisor owns the child."""
+
+    async def _wait_for_first_report(self) -> None:
+        """Give a child that has just been started a moment, once, so that the daemon's first round is whole."""
+        if not self._waited:
+            self._waited = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._reported.wait(), min(FIRST_REPORT_SECONDS, 0.4 * self._interval))
+
+    def _take_round(self, frame: Frame) -> None:
+        self._overdue.progressed(due_in=self._interval)
+        self._samples = [
+            Sample(SeriesKey(name, tuple((label, text) for label, text in labels)), value, counter)
+            for name, labels, value, counter in frame["samples"]
+            if value is not None
+        ]
+        self._round_at = self._clock.monotonic()
+        self._absent = self._said_absent = None
+        self.health.take_up(frame["up"])
+        self._reported.set()
+
+    def _take_absence(self, frame: Frame) -> None:
+        self._overdue.progressed(due_in=frame["retry"])
+        self._absent = frame
+        self._round_at = None
+        self._samples = []
+        self.health.take_up([])
+        if frame["reason"] != self._said_absent:
+            self._said_absent = frame["reason"]
+            level = logging.WARNING if self.health.expects_gpus else logging.INFO
+            log.log(level, "no GPU to watch: %s", frame["hint"], extra={"reason": frame["reason"]})
+        self._reported.set()
