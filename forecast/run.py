@@ -1,13 +1,12 @@
 """One run: every capacity target forecast 72 hours ahead, each on its own; what fails for one stops none."""
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from forecast import words
 from forecast.breach import Limits, find_breach
-from forecast.models import FEWEST_HOURS, Model, Prediction, bounds_of, candidates
+from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates
 from forecast.models.snaive24 import SeasonalNaive
 from forecast.prepare import History, read_history
 from forecast.results import Forecast, Status
@@ -66,6 +65,7 @@ class _Outcome:
     model: str
     prediction: Prediction | None
     reason: str
+    status: Status = "ok"
 
 
 class _Run:
@@ -99,7 +99,7 @@ class _Run:
             return self._answer(target, history, "not_enough_history", reason)
         outcome = self._predict(target, history)
         if outcome.prediction is None:
-            return self._answer(target, history, "failed", outcome.reason)
+            return self._answer(target, history, outcome.status, outcome.reason)
         return self._finished(target, history, outcome)
 
     def _predict(self, target: Target, history: History) -> _Outcome:
@@ -109,9 +109,14 @@ class _Run:
         if self._clock.monotonic() > self._end and len(models) > 1:
             notes.append(f"the run's {self._settings.deadline:g} s were used up")
             models = [SeasonalNaive()]
+        status: Status = "not_enough_history"
         for model in models:
             try:
-                return _Outcome(model.name, _tried(model, history, target.unit), "; ".join(notes))
+                return _Outcome(
+                    model.name, model.predict(history).tidy(bounds_of(history, target.unit)), "; ".join(notes)
+                )
+            except NotEnoughHistoryError as error:
+                notes.append(f"{model.name}: {error}")
             except Exception as error:  # Stan and pandas raise what they like; the next model is tried
                 log.warning(
                     "a model failed",
@@ -119,7 +124,8 @@ class _Run:
                     exc_info=True,
                 )
                 notes.append(f"{model.name}: {error or type(error).__name__}")
-        return _Outcome("", None, "; ".join(notes))
+                status = "failed"
+        return _Outcome("", None, "; ".join(notes), status)
 
     def _finished(self, target: Target, history: History, outcome: _Outcome) -> Forecast:
         prediction = outcome.prediction
@@ -157,9 +163,3 @@ class _Run:
             below=target.below,
             **{"model": "", **more},  # type: ignore[arg-type]  # the caller above names them
         )
-
-
-def _tried(model: Model, history: History, unit: str) -> Prediction:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas and prophet deprecate things at each other
-        return model.predict(history).tidy(bounds_of(history, unit))

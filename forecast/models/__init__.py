@@ -1,12 +1,12 @@
 """The models, and which of them a target gets."""
 
 from forecast.models import prophet
-from forecast.models.base import LEVELS, Model, ModelError, Prediction, bounds_of
+from forecast.models.base import Model, NotEnoughHistoryError, Prediction, bounds_of
 from forecast.models.fill import Fill
 from forecast.models.prophet import ProphetModel
 from forecast.models.snaive24 import SeasonalNaive
 
-__all__ = ["FEWEST_HOURS", "LEVELS", "Model", "ModelError", "Prediction", "bounds_of", "candidates"]
+__all__ = ["FEWEST_HOURS", "Model", "NotEnoughHistoryError", "Prediction", "bounds_of", "candidates"]
 
 FEWEST_HOURS = min(model.needs_hours for model in (SeasonalNaive, Fill, ProphetModel))
 

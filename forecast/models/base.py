@@ -14,7 +14,11 @@ LEVELS: dict[str, float] = {"p2.5": 0.025, "p10": 0.1, "p90": 0.9, "p97.5": 0.97
 
 
 class ModelError(ForewarnError):
-    """The model has nothing to say about this history."""
+    """The model's answer is of no use."""
+
+
+class NotEnoughHistoryError(ModelError):
+    """The model has nothing to say about so little, or so sparse, a history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Model(Protocol):
         """The next 72 hours.
 
         Raises:
-            ModelError: this history does not allow it.
+            NotEnoughHistoryError: this history does not allow it.
         """
         ...
 
@@ -81,11 +85,11 @@ def last_known(history: History) -> tuple[float, int]:
     """The last value, and how many hours before the history's end it stands.
 
     Raises:
-        ModelError: there is no value.
+        NotEnoughHistoryError: there is no value.
     """
     known = np.flatnonzero(np.isfinite(history.values))
     if not known.size:
-        raise ModelError("no hour has a value")
+        raise NotEnoughHistoryError("no hour has a value")
     return float(history.values[known[-1]]), history.values.size - int(known[-1])
 
 

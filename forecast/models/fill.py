@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from forecast.models.base import LEVELS, ModelError, Prediction, last_known, widening
+from forecast.models.base import LEVELS, NotEnoughHistoryError, Prediction, last_known, widening
 from forecast.prepare import LONGEST_BRIDGE_HOURS, History, bridged
 from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
@@ -38,7 +38,7 @@ class Fill:
         """The next 72 hours.
 
         Raises:
-            ModelError: less than half a day of hourly steps.
+            NotEnoughHistoryError: less than half a day of hourly steps.
         """
         last, ago = last_known(history)
         values = bridged(history.values)
@@ -47,7 +47,7 @@ class Fill:
         growth = np.where(cleanups, np.nan, steps)
         known = growth[-RATE_HOURS:][np.isfinite(growth[-RATE_HOURS:])]
         if known.size < DAY_HOURS // 2:
-            raise ModelError(f"only {known.size} hourly steps are known, {DAY_HOURS // 2} are needed")
+            raise NotEnoughHistoryError(f"only {known.size} hourly steps are known, {DAY_HOURS // 2} are needed")
         path = _integrated(growth, values.size - ago + 1, ago - 1 + HORIZON_HOURS)
         mean = last + path[ago - 1 :]
         return Prediction(mean, _bands(mean, values, growth, known))

@@ -5,6 +5,7 @@ pandas and prophet are imported inside: they cost 0.7 s and 140 MiB, and may be 
 
 import importlib.util
 import logging
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,9 @@ from forewarn.base.clock import HOUR
 from forewarn.base.errors import MissingExtraError
 
 SEED = 20_240_229
+
+_CHATTER = {"cmdstanpy": logging.ERROR, "prophet": logging.ERROR, "prophet.plot": logging.CRITICAL}
+"""Libraries that log what is of no use here (each fit; that a plotting library is missing), from which level on."""
 
 
 def available() -> bool:
@@ -38,28 +42,37 @@ class ProphetModel:
         Raises:
             MissingExtraError: prophet or pandas is not installed.
         """
-        pd, prophet = _libraries()
-        known = np.flatnonzero(np.isfinite(history.values))
-        past = pd.DataFrame({"ds": _times(history.start_ms, known), "y": history.values[known]})
-        future = pd.DataFrame({"ds": _times(history.end_ms, np.arange(HORIZON_HOURS))})
-        model = prophet.Prophet()
-        model.fit(past, seed=SEED)
-        np.random.seed(SEED)  # noqa: NPY002  Prophet draws from NumPy's global generator
-        draws = model.predictive_samples(future)["yhat"]
-        model.uncertainty_samples = 0  # predict() would draw all of them again
-        mean = model.predict(future)["yhat"].to_numpy(dtype=np.float64)
-        edges = np.quantile(draws, list(LEVELS.values()), axis=1)
-        return Prediction(mean, dict(zip(LEVELS, edges, strict=True)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # prophet uses what pandas deprecates
+            return _fitted(history)
+
+
+def _fitted(history: History) -> Prediction:
+    pd, prophet = _libraries()
+    known = np.flatnonzero(np.isfinite(history.values))
+    past = pd.DataFrame({"ds": _times(history.start_ms, known), "y": history.values[known]})
+    future = pd.DataFrame({"ds": _times(history.end_ms, np.arange(HORIZON_HOURS))})
+    model = prophet.Prophet()
+    model.fit(past, seed=SEED)
+    np.random.seed(SEED)  # noqa: NPY002  Prophet draws from NumPy's global generator
+    draws = model.predictive_samples(future)["yhat"]
+    model.uncertainty_samples = 0  # predict() would draw all of them again
+    mean = model.predict(future)["yhat"].to_numpy(dtype=np.float64)
+    edges = np.quantile(draws, list(LEVELS.values()), axis=1)
+    return Prediction(mean, dict(zip(LEVELS, edges, strict=True)))
 
 
 def _libraries() -> tuple[Any, Any]:
+    for name, level in _CHATTER.items():
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        if not logger.hasHandlers():
+            logger.addHandler(logging.NullHandler())  # cmdstanpy would add one of its own and tell of every fit
     try:
         import pandas as pd  # noqa: PLC0415
         import prophet  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError("the Prophet model", "forecast") from error
-    for name in ("cmdstanpy", "prophet", "prophet.models", "prophet.plot"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     return pd, prophet
 
 

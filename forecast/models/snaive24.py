@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from forecast.models.base import LEVELS, ModelError, Prediction, widening
+from forecast.models.base import LEVELS, NotEnoughHistoryError, Prediction, widening
 from forecast.prepare import History, bridged
 from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
@@ -25,7 +25,7 @@ class SeasonalNaive:
         """The next 72 hours.
 
         Raises:
-            ModelError: an hour of the day has no value in the last week.
+            NotEnoughHistoryError: an hour of the day has no value in the last week.
         """
         values = bridged(history.values)
         mean = np.tile(_last_day(values), HORIZON_HOURS // DAY_HOURS)
@@ -43,7 +43,9 @@ def _last_day(values: Floats) -> Floats:
         day = np.where(np.isfinite(day), day, row)
     missing = int(np.isnan(day).sum())
     if missing:
-        raise ModelError(f"{missing} of the 24 hours of the day have no value in the last {LOOK_BACK_DAYS} days")
+        raise NotEnoughHistoryError(
+            f"{missing} of the 24 hours of the day have no value in the last {LOOK_BACK_DAYS} days"
+        )
     return day
 
 

@@ -1,0 +1,50 @@
+import pytest
+
+from collector.catalogue import CATALOGUE
+from forecast.metrics import samples
+from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
+
+
+def values(found: list, name: str, **labels: str) -> list[float]:
+    return [
+        sample.value
+        for sample in found
+        if sample.key.name == name and all(sample.key.label(label) == value for label, value in labels.items())
+    ]
+
+
+def test_horizons_read_the_hour_that_lies_ahead_of_the_scrape() -> None:
+    one = forecast("x", breach_ms=BEGIN_MS + 7200_000)
+    found = samples([one], BEGIN_MS + HOUR_MS // 2, 12.5)
+    mean = values(found, "forewarn_forecast_value", quantile="mean", horizon="24h", target="x", statistic="mean")
+    assert mean == [one.points["mean"][24]]
+    assert values(found, "forewarn_forecast_value", quantile="p90", horizon="72h") == [one.points["p90"][71]]
+    assert values(found, "forewarn_forecast_limit", target="x") == [2.0]
+    assert values(found, "forewarn_forecast_breach_seconds") == [5400.0]
+    assert values(found, "forewarn_forecast_duration_seconds") == [12.5]
+    assert values(found, "forewarn_forecast_last_run_timestamp_seconds") == [pytest.approx(one.made_ms / 1000)]
+
+
+def test_an_old_forecast_falls_silent_horizon_by_horizon() -> None:
+    found = samples([forecast()], BEGIN_MS + 50 * HOUR_MS)
+    horizons = {sample.key.label("horizon") for sample in found if sample.key.name == "forewarn_forecast_value"}
+    assert horizons == {"1h", "2h", "3h", "6h", "12h", "18h", "24h"}
+
+
+def test_targets_are_counted_by_status() -> None:
+    found = samples([forecast(), forecast("y", status="no_data", points={}), forecast("z", breach_ms=None)], BEGIN_MS)
+    counts = {
+        status: values(found, "forewarn_forecast_targets", status=status) for status in ("ok", "no_data", "failed")
+    }
+    assert counts == {"ok": [2.0], "no_data": [1.0], "failed": [0.0]}
+    assert values(found, "forewarn_forecast_breach_seconds") == []
+
+
+def test_a_breach_in_the_past_is_now() -> None:
+    found = samples([forecast(breach_ms=BEGIN_MS - HOUR_MS)], BEGIN_MS)
+    assert values(found, "forewarn_forecast_breach_seconds") == [0.0]
+
+
+def test_every_sample_is_in_the_catalogue_with_its_labels() -> None:
+    for sample in samples([forecast(breach_ms=BEGIN_MS)], BEGIN_MS, 1.0):
+        assert {name for name, _ in sample.key.labels} == set(CATALOGUE[sample.key.name].labels)

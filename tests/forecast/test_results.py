@@ -1,0 +1,91 @@
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from forecast.packing import pack, unpack
+from forecast.results import Forecast, ForecastBook
+from forewarn.base.sqlite import open_writer
+from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
+
+DAY_MS = 24 * HOUR_MS
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def book(path: Path) -> ForecastBook:
+    return ForecastBook(open_writer(path), path)
+
+
+def test_a_forecast_survives_json() -> None:
+    whole = forecast('x{name="a",self="b\\"c"}', breach_ms=BEGIN_MS + HOUR_MS, breach_early_ms=BEGIN_MS, below=True)
+    data = orjson.loads(orjson.dumps(whole.to_dict()))
+    assert Forecast.from_dict(data) == whole
+    assert data["breach"] == "2025-10-09T10:00:00Z"
+    assert data["outlook"].startswith("falls to 200 % on Thu 09 Oct 10:00 UTC, possibly as early as")
+
+
+def test_a_forecast_without_points_survives_json_and_says_why() -> None:
+    none = forecast(status="not_enough_history", model="", points={}, limit=None, reason="has 3.5 h of history")
+    assert Forecast.from_dict(orjson.loads(orjson.dumps(none.to_dict()))) == none
+    assert none.outlook == "has 3.5 h of history"
+
+
+def test_the_book_gives_back_what_it_was_given(book: ForecastBook) -> None:
+    kept = [
+        forecast("x", breach_ms=BEGIN_MS),
+        forecast("x", statistic="max"),
+        forecast("y", points={}, status="no_data"),
+    ]
+    book.store(kept)
+    found = book.latest()
+    assert [(str(one.target), one.statistic) for one in found] == [("x", "max"), ("x", "mean"), ("y", "mean")]
+    for one, original in zip(found, [kept[1], kept[0], kept[2]], strict=True):
+        assert dataclasses.replace(one, points={}) == dataclasses.replace(original, points={})
+        for name, values in original.points.items():
+            np.testing.assert_allclose(one.points[name], values, atol=6.5 / 131_000)
+
+
+def test_the_newest_counts_and_the_older_ones_stay(book: ForecastBook, path: Path) -> None:
+    for hour in range(5):
+        book.store([forecast(made_ms=BEGIN_MS + hour * HOUR_MS, reason=str(hour))])
+    assert [one.reason for one in book.latest()] == ["4"]
+    assert [one.reason for one in book.history(forecast().target, "mean", 3)] == ["4", "3", "2"]
+    assert book.latest(since_ms=BEGIN_MS + 5 * HOUR_MS) == []
+    again = ForecastBook(sqlite3.connect(path), path)
+    assert len(again.history(forecast().target, "mean")) == 5
+
+
+def test_old_forecasts_go_with_their_targets(book: ForecastBook) -> None:
+    book.store([forecast("gone"), forecast("x")])
+    book.store([forecast("x", made_ms=BEGIN_MS + 89 * DAY_MS)])
+    assert len(book.history(forecast("x").target, "mean")) == 2
+    book.store([forecast("x", made_ms=BEGIN_MS + 91 * DAY_MS)])
+    assert len(book.history(forecast("x").target, "mean")) == 2
+    assert [str(one.target) for one in book.latest()] == ["x"]
+
+
+def test_a_stored_forecast_is_small(book: ForecastBook, path: Path) -> None:
+    random = np.random.default_rng(1)
+    names = forecast().points
+    for hour in range(200):
+        points = {name: (1e9 * random.random(72)).tolist() for name in names}
+        book.store([forecast(made_ms=BEGIN_MS + hour, points=points)])
+    pages = sqlite3.connect(path).execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    assert pages.fetchone()[0] / 200 < 1300, "white noise is the worst case; 360 float64 are 2,880 bytes"
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-12, 1.0, 1e300])
+def test_packed_rows_lose_at_most_half_a_step(scale: float) -> None:
+    rows = (scale * np.random.default_rng(2).normal(size=(5, 72))).tolist()
+    span = np.max(rows) - np.min(rows)
+    np.testing.assert_allclose(unpack(pack(rows)), rows, atol=span / 131_070 * 1.001, rtol=0)
+    extremes = [[-1.7e308, 0.0, 1.7e308]]
+    np.testing.assert_allclose(unpack(pack(extremes)), extremes, atol=2.6e303)

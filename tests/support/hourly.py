@@ -1,0 +1,38 @@
+"""Hourly histories and forecasts for tests of models and of what uses forecasts."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from collector.series import SeriesKey
+from forecast.prepare import History
+from forecast.results import POINT_NAMES, Forecast
+
+HOUR_MS = 3_600_000
+BEGIN_MS = 1_760_000_400_000  # a whole hour
+
+
+def history(values: ArrayLike) -> History:
+    """An hourly history that starts at BEGIN_MS."""
+    array = np.asarray(values, dtype=np.float64)
+    return History(BEGIN_MS, array, float(array.size))
+
+
+def forecast(key: str = "x", **changes: object) -> Forecast:
+    """A forecast of 72 hours around 1 to 3.5, with anything else that the test names."""
+    fields: dict[str, object] = {
+        "target": SeriesKey.parse(key),
+        "statistic": "mean",
+        "kind": "gauge",
+        "unit": "ratio",
+        "made_ms": BEGIN_MS + 1234,
+        "as_of_ms": BEGIN_MS + 1000,
+        "model": "snaive24",
+        "status": "ok",
+        "reason": "",
+        "history_hours": 100.5,
+        "step_ms": HOUR_MS,
+        "start_ms": BEGIN_MS,
+        "points": {name: [1.0 + place + hour / 48 for hour in range(72)] for place, name in enumerate(POINT_NAMES)},
+        "limit": 2.0,
+    }
+    return Forecast(**{**fields, **changes})  # type: ignore[arg-type]
