@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from alerts.settings import AlertsSettings, ReceiverSettings, RuleSettings
+from alerts.settings import AlertsSettings
 from api.settings import ApiSettings, MetricsSettings
 from collector.settings import CollectorSettings
 from collector.store import StoreSettings
@@ -37,15 +37,19 @@ class Config(BaseSettings):
     _file: ClassVar[Path | None] = None
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="What the log shows at least.")
+    units: bool = Field(
+        default=False,
+        description="Whether worker and log shipper run as units of their own (systemd) instead of as children.",
+    )
     api: ApiSettings = Field(default_factory=ApiSettings, description="The HTTP face.")
     metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="A second socket for scrapers only.")
     collector: CollectorSettings = Field(default_factory=CollectorSettings, description="What is recorded.")
     store: StoreSettings = Field(default_factory=StoreSettings, description="How long series are kept.")
-    target: tuple[TargetSettings, ...] = Field((), description="Series that are capacity targets besides the catalogue's.")
+    target: tuple[TargetSettings, ...] = Field(
+        (), description="Series that are capacity targets besides the catalogue's."
+    )
     forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="Forecasts three days ahead.")
     alerts: AlertsSettings = Field(default_factory=AlertsSettings, description="How alerts are grouped and sent.")
-    rule: tuple[RuleSettings, ...] = Field((), description="Alert rules, added to the shipped ones or replacing them.")
-    receiver: tuple[ReceiverSettings, ...] = Field((), description="Where notifications go.")
     logs: LogsSettings = Field(default_factory=LogsSettings, description="Which logs are shipped, and where to.")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="The bundled inference worker.")
 

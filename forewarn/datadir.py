@@ -29,9 +29,20 @@ class DataDir:
         self.path = path.absolute()
         self._lock: int | None = None
 
-    metrics = property(lambda self: self.path / "metrics.db", doc="The series.")
-    state = property(lambda self: self.path / "state.db", doc="Forecasts, alert states, the outbox.")
-    control = property(lambda self: self.path / "control.sock", doc="Where commands reach the daemon.")
+    @property
+    def metrics(self) -> Path:
+        """The series."""
+        return self.path / "metrics.db"
+
+    @property
+    def state(self) -> Path:
+        """Forecasts, alert states, the outbox."""
+        return self.path / "state.db"
+
+    @property
+    def control(self) -> Path:
+        """Where commands reach the daemon."""
+        return self.path / "control.sock"
 
     def create(self) -> None:
         """Make the directory.

@@ -34,7 +34,7 @@ def bind(address: Address) -> socket.socket:
             if used
             else "choose another with --listen",
         ) from error
-    listener.setblocking(False)  # noqa: FBT003
+    listener.setblocking(False)
     return listener
 
 

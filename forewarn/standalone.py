@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
+from forewarn.base.child import Channel
 from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
 from forewarn.base.logs import configure_logging
@@ -23,25 +23,11 @@ log = logging.getLogger(__name__)
 RECONNECT_SECONDS = 10.0
 
 
-class Channel(Protocol):
-    """What a child's main function is given: see forewarn.base.child.Parent."""
-
-    settings: Frame
-    stopping: threading.Event
-
-    def send(self, frame: Frame) -> None:
-        """Hand a frame to the parent."""
-        ...
-
-    def frames(self) -> Iterator[Frame]:
-        """Frames of the parent, until the end."""
-        ...
-
-
 class Daemon:
     """The daemon in the place of a parent: what is sent while none runs is dropped, for samples age quickly."""
 
-    def __init__(self, settings: Frame, control: Path, stopping: threading.Event) -> None:
+    def __init__(self, name: str, settings: Frame, control: Path, stopping: threading.Event) -> None:
+        self._name = name
         self.settings = settings
         self.stopping = stopping
         self._control = control
@@ -60,7 +46,7 @@ class Daemon:
                 return
             try:
                 self._client = self._client or ControlClient(self._control)
-                self._client.ask("child_frame", frame=frame)
+                self._client.ask("child_frame", child=self._name, frame=frame)
             except (ForewarnError, OSError) as error:
                 log.debug("no daemon takes the frame", extra={"error": str(error)})
                 self._client = None
@@ -77,10 +63,10 @@ class Daemon:
         self._end.put(None)
 
 
-def run_alone(main: Callable[[Channel], None], settings: Frame, control: Path, log_level: str) -> None:
+def run_alone(name: str, main: Callable[[Channel], None], settings: Frame, control: Path) -> None:
     """Run a child's main function until SIGTERM or Ctrl-C."""
-    configure_logging(log_level)
-    daemon = Daemon(settings, control, threading.Event())
+    configure_logging(settings["log_level"])
+    daemon = Daemon(name, settings, control, threading.Event())
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: daemon.stop())
     main(daemon)

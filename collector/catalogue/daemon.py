@@ -44,6 +44,18 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         "",
         "Whether the last reading of the configuration succeeded.",
     ),
+    Metric("forewarn_store_writable", "gauge", "", "Whether the last scrape could be kept."),
+    Metric(
+        "forewarn_store_damage_set_aside", "gauge", "", "1 where a damaged metrics.db was set aside at the last start."
+    ),
+    Metric("forewarn_store_series", "gauge", "", "Series known to the store."),
+    Metric("forewarn_store_used_bytes", "gauge", "bytes", "Size of metrics.db in use."),
+    Metric("forewarn_store_max_bytes", "gauge", "bytes", "Size that metrics.db may reach."),
+    Metric("forewarn_store_pending_scrapes", "gauge", "", "Scrapes not yet moved into compressed chunks."),
+    Metric(
+        "forewarn_store_refused_samples_total", "counter", "", "Samples of series refused because there were too many."
+    ),
+    Metric("forewarn_store_late_samples_total", "counter", "", "Samples dropped because they came too late."),
     Metric("process_cpu_seconds_total", "counter", "seconds", "User and system time of the daemon's parent process."),
     Metric("process_resident_memory_bytes", "gauge", "bytes", "Resident memory of the daemon's parent process."),
     Metric("process_open_fds", "gauge", "", "Open file descriptors of the daemon's parent process."),

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from forewarn.base import frames
 from forewarn.base.frames import Frame
@@ -22,6 +23,21 @@ from forewarn.base.logs import configure_logging
 GRACE_SECONDS = 2.0
 PARENT_PID_VARIABLE = "FOREWARN_PARENT_PID"
 _PR_SET_PDEATHSIG = 1
+
+
+class Channel(Protocol):
+    """What a child's main function is given: its settings, word of the end, and a way to tell things."""
+
+    settings: Frame
+    stopping: threading.Event
+
+    def send(self, frame: Frame) -> None:
+        """Tell the parent."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames of the parent, until the end."""
+        ...
 
 
 class Parent:

@@ -6,10 +6,9 @@ from forewarn.cli.output import print_json, print_table
 
 def alerts(data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
     """List pending and firing alerts of the running daemon."""
-    from forewarn.control import ControlClient
+    from forewarn.cli.daemon import ask_api
 
-    with ControlClient(data_dir(data_dir_).control) as daemon:
-        found = daemon.ask("alerts")["alerts"]
+    found = ask_api(data_dir(data_dir_), "/v1/alerts")["alerts"]
     if json:
         print_json(found)
     elif not found:

@@ -24,6 +24,7 @@ def backfill(
 ) -> None:
     """Load recorded history, so that forecasts start from it. A load that was cut off goes on where it stopped."""
     from collector.backfill import backfill as load_history
+
     from forewarn.base.clock import SystemClock
     from forewarn.sinks import open_sink
 

@@ -11,10 +11,9 @@ app = typer.Typer(no_args_is_help=True, help="Check and show the configuration."
 @app.command()
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Exit 0 where the configuration is right, 2 with one line where it is not."""
-    from forewarn.rooms import check_references
+    from alerts.shipped import effective_rules
 
-    loaded = load(config)
-    check_references(loaded)
+    effective_rules(load(config).alerts)
     if json:
         print_json({"ok": True, "file": str(config) if config else None})
     else:

@@ -60,6 +60,8 @@ def _print(made: "list[Forecast]") -> None:
         points = each.points.get("mean", [])
         shown = [quantity(points[hour - 1], each.unit) if len(points) >= hour else "" for hour in (24, 48, 72)]
         limit = quantity(each.limit, each.unit) if each.limit is not None else "none"
-        outcome = f"BREACH {rfc3339(each.breach_ms)}" if each.breach_ms is not None else each.breach_reason or each.reason
+        outcome = (
+            f"BREACH {rfc3339(each.breach_ms)}" if each.breach_ms is not None else each.breach_reason or each.reason
+        )
         rows.append((str(each.target), each.statistic, each.model or "-", *shown, limit, outcome))
     print_table(("target", "statistic", "model", "+24 h", "+48 h", "+72 h", "limit", "breach"), rows)

@@ -22,7 +22,7 @@ def run(config: ConfigOption = None, data_dir_: DataDirOption = None) -> None:
 
     settings = load(config)
     if not settings.logs.enabled:
-        raise ConfigError("no Elasticsearch is configured", hint="set [logs] elasticsearch and [[logs.file]] path")
+        raise ConfigError("no Elasticsearch is configured", hint="set [logs] url and [[logs.file]] path")
     data = data_dir(data_dir_)
     data.create()
-    run_alone(main, logship_settings(settings, data), data.control, settings.log_level)
+    run_alone("logship", main, logship_settings(settings, data), data.control)

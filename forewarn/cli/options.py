@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="Configuration file [default: ./forewarn.toml unless root, /etc/forewarn/forewarn.toml]."),
+    typer.Option(
+        "--config", help="Configuration file [default: ./forewarn.toml unless root, /etc/forewarn/forewarn.toml]."
+    ),
 ]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Where series and states are kept [default: /var/lib/forewarn as root]."),
 ]
-ListenOption = Annotated[str | None, typer.Option("--listen", help="Address of the page and the API.", metavar="HOST:PORT")]
+ListenOption = Annotated[
+    str | None, typer.Option("--listen", help="Address of the page and the API.", metavar="HOST:PORT")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

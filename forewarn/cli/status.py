@@ -8,10 +8,9 @@ from forewarn.cli.output import print_json, print_table
 
 def status(data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
     """Ask the running daemon how it is; exit 1 where something is wrong or none runs."""
-    from forewarn.control import ControlClient
+    from forewarn.cli.daemon import ask_api
 
-    with ControlClient(data_dir(data_dir_).control) as daemon:
-        answer = daemon.ask("status")["status"]
+    answer = ask_api(data_dir(data_dir_), "/v1/status")
     if json:
         print_json(answer)
     else:
@@ -20,21 +19,26 @@ def status(data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
 
 
 def _print(answer: dict[str, Any]) -> None:
-    print(f"{answer['sentence']}\n")
+    store, forecasts = answer["store"], answer["forecasts"]
+    print(f"{answer['state']['sentence']}\n")
     facts = {
         "address": answer["url"],
-        "version": answer["version"],
-        "uptime": f"{answer['uptime_seconds'] / 3600:.1f} h",
-        "data": f"{answer['data_dir']} ({answer['store']['bytes'] / 2**20:.1f} MiB, {answer['store']['series']} series)",
-        "forecasts": answer["forecasts"]["summary"],
-        "alerts": f"{answer['alerts']['firing']} firing, {answer['alerts']['pending']} pending",
+        "version": f"{answer['version']}, up {answer['uptime_seconds'] / 3600:.1f} h",
+        "data": f"{answer['data_dir']}: {store['used_bytes'] / 2**20:.1f} MiB, {store['series']} series",
+        "forecasts": f"{forecasts['targets']} targets, last run {forecasts['last_run'] or 'still to come'}",
+        "receivers": ", ".join(answer["receivers"]) or "none: alerts show here and on the page only",
     }
     for name, value in facts.items():
         print(f"{name:>10}  {value}")
     print_table(
-        ("collector", "works", "last success", "error"),
+        ("collector", "works", "last success", "errors so far"),
         (
-            (each["name"], "yes" if each["success"] else "NO", each["last_success"] or "never", each["error"] or "")
+            (
+                each["name"],
+                "yes" if each["success"] else "NO",
+                each["last_success"] or "never",
+                ", ".join(f"{code} {count}" for code, count in each["errors"].items()),
+            )
             for each in answer["collectors"]
         ),
     )

@@ -22,4 +22,4 @@ def run(config: ConfigOption = None, data_dir_: DataDirOption = None) -> None:
     settings = load(config)
     data = data_dir(data_dir_)
     data.create()
-    run_alone(main, worker_settings(settings, data), data.control, settings.log_level)
+    run_alone("worker", main, worker_settings(settings, data), data.control)

@@ -1,0 +1,21 @@
+"""forewarn install-service."""
+
+from typing import Annotated
+
+import typer
+
+from forewarn.cli.output import say
+
+
+def install_service(
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="What pip installs: a wheel, a source folder, or a requirement.", metavar="WHAT"),
+    ] = None,
+    worker: Annotated[bool, typer.Option("--worker", help="Install the bundled worker too (torch is large).")] = False,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Enable and start the units.")] = True,
+) -> None:
+    """Install Forewarn into /opt/forewarn and run it under systemd. Needs root; safe to repeat, upgrades in place."""
+    from forewarn.service import Installation
+
+    Installation(source, worker=worker, say=say).install(start=start)

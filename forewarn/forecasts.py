@@ -1,0 +1,82 @@
+"""Forecasts in the daemon: a child on the schedule makes them, the parent stores each as it comes."""
+
+import logging
+
+from forecast.results import Forecast
+from forewarn.base.frames import Frame
+from forewarn.config import Config
+from forewarn.foundation import Foundation
+from forewarn.supervise import Child, ChildSpec
+
+log = logging.getLogger(__name__)
+
+_Key = tuple[str, str]
+
+
+class ForecastRuns:
+    """Makes forecasts, one run at a time, and knows the newest of every target.
+
+    Attributes:
+        last_run_ms: when the last whole run ended, None before the first.
+        last_seconds: how long it took.
+    """
+
+    def __init__(self, config: Config, base: Foundation, newest: list[Forecast]) -> None:
+        self.last_run_ms: int | None = None
+        self.last_seconds: float | None = None
+        self._config = config
+        self._base = base
+        self._newest: dict[_Key, Forecast] = {_key(each): each for each in newest}
+        self._arrived: list[Forecast] = []
+        self._complete = False
+        self._child: Child | None = None
+
+    def latest(self) -> list[Forecast]:
+        """The newest forecast of every target and statistic."""
+        return list(self._newest.values())
+
+    async def run(self) -> bool:
+        """Make one forecast of every target; False where the child did not come to its end."""
+        started = self._base.clock.monotonic()
+        self._arrived, self._complete = [], False
+        spec = ChildSpec("forecast", "forecast.child", self._settings, self._on_frame)
+        self._child = Child(spec, self._base.clock)
+        status = await self._child.run_once()
+        self._child = None
+        await self._store()
+        self.last_seconds = self._base.clock.monotonic() - started
+        if not self._complete:
+            log.error("the forecast child ended early", extra={"status": status, "stored": len(self._arrived)})
+            return False
+        self.last_run_ms = self._base.clock.now_ms()
+        log.info("forecasts made", extra={"targets": len(self._arrived), "seconds": round(self.last_seconds, 1)})
+        return True
+
+    async def stop(self) -> bool:
+        """End a run that is under way; what it made so far is stored by ``run`` itself."""
+        return await self._child.stop() if self._child is not None else True
+
+    def _settings(self) -> Frame:
+        return {
+            "store": str(self._base.data.metrics),
+            "forecast": self._config.forecast.model_dump(mode="json"),
+            "targets": [each.model_dump(mode="json") for each in self._config.target],
+            "as_of_ms": self._base.clock.now_ms(),
+            "log_level": self._config.log_level,
+        }
+
+    def _on_frame(self, frame: Frame) -> None:
+        if frame["kind"] == "forecast":
+            made = Forecast.from_dict(frame["forecast"])
+            self._arrived.append(made)
+            self._newest[_key(made)] = made
+        elif frame["kind"] == "done":
+            self._complete = True
+
+    async def _store(self) -> None:
+        if self._arrived:
+            await self._base.state_writer.submit(self._base.book.store, self._arrived)
+
+
+def _key(made: Forecast) -> _Key:
+    return str(made.target), made.statistic

@@ -1,0 +1,191 @@
+"""What a node consists of: sources to ask, children to run. The demo hands in a simulated one."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from collector.nvml.expected import ExpectedGpus
+from collector.nvml.source import NvmlSource
+from collector.rounds import Collector
+from collector.samplers.build import build_sources, endpoint_sources
+from collector.series import Labels, Sample, SeriesKey, labels_of
+from collector.settings import CanarySettings, EndpointSettings
+from collector.source import CollectError
+from forewarn.base.clock import Clock
+from forewarn.base.frames import Frame
+from forewarn.config import Config
+from forewarn.datadir import DataDir
+from forewarn.foundation import Foundation
+from forewarn.supervise import ChildSpec
+
+LOGSHIP_SILENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """What a node brings into the rooms besides the sources that it adds to the collector.
+
+    Attributes:
+        children: processes to run.
+        relays: by name of a child, what takes its frames where they come over the control socket.
+        nvml: the GPUs' source, None where GPUs are not watched.
+    """
+
+    children: tuple[ChildSpec, ...] = ()
+    relays: Mapping[str, "Takes"] = field(default_factory=dict)
+    nvml: NvmlSource | None = None
+
+
+class Node(Protocol):
+    """A real node, or a simulated one.
+
+    Attributes:
+        labels: what marks every series of the node; empty for a real one.
+    """
+
+    labels: Labels
+
+    def furnish(self, config: Config, base: Foundation, collector: Collector) -> Furniture:
+        """Add the sources that a configuration asks for to the collector, and name the children to run."""
+        ...
+
+
+class Takes(Protocol):
+    """Takes a child's frames."""
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take one frame."""
+        ...
+
+
+class Relay:
+    """A source whose samples a child sends when it likes; they are handed on while they are fresh."""
+
+    def __init__(self, name: str, clock: Clock, fresh_seconds: float) -> None:
+        self.name = name
+        self._clock = clock
+        self._fresh_seconds = fresh_seconds
+        self._samples: list[Sample] = []
+        self._since: float | None = None
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take ``{"kind": "samples", "samples": [[name, {labels}, value, counter], ...]}``; log what is no samples."""
+        if frame.get("kind") == "samples":
+            self._samples = [
+                Sample(SeriesKey(name, labels_of(labels)), value, counter)
+                for name, labels, value, counter in frame["samples"]
+            ]
+            self._since = self._clock.monotonic()
+
+    async def collect(self) -> Sequence[Sample]:
+        """The child's newest samples."""
+        if self._since is None or self._clock.monotonic() - self._since > self._fresh_seconds:
+            raise CollectError("silent", f"{self.name} has sent nothing for {self._fresh_seconds:.0f} s")
+        return self._samples
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class WorkerLink:
+    """Adds the bundled worker to the collector once it answers: before that, nothing is missing."""
+
+    def __init__(self, collector: Collector, patience: float, clock: Clock) -> None:
+        self._collector = collector
+        self._patience = patience
+        self._clock = clock
+        self._url = ""
+        self._names: list[str] = []
+        self._move: asyncio.Task[None] | None = None
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take the worker's word that it is ready, or why it is not."""
+        if frame["kind"] == "ready" and frame["url"] != self._url:
+            self._move = asyncio.get_running_loop().create_task(self.watch(frame["url"]))
+
+    async def watch(self, url: str) -> None:
+        """Scrape the worker at this address, and send it the canary."""
+        for name in self._names:
+            await self._collector.remove(name)
+        endpoint = EndpointSettings(url=f"{url}/metrics", name="worker", canary=CanarySettings(base_url=url))
+        sources = endpoint_sources(endpoint, self._patience, self._clock)
+        for source in sources:
+            self._collector.add(source)
+        self._url, self._names = url, [source.name for source in sources]
+
+
+class RealNode:
+    """This machine: its GPUs, host, network, endpoints, the bundled worker and the log shipper."""
+
+    labels: Labels = ()
+
+    def furnish(self, config: Config, base: Foundation, collector: Collector) -> Furniture:
+        """Add the sources that a configuration asks for to the collector, and name the children to run."""
+        for source in build_sources(config.collector, base.clock):
+            collector.add(source)
+        children: list[ChildSpec] = []
+        relays: dict[str, Takes] = {}
+        nvml = None
+        if config.collector.nvml.enabled:
+            nvml = NvmlSource(config.collector.interval, ExpectedGpus(base.data.path / "gpus.json"), base.clock)
+            collector.add(nvml)
+            collector.add(nvml.health)
+            children.append(_nvml_child(nvml, config))
+        if config.logs.enabled:
+            relay = Relay("logship", base.clock, LOGSHIP_SILENCE_SECONDS)
+            relays["logship"] = relay
+            collector.add(relay)
+            children += _unless_units(config, _logship_child(relay, config, base.data))
+        if config.worker.enabled:
+            link = WorkerLink(collector, config.collector.patience, base.clock)
+            relays["worker"] = link
+            children += _unless_units(config, _worker_child(link, config, base.data))
+        return Furniture(tuple(children), relays, nvml)
+
+
+def _unless_units(config: Config, child: ChildSpec) -> list[ChildSpec]:
+    return [] if config.units else [child]
+
+
+def worker_settings(config: Config, data: DataDir) -> Frame:
+    """The worker's first frame."""
+    return {
+        "worker": config.worker.model_dump(mode="json"),
+        "data_dir": str(data.path),
+        "log_level": config.log_level,
+    }
+
+
+def logship_settings(config: Config, data: DataDir) -> Frame:
+    """The log shipper's first frame."""
+    return {
+        "logs": config.logs.model_dump(mode="json"),
+        "data_dir": str(data.path),
+        "log_level": config.log_level,
+    }
+
+
+def _nvml_child(source: NvmlSource, config: Config) -> ChildSpec:
+    return ChildSpec(
+        "nvml",
+        "collector.nvml.child",
+        lambda: {"interval": config.collector.interval, "log_level": config.log_level},
+        source.on_frame,
+        on_start=source.on_start,
+        on_exit=source.on_exit,
+    )
+
+
+def _worker_child(link: WorkerLink, config: Config, data: DataDir) -> ChildSpec:
+    return ChildSpec("worker", "worker.child", lambda: worker_settings(config, data), link.on_frame)
+
+
+def _logship_child(relay: Relay, config: Config, data: DataDir) -> ChildSpec:
+    return ChildSpec(
+        "logship",
+        "logship.child",
+        lambda: logship_settings(config, data),
+        relay.on_frame,
+        silence_seconds=LOGSHIP_SILENCE_SECONDS,
+    )

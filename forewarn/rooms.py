@@ -1,0 +1,171 @@
+"""The rooms of a running daemon: what is built from the configuration, and built anew when it is read again."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from alerts import metrics as alert_metrics
+from alerts.delivery import Dispatcher
+from alerts.engine import Engine
+from collector.exposition import render
+from collector.rounds import Collector
+from collector.series import Sample, Scrape
+from collector.store import StoreFullError
+from forecast import metrics as forecast_metrics
+from forewarn.base.errors import StoreError
+from forewarn.config import Config
+from forewarn.forecasts import ForecastRuns
+from forewarn.foundation import Foundation
+from forewarn.node import Node
+from forewarn.selfmetrics import SelfSource
+from forewarn.supervise import Child
+
+log = logging.getLogger(__name__)
+
+FORECAST_PAGE_SECONDS = 60.0
+COMPACTION_SLICES = 100
+
+
+class Rooms:
+    """Collector, forecasts, alerts and children of one configuration. Made by ``build``.
+
+    Attributes:
+        config: what they were built from.
+        children: the supervised processes.
+        forecasts: runs, and the newest forecasts.
+        engine: rules and alert states.
+    """
+
+    def __init__(self, config: Config, node: Node, base: Foundation, hostname: str, newest: list[Any]) -> None:
+        self.config = config
+        self.forecasts = ForecastRuns(config, base, newest)
+        self.collector = Collector([], base.clock, config.collector.interval)
+        self.furniture = node.furnish(config, base, self.collector)
+        self.children = [Child(spec, base.clock) for spec in self.furniture.children]
+        self.engine: Engine
+        self._base = base
+        self._hostname = hostname
+        self._labels = node.labels
+        self._rendered = b""
+        self._forecast_page = b""
+        self._forecast_page_due = 0.0
+        self._store_error = ""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._dispatcher: Dispatcher
+
+    @classmethod
+    async def build(cls, config: Config, node: Node, base: Foundation, hostname: str) -> "Rooms":
+        """Rooms that are ready to start.
+
+        Raises:
+            ConfigError: the configuration refers to what is not there.
+        """
+        rooms = cls(config, node, base, hostname, await base.state_writer.submit(base.book.latest))
+        rooms.engine = await base.state_writer.submit(
+            lambda: Engine(config.alerts, base.store, rooms.forecasts, base.state, base.data.state, base.clock)
+        )
+        rooms._dispatcher = Dispatcher(
+            rooms.engine.outbox, config.alerts.receivers, base.clock, base.state_writer.submit
+        )
+        rooms.collector.add(SelfSource(rooms.children, [base.samples, rooms._alert_samples]))
+        return rooms
+
+    def page(self) -> bytes:
+        """The text of /metrics as of the last round."""
+        return self._rendered + self._forecast_page
+
+    def start(self) -> None:
+        """Start the children and the sending of notifications."""
+        for child in self.children:
+            self._spawn(child.run(), f"child {child.spec.name}")
+        self._spawn(self._dispatcher.run(), "notifications")
+
+    async def stop(self) -> bool:
+        """End everything; False where a driver call or a child is stuck."""
+        stuck = self.furniture.nvml is not None and self.furniture.nvml.stuck is not None
+        ended = await asyncio.gather(
+            self.forecasts.stop(),
+            *(child.abandon() if stuck and child.spec.name == "nvml" else child.stop() for child in self.children),
+        )
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.collector.close()
+        return all(ended) and not stuck
+
+    async def collect(self) -> None:
+        """One round: ask the sources, render the page, store the samples."""
+        scrape = self._marked(await self.collector.round())
+        self._rendered = render(scrape, self._hostname)
+        if self._base.clock.monotonic() >= self._forecast_page_due:
+            self.render_forecasts()
+        await self._append(scrape)
+
+    def render_forecasts(self) -> None:
+        """Render the forecasts' part of the page, which changes with the forecasts and, slowly, with time."""
+        now_ms = self._base.clock.now_ms()
+        samples = forecast_metrics.samples(self.forecasts.latest(), now_ms, self.forecasts.last_seconds)
+        self._forecast_page = render(self._marked(Scrape(now_ms, samples)), self._hostname)
+        self._forecast_page_due = self._base.clock.monotonic() + FORECAST_PAGE_SECONDS
+
+    async def compact(self) -> None:
+        """Background work of the store, in slices, so that no append waits long."""
+        for _ in range(COMPACTION_SLICES):
+            try:
+                if not await self._base.series_writer.submit(self._base.store.compact):
+                    return
+            except StoreError as error:
+                self._note_store(error)
+                return
+
+    async def forecast(self) -> None:
+        """Forecast every target, then let the rules see it."""
+        await self.forecasts.run()
+        self.render_forecasts()
+        await self.evaluate()
+
+    async def evaluate(self) -> None:
+        """Evaluate the rules; what is to be sent lies in the outbox when this returns."""
+        await self._base.state_writer.submit(self.engine.evaluate)
+        self._dispatcher.wake()
+
+    def _alert_samples(self) -> list[Sample]:
+        return alert_metrics.samples(self.engine, self._dispatcher)
+
+    def _marked(self, scrape: Scrape) -> Scrape:
+        if not self._labels:
+            return scrape
+        return Scrape(
+            scrape.time_ms,
+            [Sample(each.key.with_labels(self._labels), each.value, each.counter) for each in scrape.samples],
+        )
+
+    async def _append(self, scrape: Scrape) -> None:
+        try:
+            await self._base.keep(scrape)
+        except StoreError as error:
+            self._note_store(error)
+        else:
+            self._note_store(None)
+
+    def _note_store(self, error: StoreError | None) -> None:
+        """Say once that samples are lost, and once that they are kept again."""
+        text = error.message if error else ""
+        if error and text != self._store_error:
+            kind = "the store is full" if isinstance(error, StoreFullError) else "the store cannot be written"
+            log.error("%s: samples are not kept", kind, extra={"error": text, "hint": error.hint})
+        elif self._store_error and not error:
+            log.info("samples are kept again")
+        self._store_error = text
+        self._base.writable = error is None
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(_complain)
+        self._tasks.append(task)
+
+
+def _complain(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a task of the daemon ended", extra={"task": task.get_name()}, exc_info=task.exception())

@@ -1,0 +1,141 @@
+"""Installation as a service: an environment of its own in /opt/forewarn, a system user, units, a configuration file.
+
+What runs under systemd never points into a clone: the code is built into a wheel and installed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata, resources
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from forewarn import __version__
+from forewarn.base.errors import ForewarnError
+
+PREFIX = Path("/opt/forewarn")
+UNIT_DIR = Path("/etc/systemd/system")
+CONFIG_FILE = Path("/etc/forewarn/forewarn.toml")
+SYSUSERS_FILE = Path("/etc/sysusers.d/forewarn.conf")
+
+
+class Installation:
+    """One run of ``forewarn install-service``.
+
+    Args:
+        source: what pip installs; None for what is running now.
+        worker: whether the bundled worker, and with it torch, is installed too.
+        say: takes each step's line.
+    """
+
+    def __init__(self, source: str | None, *, worker: bool, say: Callable[[str], None]) -> None:
+        self._source = source or running_distribution()
+        self._units = (
+            "forewarn.service",
+            "forewarn-logship.service",
+            *(("forewarn-worker.service",) if worker else ()),
+        )
+        self._extras = "forecast,logs,worker" if worker else "forecast,logs"
+        self._say = say
+
+    def install(self, *, start: bool) -> None:
+        """Do all of it.
+
+        Raises:
+            ForewarnError: not root, or a step failed.
+        """
+        if os.geteuid() != 0:
+            raise ForewarnError("a service is installed by root", hint="run it with sudo")
+        self._environment()
+        self._files()
+        self._user()
+        self._systemd(start=start)
+
+    def _environment(self) -> None:
+        self._say(f"installing forewarn[{self._extras}] from {self._source} into {PREFIX}")
+        if not (PREFIX / "bin" / "python").exists():
+            _run(sys.executable, "-m", "venv", str(PREFIX))
+        _run(str(PREFIX / "bin" / "python"), "-m", "pip", "install", "--quiet", "--upgrade", *self._requirement())
+
+    def _requirement(self) -> Iterator[str]:
+        folder = Path(self._source)
+        for lock in ("requirements.lock", "requirements-torch.lock"):
+            if (folder / lock).is_file():  # a clone: the versions that were tested together
+                yield from ("--constraint", str(_without_hashes(folder / lock)))
+        if folder.exists():
+            yield f"forewarn[{self._extras}] @ {folder.resolve().as_uri()}"
+        else:
+            name, _, version = self._source.partition("==")
+            yield f"{name}[{self._extras}]{f'=={version}' if version else ''}"
+
+    def _files(self) -> None:
+        for unit in self._units:
+            _write(UNIT_DIR / unit, unit_text(unit))
+            self._say(f"wrote {UNIT_DIR / unit}")
+        _write(SYSUSERS_FILE, unit_text("forewarn.sysusers"))
+        if CONFIG_FILE.exists():
+            self._say(f"kept {CONFIG_FILE}")
+        else:
+            _write(CONFIG_FILE, unit_text("forewarn.toml"))
+            self._say(f"wrote {CONFIG_FILE}")
+
+    def _user(self) -> None:
+        _run("systemd-sysusers", str(SYSUSERS_FILE))
+        shutil.chown(CONFIG_FILE.parent, "root", "forewarn")
+        shutil.chown(CONFIG_FILE, "root", "forewarn")
+        CONFIG_FILE.parent.chmod(0o750)
+        CONFIG_FILE.chmod(0o640)
+
+    def _systemd(self, *, start: bool) -> None:
+        running = Path("/run/systemd/system").is_dir()
+        if not running:
+            self._say("systemd does not run here: the units are in place and start with it")
+        if not (running and start):
+            return
+        _run("systemctl", "daemon-reload")
+        _run("systemctl", "enable", "--quiet", *self._units)
+        _run("systemctl", "restart", *self._units)
+        self._say("started; see 'systemctl status forewarn' and 'journalctl -u forewarn'")
+
+
+def unit_text(name: str) -> str:
+    """A file of deploy/systemd, which the wheel carries as forewarn/units."""
+    packaged = resources.files("forewarn") / "units" / name
+    source = Path(__file__).parent.parent / "deploy" / "systemd" / name
+    return packaged.read_text() if packaged.is_file() else source.read_text()
+
+
+def running_distribution() -> str:
+    """What pip would install to get what is running: the clone, the wheel's file, or the release."""
+    origin = metadata.distribution("forewarn").read_text("direct_url.json")
+    if origin:
+        url = urlsplit(json.loads(origin)["url"])
+        path = Path(unquote(url.path))
+        if url.scheme == "file" and path.exists():
+            return str(path)
+    return f"forewarn=={__version__}"
+
+
+def _without_hashes(lock: Path) -> Path:
+    pins = [line.split("\\")[0] for line in lock.read_text().splitlines() if line[:1].isalnum()]
+    target = PREFIX / lock.name.replace(".lock", ".constraints")
+    target.write_text("\n".join(pins) + "\n")
+    return target
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    with fresh.open() as handle:
+        os.fsync(handle.fileno())
+    fresh.replace(path)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ForewarnError(f"'{' '.join(command)}' failed: {(done.stderr or done.stdout).strip()}")
