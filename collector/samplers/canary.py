@@ -14,7 +14,6 @@ from collector.series import Sample, SeriesKey, labels_of
 from collector.settings import CanarySettings, EndpointSettings
 from collector.source import CollectError
 from forewarn.base.clock import Clock
-from forewarn.base.errors import ConfigError
 from forewarn.base.lane import Lane, StuckError
 
 log = logging.getLogger(__name__)
@@ -85,8 +84,6 @@ class Canary:
             outcome, trouble = "timeout" if error.code == "timeout" else "error", str(error)
         except StuckError as error:
             outcome, trouble = "timeout", str(error)
-        except ConfigError as error:
-            outcome, trouble = "error", str(error)
         else:
             outcome = "ok"
         self._counts[outcome] += 1

@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from collector.samplers.failures import failure_code
 from collector.source import CollectError
+from forewarn.base.errors import ConfigError
 from forewarn.base.types import read_secret
 
 _CHUNK = 64 * 1024
@@ -36,8 +37,7 @@ class Client:
         """The body of an answer with status 200.
 
         Raises:
-            CollectError: no such answer came in time; its code says why.
-            ConfigError: the token's file cannot be read.
+            CollectError: no such answer came in time, or there is no token to send; its code says why.
         """
         end = time.monotonic() + self._timeout
         try:
@@ -82,5 +82,15 @@ class Client:
         if has_body:
             headers["Content-Type"] = "application/json"
         if self._token_file is not None:
-            headers["Authorization"] = f"Bearer {read_secret(self._token_file).get_secret_value()}"
+            headers["Authorization"] = f"Bearer {_token(self._token_file)}"
         return headers
+
+
+def _token(path: Path) -> str:
+    try:
+        token = read_secret(path).get_secret_value()
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise CollectError("token", str(error)) from error
+    if not (token.isascii() and token.isprintable()):
+        raise CollectError("token", f"the token in {path} has characters that no header takes")
+    return token

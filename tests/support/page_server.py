@@ -33,7 +33,11 @@ class PageServer:
 
     def hang(self, path: str) -> None:
         """Take a request and never answer."""
-        self.answers[path] = lambda _: self.ending.wait(60) and None
+
+        def answer(_: BaseHTTPRequestHandler) -> None:
+            self.ending.wait(60)
+
+        self.answers[path] = answer
 
     def drip(self, path: str, head: bytes, drop: bytes, every: float) -> None:
         """Answer with a head, then with one drop every so many seconds, without an end."""

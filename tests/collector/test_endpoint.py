@@ -1,0 +1,163 @@
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.samplers.endpoint import Endpoint
+from collector.series import SeriesKey
+from collector.settings import EndpointSettings
+from collector.source import CollectError
+from forewarn.base.lane import StuckError
+from tests.support.page_server import PageServer, free_port, full_listener, page_server
+
+PAGES = Path(__file__).parent.parent / "fixtures" / "endpoints"
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    with page_server() as server:
+        yield server
+
+
+def endpoint(url: str, *, patience: float = 5.0, **settings: object) -> Endpoint:
+    return Endpoint(EndpointSettings.model_validate({"url": url, "name": "ep", **settings}), patience)
+
+
+async def failure(source: Endpoint) -> str:
+    with pytest.raises(CollectError) as caught:
+        await source.collect()
+    await source.close()
+    return caught.value.code
+
+
+async def test_a_page_becomes_samples(server: PageServer) -> None:
+    server.page("/metrics", (PAGES / "vllm.txt").read_bytes())
+    source = endpoint(f"{server.url}/metrics")
+    samples = {sample.key: sample.value for sample in await source.collect()}
+    await source.close()
+    waiting = SeriesKey.of(
+        "forewarn_inference_requests_waiting",
+        model_name="meta-llama/Llama-3.1-8B-Instruct",
+        server="vllm",
+        endpoint="ep",
+    )
+    assert samples[waiting] == 3.0
+    refused = SeriesKey.of("forewarn_collector_refused_series", collector="endpoint:ep", reason="not_allowed")
+    assert samples[refused] == 11.0
+
+
+async def test_refused_metrics_are_named_once_and_again_when_they_change(
+    server: PageServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "collector.samplers.endpoint")
+    source = endpoint(f"{server.url}/metrics")
+    for page in ("a 1\n", "a 2\n", "a 2\nb 1\n"):
+        server.page("/metrics", page)
+        await source.collect()
+    await source.close()
+    assert [record.names for record in caplog.records] == [["a"], ["a", "b"]]  # type: ignore[attr-defined]
+
+
+async def test_nobody_listens() -> None:
+    assert await failure(endpoint(f"http://127.0.0.1:{free_port()}/metrics")) == "refused"
+
+
+async def test_an_error_status_is_no_page(server: PageServer) -> None:
+    server.page("/metrics", "a 1\n", status=503)
+    assert await failure(endpoint(f"{server.url}/metrics")) == "http_503"
+
+
+async def test_a_redirect_is_not_followed(server: PageServer) -> None:
+    server.page("/metrics", "", status=302)
+    assert await failure(endpoint(f"{server.url}/metrics")) == "http_302"
+
+
+@pytest.mark.parametrize("body", [b"<html><body>Hello</body></html>", b"a 1\nb \xff\xfe 2\n", b'{"status": "ok"}'])
+async def test_garbage_is_no_page(server: PageServer, body: bytes) -> None:
+    server.page("/metrics", body)
+    assert await failure(endpoint(f"{server.url}/metrics")) == "parse"
+
+
+async def test_a_huge_page_is_refused(server: PageServer) -> None:
+    server.page("/metrics", "a 1\n" * 50_000)
+    assert await failure(endpoint(f"{server.url}/metrics", max_bytes="100KiB")) == "too_large"
+
+
+async def test_a_page_without_an_end_is_refused_for_its_size(server: PageServer) -> None:
+    server.drip("/metrics", b"HTTP/1.0 200 OK\r\n\r\n", b"a 1\n" * 10_000, 0.001)
+    assert await failure(endpoint(f"{server.url}/metrics", max_bytes="1MiB")) == "too_large"
+
+
+async def test_a_page_that_is_cut_off_is_refused(server: PageServer) -> None:
+    def cut(handler: object) -> None:
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\na 1\n")  # type: ignore[attr-defined]
+
+    server.answers["/metrics"] = cut
+    assert await failure(endpoint(f"{server.url}/metrics")) == "truncated"
+
+
+async def test_a_server_that_never_answers_meets_the_deadline(server: PageServer) -> None:
+    server.hang("/metrics")
+    started = time.monotonic()
+    assert await failure(endpoint(f"{server.url}/metrics", timeout=0.2)) == "timeout"
+    assert time.monotonic() - started < 1
+
+
+async def test_a_body_that_drips_meets_the_deadline_and_frees_the_lane(server: PageServer) -> None:
+    server.drip("/metrics", b"HTTP/1.0 200 OK\r\n\r\n", b"a 1\n", 0.05)
+    source = endpoint(f"{server.url}/metrics", timeout=0.3)
+    with pytest.raises(CollectError) as caught:
+        await source.collect()
+    assert caught.value.code == "timeout"
+    server.page("/metrics", "a 1\n")
+    assert await source.collect()
+    await source.close()
+
+
+async def test_a_head_that_drips_occupies_this_endpoint_alone(server: PageServer) -> None:
+    server.drip("/metrics", b"HTTP/1.0 200 OK\r\nX-Slow: ", b"x", 0.05)
+    server.page("/other", "a 1\n")
+    slow, other = endpoint(f"{server.url}/metrics", timeout=0.2), endpoint(f"{server.url}/other")
+    with pytest.raises(StuckError):
+        await slow.collect()
+    assert await other.collect()
+    await slow.close()
+    await other.close()
+
+
+async def test_the_rounds_patience_caps_the_deadline(server: PageServer) -> None:
+    server.hang("/metrics")
+    started = time.monotonic()
+    assert await failure(endpoint(f"{server.url}/metrics", patience=0.2, timeout=30)) == "timeout"
+    assert time.monotonic() - started < 1
+
+
+async def test_a_listener_that_never_accepts_meets_the_deadline() -> None:
+    with full_listener() as port:
+        assert await failure(endpoint(f"http://127.0.0.1:{port}/metrics", timeout=0.2)) == "timeout"
+
+
+async def test_a_host_that_has_no_address() -> None:
+    assert await failure(endpoint("http://a..b/metrics")) == "dns"
+
+
+async def test_the_token_is_read_for_every_request(server: PageServer, tmp_path: Path) -> None:
+    server.page("/metrics", "a 1\n")
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    source = endpoint(f"{server.url}/metrics", bearer_token_file=token)
+    await source.collect()
+    token.write_text("second\n")
+    await source.collect()
+    await source.close()
+    assert [headers["Authorization"] for _, _, headers, _ in server.requests] == ["Bearer first", "Bearer second"]
+
+
+async def test_a_token_that_cannot_be_sent_is_a_failure_of_its_own(server: PageServer, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    assert await failure(endpoint(f"{server.url}/metrics", bearer_token_file=token)) == "token"
+    token.write_text("two\nlines")
+    assert await failure(endpoint(f"{server.url}/metrics", bearer_token_file=token)) == "token"
+    assert server.requests == []

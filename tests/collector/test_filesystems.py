@@ -1,0 +1,134 @@
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.samplers.filesystems import Filesystems
+from collector.samplers.mounts import choose, parse_mountinfo
+from collector.settings import IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS, HostSettings
+from collector.source import CollectError
+
+MOUNTINFO = r"""21 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
+22 21 0:20 / /proc rw,nosuid - proc proc rw
+23 21 0:21 / /dev/shm rw,nosuid - tmpfs tmpfs rw
+24 21 259:1 / /boot/efi rw,relatime - vfat /dev/nvme0n1p1 rw
+25 21 259:2 /srv/models /srv/models rw,relatime - ext4 /dev/nvme0n1p2 rw
+26 21 0:44 / /mnt/shared\040space rw,relatime shared:9 - nfs4 nas:/vol rw,vers=4.2
+27 21 0:45 / /lustre rw - lustre mds@tcp:/fs rw
+28 21 7:1 / /snap/core/1 ro - squashfs /dev/loop1 ro
+29 21 0:50 / /var/lib/docker/overlay2/abc/merged rw - overlay overlay rw,lowerdir=x
+30 21 259:5 / /old rw - xfs /dev/sdb1 rw
+31 21 259:6 / /old rw - xfs /dev/sdc1 rw
+32 21 259:7 /docker/hosts /etc/hosts rw - ext4 /dev/sdd1 rw
+"""
+
+
+def test_one_mount_point_for_each_file_system_that_can_fill() -> None:
+    mounts = parse_mountinfo(MOUNTINFO)
+    chosen = choose(mounts, IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS)
+    assert chosen == ["/", "/boot/efi", "/lustre", "/mnt/shared space", "/old"]
+    assert next(mount.device for mount in reversed(mounts) if mount.mountpoint == "/old") == "259:6"
+
+
+def test_the_root_of_a_container_is_watched_although_it_is_an_overlay() -> None:
+    text = "1 0 0:9 / / rw - overlay overlay rw\n2 1 259:7 /x /etc/hosts rw - ext4 /dev/sda rw\nnonsense\n"
+    assert choose(parse_mountinfo(text), IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS) == ["/"]
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def mountinfo(tmp_path: Path, *mountpoints: str) -> Path:
+    file = tmp_path / "mountinfo"
+    file.write_text("".join(f"{n} 1 8:{n} / {path} rw - xfs /dev/x rw\n" for n, path in enumerate(mountpoints)))
+    return file
+
+
+async def look(source: Filesystems) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for sample in await source.collect():
+        what = sample.key.name.removeprefix("forewarn_node_filesystem_")
+        found.setdefault(sample.key.label("mountpoint"), {})[what] = sample.value
+    return found
+
+
+async def test_the_space_of_the_file_systems_here() -> None:
+    source = Filesystems(HostSettings(), patience=5)
+    found = await look(source)
+    await source.close()
+    here = os.statvfs("/")
+    assert found["/"]["size_bytes"] == here.f_blocks * here.f_frsize
+    assert abs(found["/"]["avail_bytes"] - here.f_bavail * here.f_frsize) < 2**30
+    assert (found["/"]["stuck"], found["/"]["error"]) == (0, 0)
+    assert "/proc" not in found
+
+
+async def test_a_stuck_mount_is_named_and_stops_no_other(
+    tmp_path: Path, gate: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "collector.samplers.filesystems")
+
+    def statvfs(path: str) -> os.statvfs_result:
+        if path == "/nfs":
+            gate.wait()
+        return os.statvfs("/")
+
+    source = Filesystems(
+        HostSettings(statvfs_timeout=0.5), patience=5, statvfs=statvfs, mountinfo=mountinfo(tmp_path, "/data", "/nfs")
+    )
+    for _ in range(2):
+        found = await look(source)
+        assert found["/nfs"] == {"stuck": 1, "error": 0}
+        assert found["/data"]["size_bytes"] > 0
+    started = time.monotonic()
+    await look(source)
+    assert time.monotonic() - started < 0.4  # it is known to be stuck: nobody waits for it again
+    assert sum(thread.name == "statvfs /nfs" for thread in threading.enumerate()) == 1
+    gate.set()
+    end = time.monotonic() + 5
+    while "size_bytes" not in (await look(source))["/nfs"]:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+    await source.close()
+    assert [(record.levelname, record.mountpoint) for record in caplog.records] == [  # type: ignore[attr-defined]
+        ("WARNING", "/nfs"),
+        ("INFO", "/nfs"),
+    ]
+
+
+async def test_a_mount_that_answers_with_an_error(tmp_path: Path) -> None:
+    source = Filesystems(HostSettings(), patience=5, mountinfo=mountinfo(tmp_path, str(tmp_path), "/nowhere-at-all"))
+    found = await look(source)
+    await source.close()
+    assert found["/nowhere-at-all"] == {"stuck": 0, "error": 1}
+    assert found[str(tmp_path)]["avail_bytes"] > 0
+
+
+async def test_the_thread_of_a_mount_that_is_gone_ends(tmp_path: Path) -> None:
+    source = Filesystems(HostSettings(), patience=5, mountinfo=mountinfo(tmp_path, str(tmp_path)))
+    await look(source)
+    assert any(thread.name == f"statvfs {tmp_path}" for thread in threading.enumerate())
+    mountinfo(tmp_path)
+    assert await look(source) == {}
+    end = time.monotonic() + 5
+    while any(thread.name == f"statvfs {tmp_path}" for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+    await source.close()
+
+
+async def test_no_list_of_mounts_is_a_failure(tmp_path: Path) -> None:
+    source = Filesystems(HostSettings(), patience=5, mountinfo=tmp_path / "none")
+    with pytest.raises(CollectError) as caught:
+        await source.collect()
+    await source.close()
+    assert caught.value.code == "mounts"
