@@ -68,6 +68,7 @@ def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:
                 "value": quantity(value, unit),
                 "limit": quantity(rule.value, unit),
                 "metric": sample.key.name,
+                "series": str(sample.key),
             },
             ended="" if held else f"the value is back at {quantity(value, unit)}",
         )
@@ -113,6 +114,7 @@ def _breach(rule: RuleSettings, target: SeriesKey, forecasts: Sequence[Predictio
         facts={
             "value": _lead(first.breach_ms, now_ms),
             "metric": target.name,
+            "series": str(target),
             "limit": "" if first.limit is None else quantity(first.limit, first.unit),
             "breach_in": _lead(first.breach_ms, now_ms),
             "breach_at": rfc3339(first.breach_ms // 60_000 * 60_000),
@@ -130,7 +132,7 @@ def _lead(time_ms: int, now_ms: int) -> str:
 def _early(forecast: Prediction, now_ms: int) -> str:
     if forecast.breach_early_ms is None or forecast.breach_early_ms == forecast.breach_ms:
         return ""
-    return f"one in ten: {_lead(forecast.breach_early_ms, now_ms)}"
+    return f" (with one chance in ten {_lead(forecast.breach_early_ms, now_ms)})"
 
 
 def _absent(rule: RuleSettings, view: View) -> Iterator[Reading]:

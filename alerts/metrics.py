@@ -11,7 +11,6 @@ from alerts.engine import Engine
 from alerts.rule import Severity
 from collector.series import Sample, SeriesKey
 
-
 _ACTIVE: tuple[State, ...] = ("pending", "firing")
 
 

@@ -103,6 +103,7 @@ class Outbox:
                 shelf.maybe_told(*place, delivery.offered)
             if dead:
                 shelf.bury(delivery.id, outcome.detail, delivery.body)
+                shelf.give_up(*place, delivery.offered)
             elif outcome.verdict == "retry":
                 shelf.retry(delivery.id, now_ms + round(retry_seconds * 1000), outcome.detail)
             if dead or outcome.verdict == "delivered":

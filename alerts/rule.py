@@ -15,9 +15,9 @@ Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 
 _SHARED_FACTS = frozenset({"labels", "since", "hostname"})
 FACTS: dict[RuleType, frozenset[str]] = {
-    "threshold": _SHARED_FACTS | {"value", "limit", "metric"},
+    "threshold": _SHARED_FACTS | {"value", "limit", "metric", "series"},
     "forecast_breach": _SHARED_FACTS
-    | {"value", "limit", "metric", "breach_in", "breach_at", "breach_early", "model", "history"},
+    | {"value", "limit", "metric", "series", "breach_in", "breach_at", "breach_early", "model", "history"},
     "absent": _SHARED_FACTS | {"metric", "silence"},
     "collector_failing": _SHARED_FACTS | {"failing_for"},
 }

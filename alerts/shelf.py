@@ -118,6 +118,15 @@ class Shelf:
             (orjson.dumps(maybe), receiver, key),
         )
 
+    def give_up(self, receiver: str, key: str, offered: Firing) -> None:
+        """What is over and could not be told is not told any more."""
+        group = self.group(receiver, key)
+        told, maybe = ({m: t for m, t in side.items() if m in offered} for side in (group.told, group.maybe))
+        self._execute(
+            "UPDATE notified_groups SET told = ?, maybe = ? WHERE receiver = ? AND group_key = ?",
+            (orjson.dumps(told), orjson.dumps(maybe), receiver, key),
+        )
+
     def handled(self, receiver: str, key: str, offered: Firing, now_ms: int) -> None:
         """A notification came to its end, one way or the other."""
         self._execute(

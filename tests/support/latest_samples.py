@@ -1,0 +1,59 @@
+"""The store's newest samples and the forecast book's newest forecasts, held in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from collector.series import Matcher, SeriesKey
+from collector.store.model import Latest
+from forecast.results import Forecast
+
+
+class LatestSamples:
+    """What a store answers to ``latest``; ``broken`` is raised instead when set."""
+
+    def __init__(self) -> None:
+        self._latest: dict[SeriesKey, Latest] = {}
+        self.broken: Exception | None = None
+
+    def put(self, key: str, value: float, time_ms: int) -> None:
+        parsed = SeriesKey.parse(key)
+        self._latest[parsed] = Latest(parsed, time_ms, value)
+
+    def latest(self, *matchers: Matcher, max_age_ms: int, now_ms: int) -> list[Latest]:
+        if self.broken is not None:
+            raise self.broken
+        return [
+            sample
+            for sample in self._latest.values()
+            if now_ms - sample.time_ms <= max_age_ms and all(matcher.matches(sample.key) for matcher in matchers)
+        ]
+
+
+class Forecasts:
+    """What a forecast book answers to ``latest``."""
+
+    def __init__(self) -> None:
+        self.newest: list[Forecast] = []
+
+    def latest(self) -> Sequence[Forecast]:
+        return self.newest
+
+
+def forecast(target: str, as_of_ms: int, *, breach_ms: int | None = None, **changes: object) -> Forecast:
+    made = Forecast(
+        target=SeriesKey.parse(target),
+        statistic="mean",
+        kind="gauge",
+        unit="bytes",
+        made_ms=as_of_ms,
+        as_of_ms=as_of_ms,
+        model="prophet",
+        status="ok",
+        reason="",
+        history_hours=28 * 24,
+        step_ms=3_600_000,
+        start_ms=as_of_ms,
+        limit=76 * 2**30,
+        breach_ms=breach_ms,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
