@@ -16,6 +16,7 @@ from typing import Self
 from forewarn.base import frames
 from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
+from forewarn.base.streams import read_frame
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
-            while (request := await frames.read_async(reader)) is not None:
+            while (request := await read_frame(reader)) is not None:
                 writer.write(frames.encode(await self._answer(request)))
                 with contextlib.suppress(ConnectionError):
                     await writer.drain()

@@ -14,6 +14,7 @@ from forewarn.base import frames
 from forewarn.base.child import GRACE_SECONDS, PARENT_PID_VARIABLE
 from forewarn.base.clock import Clock
 from forewarn.base.frames import Frame
+from forewarn.base.streams import read_frame
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class Child:
         assert process.stdout is not None
         while True:
             try:
-                frame = await asyncio.wait_for(frames.read_async(process.stdout), self.spec.silence_seconds)
+                frame = await asyncio.wait_for(read_frame(process.stdout), self.spec.silence_seconds)
             except TimeoutError:
                 self._hung = True
                 log.warning(

@@ -3,7 +3,6 @@
 Arrays of numbers travel as JSON lists; NaN and infinities have no place in a frame and become null.
 """
 
-import asyncio
 import struct
 from typing import Any, BinaryIO
 
@@ -13,17 +12,22 @@ from forewarn.base.errors import ChildError
 
 Frame = dict[str, Any]
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_LENGTH = struct.Struct(">I")
+HEAD = struct.Struct(">I")
 
 
 def encode(frame: Frame) -> bytes:
     """One frame, ready for the pipe; NumPy arrays are written as lists."""
     body = orjson.dumps(frame, option=orjson.OPT_SERIALIZE_NUMPY)
-    return _LENGTH.pack(len(body)) + body
+    return HEAD.pack(len(body)) + body
 
 
-def _length(head: bytes) -> int:
-    (length,) = _LENGTH.unpack(head)
+def body_length(head: bytes) -> int:
+    """The length that a frame's first four bytes tell.
+
+    Raises:
+        ChildError: it is over the limit.
+    """
+    (length,) = HEAD.unpack(head)
     if length > MAX_FRAME_BYTES:
         raise ChildError(f"a frame of {length} bytes is over the limit of {MAX_FRAME_BYTES}")
     return int(length)
@@ -31,18 +35,8 @@ def _length(head: bytes) -> int:
 
 def read(stream: BinaryIO) -> Frame | None:
     """The next frame of a blocking stream, None at its end."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
         return None
-    body = stream.read(_length(head))
+    body = stream.read(body_length(head))
     return orjson.loads(body) if body else None
-
-
-async def read_async(stream: asyncio.StreamReader) -> Frame | None:
-    """The next frame of an asyncio stream, None at its end."""
-    try:
-        body = await stream.readexactly(_length(await stream.readexactly(_LENGTH.size)))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
-    frame: Frame = orjson.loads(body)
-    return frame

@@ -2,16 +2,33 @@
 
 import logging
 import sys
-from typing import Any
 
-import structlog
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.orjson import OrjsonFormatter
 
-_SHARED: list[Any] = [
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
+_NOISY = ("apscheduler", "urllib3", "uvicorn.access", "uvicorn.error", "elastic_transport", "cmdstanpy", "prophet")
+_COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
+_PLAIN = "\x1b[0m"
+
+
+class TerminalFormatter(logging.Formatter):
+    """Time, level, message, then what belongs to the event as ``key=value``."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the library's name
+        """The line of a record."""
+        extra = (f"{key}={value}" for key, value in vars(record).items() if key not in RESERVED_ATTRS)
+        line = " ".join([super().formatMessage(record), *extra])
+        colour = _COLOURS.get(record.levelname)
+        return f"{colour}{line}{_PLAIN}" if colour else line
+
+
+def json_formatter() -> logging.Formatter:
+    """One JSON object a line: level, logger, event, timestamp, whatever was passed as extra, and a traceback."""
+    names = {"levelname": "level", "name": "logger", "message": "event"}
+    return OrjsonFormatter("%(levelname)s %(name)s %(message)s", rename_fields=names, timestamp=True)
 
 
 def configure_logging(level: str = "INFO", *, json: bool | None = None) -> None:
@@ -20,20 +37,10 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None) -> None:
     Rooms log with ``logging.getLogger(__name__)`` and pass what belongs to the event as ``extra={...}``.
     """
     as_json = not sys.stderr.isatty() if json is None else json
-    render: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-        if as_json
-        else [structlog.dev.ConsoleRenderer()]
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
-        )
-    )
+    handler.setFormatter(json_formatter() if as_json else TerminalFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "urllib3", "httpx", "uvicorn.access", "elastic_transport", "cmdstanpy", "prophet"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

@@ -7,9 +7,15 @@ from hypothesis import strategies as st
 
 from forewarn.base import frames
 from forewarn.base.errors import ChildError
+from forewarn.base.streams import read_frame
 
+TEXT = st.text()
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -28,8 +34,8 @@ async def test_a_stream_that_ends_inside_a_frame_is_an_end() -> None:
     reader = asyncio.StreamReader()
     reader.feed_data(frames.encode({"a": 1}) + frames.encode({"b": 2})[:-1])
     reader.feed_eof()
-    assert await frames.read_async(reader) == {"a": 1}
-    assert await frames.read_async(reader) is None
+    assert await read_frame(reader) == {"a": 1}
+    assert await read_frame(reader) is None
 
 
 def test_a_length_beyond_the_limit_is_refused() -> None:
