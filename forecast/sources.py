@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.series import Matcher
-from collector.store.model import Rollup, Series
+from collector.store import Rollup, Series
 from forewarn.base.clock import HOUR, MINUTE
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from collector.catalogue import CATALOGUE, Kind, Limit, Metric
 from collector.series import Matcher, SeriesKey, parse_selector
-from collector.store.model import Series
+from collector.store import Series
 from forecast.settings import Statistic, TargetSettings
 from forecast.sources import Gauge, Mean, Rate, Reader, Source
 from forewarn.base.clock import DAY, HOUR

@@ -63,17 +63,22 @@ def _fitted(history: History) -> Prediction:
 
 
 def _libraries() -> tuple[Any, Any]:
-    for name, level in _CHATTER.items():
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        if not logger.hasHandlers():
-            logger.addHandler(logging.NullHandler())  # cmdstanpy would add one of its own and tell of every fit
+    _hush()
     try:
         import pandas as pd  # noqa: PLC0415
         import prophet  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError("the Prophet model", "forecast") from error
+    _hush()  # again: its import sets a level of its own
     return pd, prophet
+
+
+def _hush() -> None:
+    for name, level in _CHATTER.items():
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        if not logger.hasHandlers():
+            logger.addHandler(logging.NullHandler())  # cmdstanpy would add one of its own and tell of every fit
 
 
 def _times(start_ms: int, hours: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Any:

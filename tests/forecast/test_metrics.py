@@ -1,11 +1,15 @@
+import subprocess
+
 import pytest
 
 from collector.catalogue import CATALOGUE
+from collector.exposition import render
+from collector.series import Sample, Scrape
 from forecast.metrics import samples
 from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
 
 
-def values(found: list, name: str, **labels: str) -> list[float]:
+def values(found: list[Sample], name: str, **labels: str) -> list[float]:
     return [
         sample.value
         for sample in found
@@ -48,3 +52,12 @@ def test_a_breach_in_the_past_is_now() -> None:
 def test_every_sample_is_in_the_catalogue_with_its_labels() -> None:
     for sample in samples([forecast(breach_ms=BEGIN_MS)], BEGIN_MS, 1.0):
         assert {name for name, _ in sample.key.labels} == set(CATALOGUE[sample.key.name].labels)
+
+
+@pytest.mark.prometheus
+def test_promtool_accepts_the_metrics() -> None:
+    quoted = forecast('forewarn_gpu_memory_used_bytes{gpu="0"}', breach_ms=BEGIN_MS)
+    page = render(Scrape(BEGIN_MS, samples([quoted], BEGIN_MS, 1.0)), "node1")
+    assert rb'target="forewarn_gpu_memory_used_bytes{gpu=\"0\"}"' in page
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

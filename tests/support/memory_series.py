@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from collector.series import Matcher, SeriesKey
-from collector.store.model import Rollup, Series
+from collector.store import Rollup, Series
 
 
 class MemoryReader:
