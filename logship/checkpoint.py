@@ -1,0 +1,201 @@
+"""The shipper's place in every file, durable, in a database of its own.
+
+An offset in it is that of acknowledged bytes only. A file's row stands there before its first line is sent.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from forewarn.base.sqlite import migrate, open_writer
+from logship.identity import Fingerprint, Identity
+
+FILE_NAME = "logship.db"
+
+MIGRATIONS = (
+    """
+    CREATE TABLE streams (
+        number INTEGER PRIMARY KEY,
+        file_id TEXT NOT NULL UNIQUE,
+        path TEXT NOT NULL,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        birth_ns INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        head_length INTEGER NOT NULL,
+        head_digest BLOB NOT NULL,
+        acknowledged INTEGER NOT NULL,
+        marker BLOB NOT NULL,
+        carry BLOB NOT NULL,
+        first_seen_ms INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        finished INTEGER NOT NULL
+    );
+    CREATE INDEX streams_by_path ON streams (path, number);
+    CREATE TABLE anchors (
+        file_id TEXT NOT NULL,
+        end_offset INTEGER NOT NULL,
+        read_ms INTEGER NOT NULL,
+        PRIMARY KEY (file_id, end_offset)
+    ) WITHOUT ROWID
+    """,
+)
+_COLUMNS = (
+    "file_id, path, device, inode, birth_ns, epoch, head_length, head_digest, acknowledged, marker, carry,"
+    " first_seen_ms, modified_ns, finished"
+)
+_PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of bytes: what a file holds between its beginning and its being cut off or removed.
+
+    Attributes:
+        file_id: its name in document ids.
+        path: the followed path that it belongs to, whatever it is called now.
+        identity: the file that holds it now (of a stream that was copied and cut off: the copy).
+        epoch: how often its file was cut off before.
+        fingerprint: of its first bytes, as far as they were acknowledged.
+        acknowledged: offset before which everything has arrived.
+        marker: the bytes right before that offset.
+        carry: the last time stamp before that offset, empty where there was none.
+        first_seen_ms: when it was found.
+        modified_ns: its file's time of modification when it was last read.
+        finished: whether nothing more is to come of it.
+    """
+
+    file_id: str
+    path: str
+    identity: Identity
+    epoch: int
+    fingerprint: Fingerprint
+    acknowledged: int
+    marker: bytes
+    carry: bytes
+    first_seen_ms: int
+    modified_ns: int
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The lines of a stream up to an offset were read at this time (for lines that name none)."""
+
+    file_id: str
+    end_offset: int
+    read_ms: int
+
+
+class Checkpoint:
+    """All streams, in memory and on disk; may be used from any thread.
+
+    Args:
+        path: the database's file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = open_writer(path)
+        migrate(self._connection, path, "logship", MIGRATIONS)
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM streams ORDER BY number")
+        self._streams = {row[0]: _stream(row) for row in rows}
+
+    def get(self, file_id: str) -> Stream:
+        """A stream by its id."""
+        with self._lock:
+            return self._streams[file_id]
+
+    def has(self, file_id: str) -> bool:
+        """Whether there is a stream of this id."""
+        with self._lock:
+            return file_id in self._streams
+
+    def find(self, identity: Identity) -> Stream | None:
+        """The newest stream that this file holds."""
+        with self._lock:
+            return next((s for s in reversed(self._streams.values()) if s.identity == identity), None)
+
+    def of_path(self, path: str) -> list[Stream]:
+        """The streams of a followed path, in the order in which they were found."""
+        with self._lock:
+            return [stream for stream in self._streams.values() if stream.path == path]
+
+    def add(self, stream: Stream) -> None:
+        """Write a new stream, durable on return."""
+        with self._lock, self._connection:
+            self._connection.execute(f"INSERT INTO streams ({_COLUMNS}) VALUES ({_PLACES})", _row(stream))
+            self._streams[stream.file_id] = stream
+
+    def change(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change attributes of streams and forget the anchors that they have passed; durable on return."""
+        with self._lock, self._connection:
+            streams = [replace(self._streams[file_id], **values) for file_id, values in changes.items()]
+            self._connection.executemany(
+                f"UPDATE streams SET ({_COLUMNS}) = ({_PLACES}) WHERE file_id = ?",
+                [(*_row(stream), stream.file_id) for stream in streams],
+            )
+            self._connection.executemany(
+                "DELETE FROM anchors WHERE file_id = ? AND end_offset <= ?",
+                [(stream.file_id, stream.acknowledged) for stream in streams],
+            )
+            self._streams.update((stream.file_id, stream) for stream in streams)
+
+    def anchor(self, anchors: Sequence[Anchor]) -> None:
+        """Write when lines were read, durable on return."""
+        with self._lock, self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO anchors VALUES (?, ?, ?)",
+                [(anchor.file_id, anchor.end_offset, anchor.read_ms) for anchor in anchors],
+            )
+
+    def anchors(self, stream: Stream) -> list[Anchor]:
+        """The anchors beyond what is acknowledged, by offset."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT file_id, end_offset, read_ms FROM anchors WHERE file_id = ? AND end_offset > ?"
+                " ORDER BY end_offset",
+                (stream.file_id, stream.acknowledged),
+            )
+            return [Anchor(*row) for row in rows]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._connection.close()
+
+
+def _row(stream: Stream) -> tuple[object, ...]:
+    identity, head = stream.identity, stream.fingerprint
+    return (
+        stream.file_id,
+        stream.path,
+        identity.device,
+        _signed(identity.inode),
+        identity.birth_ns,
+        stream.epoch,
+        head.length,
+        head.digest,
+        stream.acknowledged,
+        stream.marker,
+        stream.carry,
+        stream.first_seen_ms,
+        stream.modified_ns,
+        int(stream.finished),
+    )
+
+
+def _stream(row: sqlite3.Row) -> Stream:
+    file_id, path, device, inode, birth_ns, epoch, length, digest, acknowledged, marker, carry, seen, modified, end = (
+        row
+    )
+    identity = Identity(device, inode % 2**64, birth_ns)
+    head = Fingerprint(length, digest)
+    return Stream(file_id, path, identity, epoch, head, acknowledged, marker, carry, seen, modified, bool(end))
+
+
+def _signed(inode: int) -> int:
+    return inode - 2**64 if inode >= 2**63 else inode  # SQLite's integers are signed

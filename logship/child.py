@@ -1,0 +1,60 @@
+"""The log shipper as a child process: ``python -P -m logship.child``.
+
+The first frame holds ``logs`` (settings), ``data_dir``, ``hostname`` and ``log_level``. It sends:
+
+- ``{"kind": "samples", "samples": [[name, {label: value}, value, is_counter], ...]}`` every two seconds;
+- ``{"kind": "off", "reason": "..."}`` once, where it cannot do its work (an extra is missing, a secret cannot be read).
+  It then waits for the end, so that it is not started again and again.
+
+At the end of its input or on SIGTERM it writes down what has arrived and ends.
+"""
+
+import logging
+import random
+import threading
+from pathlib import Path
+
+from forewarn.base.child import Parent, serve
+from forewarn.base.clock import SystemClock
+from forewarn.base.errors import ForewarnError
+from logship.settings import LogsSettings
+from logship.shipper import Shipper
+
+SAMPLES_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def main(parent: Parent) -> None:
+    """Ship logs until the parent is gone or asks for the end."""
+    first = parent.settings
+    settings = LogsSettings.model_validate(first["logs"])
+    try:
+        shipper = Shipper(
+            settings,
+            Path(first["data_dir"]),
+            hostname=first["hostname"],
+            clock=SystemClock(),
+            chance=random.SystemRandom(),
+        )
+    except ForewarnError as error:
+        log.warning("logs are not shipped: %s", error)
+        parent.send({"kind": "off", "reason": str(error)})
+        parent.stopping.wait()
+        return
+    shipper.start()
+    watch = threading.Thread(target=_stop_with, args=(parent, shipper), name="stop", daemon=True)
+    watch.start()
+    while not parent.stopping.is_set():
+        shipper.keep(SAMPLES_SECONDS)
+        parent.send({"kind": "samples", "samples": shipper.samples()})
+    shipper.stop()
+
+
+def _stop_with(parent: Parent, shipper: Shipper) -> None:
+    parent.stopping.wait()
+    shipper.ask_to_stop()
+
+
+if __name__ == "__main__":
+    serve(main)

@@ -1,0 +1,81 @@
+"""Who has arrived: acknowledged pieces of every stream, and the prefix without gaps that they make."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from logship.checkpoint import Checkpoint, Stream
+from logship.identity import HEAD_BYTES, Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a stream that travels in one request.
+
+    Attributes:
+        file_id: of the stream.
+        start: offset of its first byte.
+        end: offset behind its last.
+        marker: the last bytes before ``end``.
+        carry: the last time stamp before ``end``.
+        head: the stream's first bytes, as far as they were known then.
+        modified_ns: the file's time of modification when the piece was read.
+    """
+
+    file_id: str
+    start: int
+    end: int
+    marker: bytes
+    carry: bytes
+    head: bytes
+    modified_ns: int
+
+
+class Ledger:
+    """Turns settled pieces, which come in any order, into offsets that only grow; may be used from any thread."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._lock = threading.Lock()
+        self._reached: dict[str, int] = {}
+        self._waiting: dict[str, dict[int, Span]] = {}
+        self._moved: dict[str, Span] = {}
+
+    def start(self, stream: Stream) -> None:
+        """Begin to keep a stream's account, at what is acknowledged of it."""
+        with self._lock:
+            self._reached.setdefault(stream.file_id, stream.acknowledged)
+
+    def settle(self, spans: list[Span]) -> None:
+        """These pieces have arrived, whole."""
+        with self._lock:
+            for span in spans:
+                waiting = self._waiting.setdefault(span.file_id, {})
+                waiting[span.start] = span
+                while (following := waiting.pop(self._reached[span.file_id], None)) is not None:
+                    self._reached[span.file_id] = following.end
+                    self._moved[span.file_id] = following
+
+    def reached(self, file_id: str) -> int:
+        """The offset before which everything of a stream has arrived."""
+        with self._lock:
+            return self._reached[file_id]
+
+    def commit(self) -> bool:
+        """Make what has been reached durable; whether there was anything."""
+        with self._lock:
+            moved, self._moved = self._moved, {}
+        if moved:
+            self._checkpoint.change({span.file_id: self._changes(span) for span in moved.values()})
+        return bool(moved)
+
+    def _changes(self, span: Span) -> dict[str, Any]:
+        changes = {
+            "acknowledged": span.end,
+            "marker": span.marker,
+            "carry": span.carry,
+            "modified_ns": span.modified_ns,
+        }
+        if self._checkpoint.get(span.file_id).fingerprint.length < HEAD_BYTES:
+            changes["fingerprint"] = Fingerprint.of(span.head[: min(span.end, HEAD_BYTES)])
+        return changes

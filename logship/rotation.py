@@ -1,0 +1,60 @@
+"""Where rotated logs go: the names that logrotate and logging libraries give to older generations of a file."""
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+_NUMBER_OR_DATE = r"\d[\d_.:T-]*"
+_COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
+
+
+def is_generation(name: str, base: str) -> bool:
+    """Whether ``name`` is an older generation of ``base``: app.log.1, app.log-20260101, app.1.log, app-2026-01.log."""
+    stem, dot, suffix = base.rpartition(".")
+    forms = [rf"{re.escape(base)}[._-]{_NUMBER_OR_DATE}"]
+    if dot and stem:
+        forms.append(rf"{re.escape(stem)}[._-]{_NUMBER_OR_DATE}\.{re.escape(suffix)}")
+    return any(re.fullmatch(form, name) for form in forms)
+
+
+def generations(path: Path) -> list[Path]:
+    """The older generations of a file in its folder, oldest first; compressed ones are left out."""
+    found: list[tuple[int, str]] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if is_generation(entry.name, path.name) and not entry.name.endswith(_COMPRESSED):
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        found.append((status.st_mtime_ns, entry.name))
+    return [path.with_name(name) for _, name in sorted(found, key=_age)]
+
+
+def _age(found: tuple[int, str]) -> tuple[int, int, str]:
+    """By time of modification; of equal ones the higher number is older."""
+    modified, name = found
+    number = re.search(r"\.(\d{1,4})$", name)
+    return modified, -int(number[1]) if number else 0, name
+
+
+def by_family(paths: Iterable[Path], followed: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Paths that a glob found, put in families: the live path, and those of its generations that were found too.
+
+    Args:
+        paths: what the glob found.
+        followed: live paths that are known already (one may be missing right now, between rename and creation).
+    """
+    ordered = sorted(set(paths), key=lambda path: (len(path.name), path.name))
+    families: dict[Path, list[Path]] = {path: [] for path in followed}
+    for path in ordered:
+        if path in families:
+            continue
+        base = next((b for b in families if b.parent == path.parent and is_generation(path.name, b.name)), None)
+        if base is None:
+            families[path] = []
+        else:
+            families[base].append(path)
+    return families
