@@ -19,7 +19,7 @@ def build_sources(settings: CollectorSettings, clock: Clock) -> list[Source]:
     if host.filesystems:
         sources.append(Filesystems(host, patience))
     if settings.network.targets:
-        sources.append(Latency(settings.network, patience))
+        sources.append(Latency(settings.network, patience, clock))
     for endpoint in settings.endpoint:
         sources.extend(endpoint_sources(endpoint, patience, clock))
     return sources
@@ -27,7 +27,7 @@ def build_sources(settings: CollectorSettings, clock: Clock) -> list[Source]:
 
 def endpoint_sources(endpoint: EndpointSettings, patience: float, clock: Clock) -> list[Source]:
     """The source of an endpoint's page, and its canary where one is wanted."""
-    sources: list[Source] = [Endpoint(endpoint, patience)]
+    sources: list[Source] = [Endpoint(endpoint, patience, clock)]
     if endpoint.canary is not None:
         sources.append(Canary(endpoint, endpoint.canary, clock))
     return sources

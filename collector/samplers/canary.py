@@ -40,7 +40,7 @@ class Canary:
         self._base = (settings.base_url or _origin(endpoint.url)).rstrip("/")
         self._model = settings.model
         self._client = Client(
-            timeout=settings.timeout, max_bytes=_MAX_BYTES, bearer_token_file=endpoint.bearer_token_file
+            clock, timeout=settings.timeout, max_bytes=_MAX_BYTES, bearer_token_file=endpoint.bearer_token_file
         )
         self._lane = Lane(self.name)
         self._task: asyncio.Task[None] | None = None

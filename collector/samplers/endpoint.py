@@ -8,7 +8,8 @@ from collector.samplers.mapping import Mapping
 from collector.series import Sample, SeriesKey
 from collector.settings import EndpointSettings
 from collector.source import CollectError
-from collector.textformat import FormatError, parse_page
+from collector.textformat import parse_page
+from forewarn.base.clock import Clock
 from forewarn.base.lane import Lane
 
 log = logging.getLogger(__name__)
@@ -23,13 +24,15 @@ class Endpoint:
     Args:
         settings: where the page is and what to keep of it.
         patience: the longest deadline, in seconds, that the rounds allow.
+        clock: time for deadlines.
     """
 
-    def __init__(self, settings: EndpointSettings, patience: float) -> None:
+    def __init__(self, settings: EndpointSettings, patience: float, clock: Clock) -> None:
         self.name = f"endpoint:{settings.label}"
         self._url = settings.url
         self._deadline = min(settings.timeout, patience)
         self._client = Client(
+            clock,
             timeout=self._deadline,
             max_bytes=settings.max_bytes,
             bearer_token_file=settings.bearer_token_file,
@@ -59,7 +62,7 @@ class Endpoint:
         body = self._client.request("GET", self._url, accept=ACCEPT)
         try:
             return self._mapping.apply(parse_page(body.decode("utf-8")))
-        except (UnicodeDecodeError, FormatError) as error:
+        except ValueError as error:  # a FormatError, bytes that are no UTF-8, a bound that is no number
             raise CollectError("parse", f"{self._url} is no page of metrics: {error}") from error
 
     def _report(self, refused: dict[str, int]) -> None:

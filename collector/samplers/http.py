@@ -1,6 +1,5 @@
 """One blocking HTTP exchange with a limit on its time and on its size; it is called on a lane."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib3.exceptions import HTTPError
 
 from collector.samplers.failures import failure_code
 from collector.source import CollectError
+from forewarn.base.clock import Clock
 from forewarn.base.errors import ConfigError
 from forewarn.base.types import read_secret
 
@@ -22,12 +22,14 @@ class Client:
     A kept connection would be closed by many servers just as the next round begins (uvicorn keeps one for 5 s).
 
     Args:
+        clock: the deadline of a body that does not end.
         timeout: seconds for the whole exchange.
         max_bytes: size of the largest body that is accepted.
         bearer_token_file: file with the token to send; it is read at every request, so that it may be renewed.
     """
 
-    def __init__(self, *, timeout: float, max_bytes: int, bearer_token_file: Path | None = None) -> None:
+    def __init__(self, clock: Clock, *, timeout: float, max_bytes: int, bearer_token_file: Path | None = None) -> None:
+        self._clock = clock
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._token_file = bearer_token_file
@@ -39,7 +41,7 @@ class Client:
         Raises:
             CollectError: no such answer came in time, or there is no token to send; its code says why.
         """
-        end = time.monotonic() + self._timeout
+        end = self._clock.monotonic() + self._timeout
         try:
             response = self._pools.request(
                 method,
@@ -68,7 +70,7 @@ class Client:
             size += len(chunk)
             if size > self._max_bytes:
                 raise CollectError("too_large", f"the answer is larger than {self._max_bytes} bytes")
-            if time.monotonic() > end:
+            if self._clock.monotonic() > end:
                 raise CollectError("timeout", f"the answer had not ended after {self._timeout} s")
         return b"".join(chunks)
 

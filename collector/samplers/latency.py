@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from collector.samplers.failures import failure_code
 from collector.series import Sample, SeriesKey, labels_of
 from collector.settings import NetworkSettings, split_target
+from forewarn.base.clock import Clock
 from forewarn.base.lane import Lane, StuckError
 
 CODES = ("dns", "timeout", "refused", "unreachable", "error")
@@ -21,8 +21,8 @@ class Latency:
 
     name = "network"
 
-    def __init__(self, settings: NetworkSettings, patience: float) -> None:
-        self._probes = [_Probe(target, min(settings.timeout, patience)) for target in settings.targets]
+    def __init__(self, settings: NetworkSettings, patience: float, clock: Clock) -> None:
+        self._probes = [_Probe(target, min(settings.timeout, patience), clock) for target in settings.targets]
 
     async def collect(self) -> Sequence[Sample]:
         """One connect to every target, all at once."""
@@ -38,7 +38,8 @@ class Latency:
 class _Probe:
     """One target: its lane, and how often it failed, by reason."""
 
-    def __init__(self, target: str, timeout: float) -> None:
+    def __init__(self, target: str, timeout: float, clock: Clock) -> None:
+        self._clock = clock
         self.lane = Lane(f"connect {target}")
         self._host, self._port = split_target(target)
         self._timeout = timeout
@@ -58,16 +59,16 @@ class _Probe:
 
     async def _try(self) -> float | None:
         """Seconds of the connect; None, and one more failure on the count, where there was none."""
-        end = time.monotonic() + self._timeout
+        end = self._clock.monotonic() + self._timeout
         try:
             addresses = await self.lane.call(_resolve, self._host, self._port, deadline=self._timeout)
         except (OSError, UnicodeError, StuckError):
             self._failures["dns"] += 1
             return None
-        left = max(end - time.monotonic(), 0.001)
+        left = max(end - self._clock.monotonic(), 0.001)
         try:
             # The socket gives up by itself after ``left``; the margin lets it say so and keep the lane free.
-            return await self.lane.call(connect_seconds, addresses, left, deadline=left + 0.25)
+            return await self.lane.call(connect_seconds, addresses, left, self._clock, deadline=1.2 * left)
         except (OSError, StuckError) as error:
             code = "timeout" if isinstance(error, StuckError) else failure_code(error)
             self._failures[code if code in CODES else "error"] += 1
@@ -79,16 +80,16 @@ def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Address]]
     return [(family, address) for family, _, _, _, address in found]
 
 
-def connect_seconds(addresses: Sequence[tuple[socket.AddressFamily, Address]], timeout: float) -> float:
+def connect_seconds(addresses: Sequence[tuple[socket.AddressFamily, Address]], timeout: float, clock: Clock) -> float:
     """Seconds until the first of the addresses that accepts has accepted; the time lost on others does not count.
 
     Raises:
         OSError: none did within ``timeout`` seconds; the error of the last.
     """
-    end = time.monotonic() + timeout
+    end = clock.monotonic() + timeout
     failure: OSError = TimeoutError("no address")
     for family, address in addresses:
-        started = time.monotonic()
+        started = clock.monotonic()
         if started >= end:
             break
         with socket.socket(family, socket.SOCK_STREAM) as connection:
@@ -98,5 +99,5 @@ def connect_seconds(addresses: Sequence[tuple[socket.AddressFamily, Address]], t
             except OSError as error:
                 failure = error
             else:
-                return time.monotonic() - started
+                return clock.monotonic() - started
     raise failure

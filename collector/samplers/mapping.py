@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from collector.adapters import ADAPTERS, SUFFIXES, Adapter, Rule
 from collector.series import Labels, Sample, SeriesKey, labels_of
-from collector.textformat import Page, parse_series
+from collector.textformat import FormatError, Page, parse_series
 
 _OURS = "forewarn_"
 _CREATED = "_created"
@@ -80,7 +80,7 @@ class Mapping:
         Values that are no numbers (NaN of an empty summary) or infinite are left out.
 
         Raises:
-            FormatError: a series is malformed.
+            ValueError: a series is malformed (FormatError), or a bucket's bound is no number.
         """
         if page.types != self._types or len(self._routes) > 2 * len(page.values) + _MEMO_SLACK:
             self._types, self._routes = page.types, {}
@@ -164,6 +164,12 @@ def _combine(found: Sequence[tuple[_Route, float]]) -> list[Sample]:
 
 
 def _bound(text: str, factor: float) -> str:
-    """A bucket's upper bound in our unit and in one spelling, for servers write 1, 1.0 and 1e0."""
+    """A bucket's upper bound in our unit and in one spelling, for servers write 1, 1.0 and 1e0.
+
+    Raises:
+        ValueError: it is no number.
+    """
     bound = float(text) * factor
+    if math.isnan(bound):
+        raise FormatError(f"{text!r} is no bound of a bucket")
     return "+Inf" if math.isinf(bound) else repr(float(f"{bound:.12g}"))

@@ -9,6 +9,7 @@ from collector.samplers.endpoint import Endpoint
 from collector.series import SeriesKey
 from collector.settings import EndpointSettings
 from collector.source import CollectError
+from forewarn.base.clock import SystemClock
 from forewarn.base.lane import StuckError
 from tests.support.page_server import PageServer, free_port, full_listener, page_server
 
@@ -22,7 +23,7 @@ def server() -> Iterator[PageServer]:
 
 
 def endpoint(url: str, *, patience: float = 5.0, **settings: object) -> Endpoint:
-    return Endpoint(EndpointSettings.model_validate({"url": url, "name": "ep", **settings}), patience)
+    return Endpoint(EndpointSettings.model_validate({"url": url, "name": "ep", **settings}), patience, SystemClock())
 
 
 async def failure(source: Endpoint) -> str:
@@ -74,7 +75,15 @@ async def test_a_redirect_is_not_followed(server: PageServer) -> None:
     assert await failure(endpoint(f"{server.url}/metrics")) == "http_302"
 
 
-@pytest.mark.parametrize("body", [b"<html><body>Hello</body></html>", b"a 1\nb \xff\xfe 2\n", b'{"status": "ok"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><body>Hello</body></html>",
+        b"a 1\nb \xff\xfe 2\n",
+        b'{"status": "ok"}',
+        b'vllm:e2e_request_latency_seconds_bucket{le="x"} 1',
+    ],
+)
 async def test_garbage_is_no_page(server: PageServer, body: bytes) -> None:
     server.page("/metrics", body)
     assert await failure(endpoint(f"{server.url}/metrics")) == "parse"

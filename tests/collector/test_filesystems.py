@@ -12,6 +12,7 @@ from collector.samplers.filesystems import Filesystems
 from collector.samplers.mounts import choose, parse_mountinfo
 from collector.settings import IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS, HostSettings
 from collector.source import CollectError
+from tests.support.dead_mount import can_mount, dead_mount
 
 MOUNTINFO = r"""21 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
 22 21 0:20 / /proc rw,nosuid - proc proc rw
@@ -103,6 +104,16 @@ async def test_a_stuck_mount_is_named_and_stops_no_other(
         ("WARNING", "/nfs"),
         ("INFO", "/nfs"),
     ]
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs root and /dev/fuse")
+async def test_a_statvfs_that_hangs_in_the_kernel_stops_nothing_else(tmp_path: Path) -> None:
+    with dead_mount(tmp_path) as dead:
+        source = Filesystems(HostSettings(statvfs_timeout=0.3), patience=5)
+        found = await look(source)
+        assert found[str(dead)] == {"stuck": 1, "error": 0}
+        assert found["/"]["size_bytes"] > 0
+    await source.close()
 
 
 async def test_a_mount_that_answers_with_an_error(tmp_path: Path) -> None:

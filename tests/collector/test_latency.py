@@ -5,12 +5,13 @@ import pytest
 
 from collector.samplers.latency import Latency, connect_seconds
 from collector.settings import NetworkSettings
+from forewarn.base.clock import SystemClock
 from tests.support.page_server import free_port, full_listener
 
 
 async def measured(*targets: str, patience: float = 2.0, rounds: int = 1) -> dict[str, dict[str, float]]:
     """By target: ``latency``, and failures by code."""
-    source = Latency(NetworkSettings(targets=targets, timeout=5), patience)
+    source = Latency(NetworkSettings(targets=targets, timeout=5), patience, SystemClock())
     found: dict[str, dict[str, float]] = {}
     for _ in range(rounds):
         found = {target: {} for target in targets}
@@ -45,6 +46,6 @@ async def test_failures_are_counted_by_reason_and_stop_no_other_target() -> None
 def test_a_dead_first_address_does_not_count_into_the_latency() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, full_listener() as full:
         addresses = [(socket.AF_INET, ("127.0.0.1", free_port())), (socket.AF_INET, listener.getsockname())]
-        assert connect_seconds(addresses, 2.0) < 0.5
+        assert connect_seconds(addresses, 2.0, SystemClock()) < 0.5
         with pytest.raises(TimeoutError):
-            connect_seconds([(socket.AF_INET, ("127.0.0.1", full))], 0.1)
+            connect_seconds([(socket.AF_INET, ("127.0.0.1", full))], 0.1, SystemClock())

@@ -177,3 +177,19 @@ def test_series_that_are_gone_are_forgotten() -> None:
     for turn in range(50):
         mapping.apply(parse_page("".join(f'a{{id="{turn}-{n}"}} 1\n' for n in range(100))))
     assert len(mapping._routes) < 1_500
+
+
+def test_all_that_the_bundled_worker_tells_is_kept() -> None:
+    from worker.metrics import Meters
+
+    meters = Meters("tiny")
+    meters.watch_gpu(lambda: 10, lambda: 20)
+    meters.levels(running=1, waiting=2, usage=0.5)
+    meters.count("rejected", 3)
+    found, refused = mapped(meters.render().decode())
+    assert refused == {}
+    assert {key.label("model_name") for key in found} == {"tiny"}
+    assert values(found, "requests_waiting") == {(): 2.0}
+    assert values(found, "requests_total")[("outcome", "rejected"),] == 3.0
+    assert values(found, "gpu_memory_reserved_bytes") == {(): 20.0}
+    assert all(metric_of_sample(key.name) is not None for key in found)

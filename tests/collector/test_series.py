@@ -14,7 +14,7 @@ def test_a_key_is_read_back_from_its_text(name: str, labels: dict[str, str]) -> 
     assert SeriesKey.parse(str(key)) == key
 
 
-@pytest.mark.parametrize("text", ["", "1a", "a{", 'a{b=c}', 'a{b!="c"}', 'a{b="c"', "a b", '{b="c"}'])
+@pytest.mark.parametrize("text", ["", "1a", "a{", "a{b=c}", 'a{b!="c"}', 'a{b="c"', "a b", '{b="c"}'])
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no series|empty selector"):
         SeriesKey.parse(text)
