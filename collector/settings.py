@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from forewarn.base.types import Bytes, Seconds, Settings
 
+BUNDLED_WORKER = "worker"
 IGNORED_FILESYSTEMS = (
     "autofs",
     "binfmt_misc",
@@ -182,4 +183,6 @@ class CollectorSettings(Settings):
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise ValueError(f"two endpoints are called {twice[0]!r}; give each a name of its own")
+        if BUNDLED_WORKER in labels:
+            raise ValueError(f"the endpoint name {BUNDLED_WORKER!r} is that of the bundled worker; choose another")
         return self

@@ -74,6 +74,7 @@ def test_defaults_watch_the_host_every_five_seconds() -> None:
         ({"endpoint": [{"url": "ftp://h/metrics"}]}, "no address"),
         ({"endpoint": [{"url": "http://me:secret@h/metrics"}]}, "bearer_token_file"),
         ({"endpoint": [{"url": "http://h:1/a"}, {"url": "http://h:1/b"}]}, "'h:1'"),
+        ({"endpoint": [{"url": "http://h:1/a", "name": "worker"}]}, "bundled worker"),
     ],
 )
 def test_what_is_wrong_is_named(wrong: dict[str, object], says: str) -> None:
