@@ -47,10 +47,10 @@ def main(parent: Parent) -> None:
 
 
 def _run(parent: Parent, settings: WorkerSettings, data_dir: Path, listener: socket.socket) -> None:
-    from worker.service import Service, leave_if_stopped_early  # noqa: PLC0415  torch takes seconds to import
-
     loaded = threading.Event()
-    leave_if_stopped_early(parent.stopping, loaded)
+    _leave_if_stopped_early(parent.stopping, loaded)
+    from worker.service import Service  # noqa: PLC0415  torch takes seconds to import
+
     service = Service(settings, data_dir, SystemClock(), random.Random())  # noqa: S311  sampling, not secrets
     loaded.set()
     served = service.served
@@ -64,6 +64,17 @@ def _run(parent: Parent, settings: WorkerSettings, data_dir: Path, listener: soc
         parent.send({"kind": "ready", **facts, "random_weights": served.random})
 
     service.serve(listener, parent.stopping, ready)
+
+
+def _leave_if_stopped_early(stopping: threading.Event, loaded: threading.Event) -> None:
+    """End the process at once when the end is asked for while torch and the model load: nothing is under way yet."""
+
+    def watch() -> None:
+        stopping.wait()
+        if not loaded.is_set():
+            os._exit(0)
+
+    threading.Thread(target=watch, name="early end", daemon=True).start()
 
 
 def _settings(parent: Parent) -> tuple[WorkerSettings, Path]:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import random
 import socket
 import threading
@@ -103,17 +102,6 @@ class Service:
         self._engine.start()
         threading.Thread(target=watch, name="stopping", daemon=True).start()
         await server.serve(sockets=[listener])
-
-
-def leave_if_stopped_early(stopping: threading.Event, loaded: threading.Event) -> None:
-    """End the process at once when the end is asked for while the model loads: there is nothing to finish yet."""
-
-    def watch() -> None:
-        stopping.wait()
-        if not loaded.is_set():
-            os._exit(0)
-
-    threading.Thread(target=watch, name="early end", daemon=True).start()
 
 
 def _device(settings: WorkerSettings) -> str:

@@ -32,7 +32,11 @@ class WorkerProcess:
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        first = {"worker": {"listen": "127.0.0.1:0", **settings}, "data_dir": str(data_dir), "log_level": "INFO"}
+        first = {
+            "worker": {"listen": "127.0.0.1:0", "nice": 0, **settings},
+            "data_dir": str(data_dir),
+            "log_level": "INFO",
+        }
         self.send(first)
 
     def _read_log(self) -> None:

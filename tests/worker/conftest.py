@@ -1,0 +1,34 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests.support.worker_process import WorkerProcess, running_worker
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def worker_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker-data")
+
+
+@pytest.fixture(scope="session")
+def worker(worker_data_dir: Path) -> Iterator[WorkerProcess]:
+    with running_worker(worker_data_dir, {"max_waiting": 100, "nice": 19}) as process:
+        process.ready = process.first_frame()
+        yield process
+
+
+@pytest.fixture(scope="session")
+def url(worker: WorkerProcess) -> str:
+    return worker.ready["url"]
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[urllib3.PoolManager]:
+    with urllib3.PoolManager(maxsize=80, retries=False, timeout=60) as pool:
+        yield pool
