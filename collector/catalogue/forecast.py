@@ -26,7 +26,7 @@ FORECAST_METRICS: tuple[Metric, ...] = (
         "gauge",
         "",
         "What is expected this long after the scrape, in the target's unit; draw it with offset and the same time.",
-        ("target", "statistic", "quantile", "horizon"),
+        ("target", "statistic", "point", "horizon"),
         cadence="event",
     ),
     Metric(

@@ -20,9 +20,9 @@ def values(found: list[Sample], name: str, **labels: str) -> list[float]:
 def test_horizons_read_the_hour_that_lies_ahead_of_the_scrape() -> None:
     one = forecast("x", breach_ms=BEGIN_MS + 7200_000)
     found = samples([one], BEGIN_MS + HOUR_MS // 2, 12.5)
-    mean = values(found, "forewarn_forecast_value", quantile="mean", horizon="24h", target="x", statistic="mean")
+    mean = values(found, "forewarn_forecast_value", point="mean", horizon="24h", target="x", statistic="mean")
     assert mean == [one.points["mean"][24]]
-    assert values(found, "forewarn_forecast_value", quantile="p90", horizon="72h") == [one.points["p90"][71]]
+    assert values(found, "forewarn_forecast_value", point="p90", horizon="72h") == [one.points["p90"][71]]
     assert values(found, "forewarn_forecast_limit", target="x") == [2.0]
     assert values(found, "forewarn_forecast_breach_seconds") == [5400.0]
     assert values(found, "forewarn_forecast_duration_seconds") == [12.5]
