@@ -59,7 +59,7 @@ class Host:
         return [sample for wanted, read in parts if wanted for sample in read()]
 
     def _cpu(self) -> Iterable[Sample]:
-        before, self._cpu_before = self._cpu_before, _cpu_seconds()
+        before, self._cpu_before = self._cpu_before, cpu_seconds(psutil.cpu_times())
         yield _gauge("forewarn_node_cpus", float(psutil.cpu_count() or 1))
         yield _gauge("forewarn_node_load1", os.getloadavg()[0])
         if before is None:
@@ -78,12 +78,11 @@ class Host:
         return _counters(interfaces, _INTERFACE_COUNTERS, self._settings.ignore_interfaces)
 
 
-def _cpu_seconds() -> tuple[float, float]:
-    """Busy and total seconds of all processors since the boot.
+def cpu_seconds(times: Any) -> tuple[float, float]:
+    """Busy and total seconds of all processors since the boot, from the fields that psutil.cpu_times gives.
 
     Guest time is part of user time already, and waiting for a disk is not work (proc_stat(5)).
     """
-    times = psutil.cpu_times()
     guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
     total = sum(times) - guest
     return total - times.idle - getattr(times, "iowait", 0.0), total

@@ -88,12 +88,12 @@ def connect_seconds(addresses: Sequence[tuple[socket.AddressFamily, Address]], t
     """
     end = clock.monotonic() + timeout
     failure: OSError = TimeoutError("no address")
-    for family, address in addresses:
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         started = clock.monotonic()
         if started >= end:
             break
         with socket.socket(family, socket.SOCK_STREAM) as connection:
-            connection.settimeout(end - started)
+            connection.settimeout((end - started) / left)  # one that is silent leaves time for the others
             try:
                 connection.connect(address)
             except OSError as error:

@@ -1,12 +1,24 @@
 import time
+from typing import NamedTuple
 
 import psutil
 import pytest
 
 from collector.catalogue import metric_of_sample
-from collector.samplers.host import Host
+from collector.samplers.host import Host, cpu_seconds
 from collector.series import Sample
 from collector.settings import HostSettings
+
+
+class Times(NamedTuple):
+    """As psutil gives them; the kernel adds guest to user."""
+
+    user: float = 10
+    nice: float = 1
+    system: float = 4
+    idle: float = 78
+    iowait: float = 5
+    guest: float = 2
 
 
 def work(seconds: float) -> None:
@@ -45,6 +57,10 @@ async def test_utilisation_needs_two_rounds_and_sees_work() -> None:
     assert "forewarn_node_cpu_utilization_ratio" not in {sample.key.name for sample in first}
     # One processor was busy: 1 / n of all, of which at least half must be seen.
     assert 0.5 / value(second, "forewarn_node_cpus") < value(second, "forewarn_node_cpu_utilization_ratio") <= 1
+
+
+def test_neither_idling_nor_waiting_for_a_disk_is_work_and_guests_count_once() -> None:
+    assert cpu_seconds(Times()) == (15, 98)
 
 
 async def test_memory_is_what_the_kernel_says() -> None:
