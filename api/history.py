@@ -1,10 +1,8 @@
 """The recorded hours of a capacity target."""
 
-from typing import cast
-
 from api.services import SeriesStore
 from collector.series import Matcher, SeriesKey
-from collector.store import Series, StoreReader
+from collector.store import Series
 from forecast.sources import Gauge, Hours, Mean, Rate, Source
 
 
@@ -13,7 +11,7 @@ def recorded_hours(store: SeriesStore, key: SeriesKey, start_ms: int, end_ms: in
     source = _source(store, key)
     if source is None:
         return None
-    return source.hours(cast("StoreReader", store), start_ms, end_ms)  # it asks for rollup alone
+    return source.hours(store, start_ms, end_ms)
 
 
 def _source(store: SeriesStore, key: SeriesKey) -> Source | None:

@@ -4,6 +4,7 @@ Pure ASGI. The page and the API have no accounts, so the Host check is what keep
 reading them through a name that it lets resolve to 127.0.0.1 (DNS rebinding); no CORS header is ever sent.
 """
 
+import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,6 +25,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 READING_METHODS = ("GET", "HEAD")
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:\s]+))(?::[0-9]*)?")
 
 
 class SecurityHeaders:
@@ -94,10 +96,9 @@ class ReadOnly:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets, in lower case."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """The name in a Host header, without port and brackets, in lower case; empty where it is none."""
+    found = _HOST.fullmatch(host)
+    return (found["ipv6"] or found["name"]).lower() if found else ""
 
 
 def _declared_body(scope: Scope) -> int:

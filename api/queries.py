@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from api.answers import ApiError
 from collector.series import Matcher, parse_selector
-from forewarn.base.clock import HOUR, SECOND, parse_time
+from forewarn.base.clock import HOUR, SECOND, parse_time, rfc3339
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Span:
         end_ms = now_ms if end is None else _time(end, "end")
         start_ms = end_ms - HOUR if start is None else _time(start, "start")
         if start_ms >= end_ms:
-            raise ApiError(400, "start is not before end")
+            raise ApiError(400, "start is not before end", hint="without end, now is meant")
         default = max(SECOND, (end_ms - start_ms) // DEFAULT_POINTS // SECOND * SECOND)
         step_ms = default if step is None else round(step * 1000)
         if step_ms < SECOND:
@@ -75,7 +75,9 @@ def parse_match(text: str) -> tuple[Matcher, ...]:
 
 def _time(text: str, parameter: str) -> int:
     try:
-        return parse_time(text)
-    except (ValueError, OverflowError) as error:
+        moment = parse_time(text)
+        rfc3339(moment)
+    except (ValueError, OverflowError) as error:  # the latter where no calendar has such a year
         hint = "write it like 2026-01-31T14:00:00Z, or as seconds since the epoch"
         raise ApiError(400, f"{parameter}: {text!r} is no time", hint=hint) from error
+    return moment

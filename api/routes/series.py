@@ -21,7 +21,7 @@ Match = Annotated[
 ]
 OneMatch = Annotated[str, Query(description='A selector such as `forewarn_gpu_memory_used_bytes{gpu=~"0|1"}`.')]
 Time = Annotated[str | None, Query(description="RFC 3339, or seconds since the epoch.")]
-Step = Annotated[float | None, Query(description="Length of a window in seconds, 1 or more.")]
+Step = Annotated[float | None, Query(description="Length of a window in seconds, 1 or more.", allow_inf_nan=False)]
 Age = Annotated[float | None, Query(description="Oldest sample that counts, in seconds.", gt=0, le=86_400)]
 
 

@@ -23,11 +23,16 @@ function timeLabels(chart, splits, _axis, _space, step) {
   });
 }
 
-function axes(unit, timeStep) {
+// A value without neighbours has no line: it gets a point.
+const lonely = (chart, place) => chart.data[place].flatMap((value, index, all) =>
+  value !== null && (all[index - 1] ?? null) === null && (all[index + 1] ?? null) === null ? [index] : []);
+const points = { show: true, size: 4, filter: lonely };
+
+function axes(unit, timeStep, gap = 40) {
   const common = { stroke: colour("muted"), ticks: { show: false }, font: "12px system-ui, sans-serif" };
   return [
     { ...common, grid: { show: false }, values: timeLabels, space: timeStep >= 24 * HOUR ? 64 : 72, incrs: [timeStep / 24, timeStep / 12, timeStep / 4, timeStep / 2, timeStep, timeStep * 2, timeStep * 4] },
-    { ...common, grid: { stroke: colour("grid"), width: 1 }, size: 76, incrs: axisSteps(unit), values: (_chart, splits) => splits.map((value) => quantity(value, unit)) },
+    { ...common, grid: { stroke: colour("grid"), width: 1 }, size: 76, space: gap, incrs: axisSteps(unit), values: (_chart, splits) => splits.map((value) => quantity(value, unit)) },
   ];
 }
 
@@ -76,9 +81,9 @@ function forecastRange(showLimit, limit, unit) {
   return (_chart, low, high) => {
     const top = showLimit ? Math.max(high, limit) : high;
     if (unit === "ratio" && top <= 1) return [0, 1.04];
-    const bottom = low < 0 ? low : 0;
-    const span = top - bottom || 1;
-    return [bottom, top + span * 0.06];
+    const tight = low > top / 2; // what moves high above zero is shown from near where it moves
+    const bottom = tight ? low - (top - low) * 0.35 : Math.min(low, 0);
+    return [bottom, top + (top - bottom || 1) * 0.07];
   };
 }
 
@@ -106,9 +111,9 @@ function mark(chart, seconds, text, style, dash) {
   context.save();
   context.fillStyle = style;
   context.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-  const nearRight = x > chart.bbox.left + chart.bbox.width - 90 * devicePixelRatio;
-  context.textAlign = nearRight ? "right" : "left";
-  context.fillText(text, x + (nearRight ? -6 : 6) * devicePixelRatio, chart.bbox.top + 13 * devicePixelRatio);
+  const before = text === "now" || x > chart.bbox.left + chart.bbox.width - 90 * devicePixelRatio;
+  context.textAlign = before ? "right" : "left";
+  context.fillText(text, x + (before ? -6 : 6) * devicePixelRatio, chart.bbox.top + 13 * devicePixelRatio);
   context.restore();
 }
 
@@ -121,7 +126,7 @@ export function forecastChart(element, { data, unit, limit, showLimit, now, brea
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     series: [
       {},
-      { stroke: colour("recorded"), width: 1.6, points: { show: false } },
+      { stroke: colour("recorded"), width: 1.6, points },
       { stroke: colour("expected"), width: 2, dash: [7, 4], points: { show: false } },
       edge, edge, edge, edge,
       { stroke: colour("limit"), width: 1.6, dash: [2, 4], points: { show: false }, show: showLimit },
@@ -145,9 +150,9 @@ export function forecastChart(element, { data, unit, limit, showLimit, now, brea
 export function smallChart(element, { data, unit, lines }) {
   const options = {
     scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, (high || 1) * 1.12] } },
-    axes: axes(unit, 2 * HOUR),
+    axes: axes(unit, 2 * HOUR, 24),
     cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
-    series: [{}, ...lines.map((line) => ({ stroke: colour(line.colour), width: 1.6, dash: line.dash, points: { show: false } }))],
+    series: [{}, ...lines.map((line) => ({ stroke: colour(line.colour), width: 1.6, dash: line.dash, points }))],
   };
   draw(element, `${unit}|${lines.length}|${dark.matches}`, options, data);
 }

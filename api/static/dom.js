@@ -40,7 +40,7 @@ export function meter(share, text, label, { warn = 0.85, bad = 0.95 } = {}) {
   const tone = share >= bad ? "bad" : share >= warn ? "warn" : "";
   const bar = h("span", { class: "fill" });
   bar.style.width = `${bounded * 100}%`;
-  return h("div", { class: "meter", "data-tone": tone },
+  return h("div", { class: "meter", "data-tone": tone, "data-text": text.length > 8 ? "long" : "short" },
     h("div", { class: "track", role: "meter", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100",
       "aria-valuenow": String(Math.round(bounded * 100)), "aria-valuetext": text }, bar),
     h("span", { class: "text" }, text));

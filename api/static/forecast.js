@@ -6,6 +6,7 @@ import { byId, empty, fill, h, setText, table } from "./dom.js";
 import { quantity, until, weekTime } from "./format.js";
 
 const HISTORY_HOURS = 168;
+const HINT = "Point at the chart to read an hour.";
 let chosen = null;
 let targets = [];
 let shown = 0;
@@ -57,8 +58,9 @@ function show(row, statistic, history, forecast) {
   setText(byId("forecast-summary"), summary(row, forecast, now));
   const chart = byId("forecast-chart");
   byId("forecast-details").hidden = byId("forecast-legend").hidden = rows.length === 0;
-  setText(byId("forecast-readout"), "");
+  setText(byId("forecast-readout"), HINT);
   if (rows.length === 0) {
+    setText(byId("forecast-readout"), "");
     clear(chart, empty("Nothing was recorded in the last week."));
     return;
   }
@@ -72,7 +74,7 @@ function show(row, statistic, history, forecast) {
   chart.setAttribute("aria-label", `${row.title}: ${byId("forecast-summary").textContent}`);
   forecastChart(chart, {
     data, unit: row.unit, limit: row.limit, showLimit, now, breach: forecast?.breach ? Date.parse(forecast.breach) : 0,
-    onHover: (index) => setText(byId("forecast-readout"), index === null ? "" : readout(rows[index], row.unit)),
+    onHover: (index) => setText(byId("forecast-readout"), index === null ? HINT : readout(rows[index], row.unit)),
   });
   writeTable(rows.filter((one) => one.mean !== undefined), row.unit);
 }

@@ -20,7 +20,8 @@ function bytes(value) {
 function seconds(value) {
   if (Math.abs(value) >= 120) return duration(value * 1000);
   if (Math.abs(value) >= 1) return `${plain(value)} s`;
-  return Math.abs(value) >= 0.001 || value === 0 ? `${plain(value * 1000)} ms` : `${plain(value * 1e6)} µs`;
+  if (value === 0) return "0 s";
+  return Math.abs(value) >= 0.001 ? `${plain(value * 1000)} ms` : `${plain(value * 1e6)} µs`;
 }
 
 function si(value, unit) {
@@ -51,10 +52,12 @@ export function duration(ms) {
   return `${left} min`;
 }
 
-export function ago(ms) {
+export function age(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
-  return seconds < 90 ? `${seconds} s ago` : `${duration(ms)} ago`;
+  return seconds < 90 ? `${seconds} s` : duration(ms);
 }
+
+export const ago = (ms) => `${age(ms)} ago`;
 
 export const weekTime = (ms) => clock.format(ms).replace(",", "");
 

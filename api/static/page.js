@@ -4,7 +4,7 @@ import { dark, forget } from "./charts.js";
 import { get, latestIndex } from "./client.js";
 import { byId, setText } from "./dom.js";
 import { draw, updateTargets } from "./forecast.js";
-import { ago, duration } from "./format.js";
+import { age, ago } from "./format.js";
 import { drawInference } from "./inference.js";
 import { showAlerts, showCore, showGpus, showHealth, showHost, showTargets } from "./sections.js";
 
@@ -45,18 +45,18 @@ function showStatus(status) {
   byId("simulated").hidden = !status.simulated;
   byId("state").dataset.level = status.state.level;
   setText(byId("sentence"), `${status.state.sentence}.`);
-  setText(byId("version"), ["Forewarn", status.version, status.uptime_seconds === undefined ? "" : `· up ${duration(status.uptime_seconds * 1000)}`].join(" "));
+  setText(byId("version"), ["Forewarn", status.version, status.uptime_seconds === undefined ? "" : `· up ${age(status.uptime_seconds * 1000)}`].join(" "));
 }
 
 // Says how old what is shown is: the daemon silent, or the daemon answering without new samples.
 function freshness() {
   const now = Date.now();
   const silent = page.failed !== "";
-  const age = page.newest ? now + page.skew - page.newest : 0;
-  const stale = !silent && page.newest > 0 && age > Math.max(15000, 4 * page.interval);
+  const old = page.newest ? now + page.skew - page.newest : 0;
+  const stale = !silent && page.newest > 0 && old > Math.max(15000, 4 * page.interval);
   const live = byId("live");
   live.dataset.tone = silent || stale ? "bad" : page.heard ? "ok" : "wait";
-  setText(live, silent ? "connection lost" : page.newest ? `newest sample ${ago(age)}` : page.heard ? "no sample yet" : "connecting");
+  setText(live, silent ? "connection lost" : page.newest ? `newest sample ${ago(old)}` : page.heard ? "no sample yet" : "connecting");
   const notice = byId("notice");
   notice.hidden = !(silent || stale);
   if (silent) setText(notice, `The daemon does not answer${page.heard ? `; what is shown was true at ${new Date(page.heard).toLocaleTimeString("en-GB")}` : ""}. Trying again.`);

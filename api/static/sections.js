@@ -1,7 +1,7 @@
 // The sections that show newest values: alerts, GPUs, host, targets, core metrics, the daemon's own health.
 
 import { byId, empty, fill, h, meter, table, tag } from "./dom.js";
-import { ago, duration, quantity, until, weekTime } from "./format.js";
+import { age, ago, quantity, until, weekTime } from "./format.js";
 import { choose, chosenStatistic } from "./forecast.js";
 
 const TONES = { critical: "bad", warning: "warn", info: "" };
@@ -19,7 +19,7 @@ function alertCard(alert, now) {
   const link = /^https?:\/\//.test(runbook ?? "") && h("a", { id: `runbook-${alert.fingerprint}`, href: runbook, rel: "noreferrer" }, "Runbook");
   return h("article", { class: "alert", "data-tone": alert.state === "firing" ? tone : "" },
     h("header", {}, tag(alert.state, alert.state === "firing" ? tone : ""), h("strong", {}, alert.labels.alertname),
-      h("span", { class: "muted" }, `${alert.labels.severity}, since ${duration(now - Date.parse(alert.activeAt))}`), link),
+      h("span", { class: "muted" }, `${alert.labels.severity}, since ${age(now - Date.parse(alert.activeAt))}`), link),
     summary && h("p", {}, summary),
     description && h("p", { class: "muted" }, description));
 }
@@ -156,7 +156,7 @@ export function showHealth(latest, status) {
     return unit(one.labels.child, detail, one.value === 1 ? tag("running", "ok") : tag("down", "bad"));
   });
   const memory = latest.value("process_resident_memory_bytes");
-  const own = status.uptime_seconds === undefined ? [] : [unit("daemon", memory === undefined ? "" : quantity(memory, "bytes"), tag(`up ${duration(status.uptime_seconds * 1000)}`, "ok"))];
+  const own = status.uptime_seconds === undefined ? [] : [unit("daemon", memory === undefined ? "" : quantity(memory, "bytes"), tag(`up ${age(status.uptime_seconds * 1000)}`, "ok"))];
   const units = [...own, ...collectors, ...children];
   fill(byId("health"), units.length ? units : empty("No collector has reported yet."));
 }
