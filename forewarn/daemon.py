@@ -21,6 +21,7 @@ from forewarn.config import Config
 from forewarn.control import ControlServer
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
+from forewarn.memory import give_back, one_arena, settle
 from forewarn.node import Node
 from forewarn.requests import Requests
 from forewarn.rooms import Rooms
@@ -91,6 +92,7 @@ class Daemon:
         self._schedule()
         self._notifier.ready(f"serving {self.url}")
         self._announce(self.url)
+        settle()
         await self._stop.wait()
         return await self._end()
 
@@ -158,7 +160,7 @@ class Daemon:
         """Coroutine jobs in UTC; a late one runs once, and none runs beside itself."""
         config, rooms = self.config, self.rooms
         self._every("collect", config.collector.interval, rooms.collect)
-        self._every("compact", COMPACT_EVERY, rooms.compact)
+        self._every("compact", COMPACT_EVERY, self._compact)
         self._every("evaluate", config.alerts.evaluate_every, rooms.evaluate)
         if config.forecast.enabled:
             first = self._first_forecast_after if config.forecast.at_start else config.forecast.every
@@ -180,15 +182,20 @@ class Daemon:
             next_run_time=datetime.now(UTC) + timedelta(seconds=seconds if first is None else first),
         )
 
+    async def _compact(self) -> None:
+        await self.rooms.compact()
+        give_back()  # a slice works on megabytes that it does not need afterwards
+
     async def _beat(self) -> None:
         self._notifier.beat()
 
     async def _end(self) -> int:
         log.info("ending")
         self._notifier.stopping()
-        self._scheduler.shutdown(wait=False)
+        self._scheduler.pause()
         await self._control.close()
         _, clean = await asyncio.gather(self._close_servers(), self.rooms.stop())
+        self._scheduler.shutdown(wait=False)
         written = self.base.close()
         if not clean:
             log.error("a driver call or a child is stuck and was left behind", extra={"hint": "see the log above"})
@@ -238,5 +245,6 @@ def run_daemon(
     Raises:
         ForewarnError: another daemon holds the directory, the address is taken, a database is newer.
     """
+    one_arena()
     with data:
         return asyncio.run(Daemon(config, data, node, reload=reload, announce=announce).run())

@@ -1,5 +1,6 @@
 """Forecasts in the daemon: a child on the schedule makes them, the parent stores each as it comes."""
 
+import asyncio
 import logging
 
 from forecast.results import Forecast
@@ -30,31 +31,39 @@ class ForecastRuns:
         self._arrived: list[Forecast] = []
         self._complete = False
         self._child: Child | None = None
+        self._running = asyncio.Lock()
+        self._stopped = False
 
     def latest(self) -> list[Forecast]:
         """The newest forecast of every target and statistic."""
         return list(self._newest.values())
 
     async def run(self) -> bool:
-        """Make one forecast of every target; False where the child did not come to its end."""
-        started = self._base.clock.monotonic()
-        self._arrived, self._complete = [], False
-        spec = ChildSpec("forecast", "forecast.child", self._settings, self._on_frame)
-        self._child = Child(spec, self._base.clock)
-        status = await self._child.run_once()
-        self._child = None
-        await self._store()
-        self.last_seconds = self._base.clock.monotonic() - started
+        """Make one forecast of every target; False where the run did not come to its end."""
+        async with self._running:
+            started = self._base.clock.monotonic()
+            self._arrived, self._complete = [], False
+            spec = ChildSpec("forecast", "forecast.child", self._settings, self._on_frame)
+            self._child = Child(spec, self._base.clock)
+            status = None if self._stopped else await self._child.run_once()
+            await self._store()
+            self.last_seconds = self._base.clock.monotonic() - started
         if not self._complete:
-            log.error("the forecast child ended early", extra={"status": status, "stored": len(self._arrived)})
+            if not self._stopped:
+                log.error("the forecast child ended early", extra={"status": status, "stored": len(self._arrived)})
             return False
         self.last_run_ms = self._base.clock.now_ms()
         log.info("forecasts made", extra={"targets": len(self._arrived), "seconds": round(self.last_seconds, 1)})
         return True
 
     async def stop(self) -> bool:
-        """End a run that is under way; what it made so far is stored by ``run`` itself."""
-        return await self._child.stop() if self._child is not None else True
+        """End a run that is under way; what it has made is stored. False where its child could not be ended."""
+        self._stopped = True
+        ended = await self._child.stop() if self._child is not None else True
+        if ended:
+            async with self._running:
+                pass
+        return ended
 
     def _settings(self) -> Frame:
         return {
@@ -70,6 +79,8 @@ class ForecastRuns:
             made = Forecast.from_dict(frame["forecast"])
             self._arrived.append(made)
             self._newest[_key(made)] = made
+        elif frame["kind"] == "error":
+            log.error("no forecasts: %s", frame["message"], extra={"hint": frame["hint"]})
         elif frame["kind"] == "done":
             self._complete = True
 

@@ -121,9 +121,9 @@ class Rooms:
 
     async def forecast(self) -> None:
         """Forecast every target, then let the rules see it."""
-        await self.forecasts.run()
-        self.render_forecasts()
-        await self.evaluate()
+        if await self.forecasts.run():
+            self.render_forecasts()
+            await self.evaluate()
 
     async def evaluate(self) -> None:
         """Evaluate the rules; what is to be sent lies in the outbox when this returns."""

@@ -54,12 +54,11 @@ class Lane:
         future.add_done_callback(_retrieve)
         self._busy_since = loop.time()
         self._calls.put((future, function, args))
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), deadline)
-        except TimeoutError:
-            if future.done() and not future.cancelled() and future.exception() is not None:
-                raise
-            raise StuckError(self.name, deadline) from None
+        # wait_for of Python 3.11 swallows a cancellation that comes together with the outcome
+        done, _ = await asyncio.wait({future}, timeout=deadline)
+        if not done:
+            raise StuckError(self.name, deadline)
+        return future.result()
 
     def close(self) -> None:
         """Let the thread end once it is idle; a call that is stuck ends with the process."""
