@@ -69,9 +69,13 @@ class Dispatcher:
         """Deliver until cancelled."""
         if not self._routes:
             await asyncio.Event().wait()
-        async with asyncio.TaskGroup() as group:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for route in self._routes:
+                    group.create_task(self._serve(route), name=f"notify {route.settings.name}")
+        finally:
             for route in self._routes:
-                group.create_task(self._serve(route), name=f"notify {route.settings.name}")
+                route.close()
 
     async def _serve(self, route: "_Route") -> None:
         while True:
@@ -147,3 +151,6 @@ class _Route:
             return await self._lane.call(self._webhook.post, body, deadline=deadline)
         except StuckError as error:
             return Outcome("retry", "timeout", str(error), reached=True)
+
+    def close(self) -> None:
+        self._lane.close()

@@ -1,0 +1,20 @@
+"""A receiver's answer that comes together with the end of the daemon does not keep the daemon alive."""
+
+import asyncio
+import threading
+
+import pytest
+
+from forewarn.base.lane import Lane
+
+
+async def test_a_cancellation_beside_the_outcome_is_not_lost() -> None:
+    lane, answered = Lane("test"), threading.Event()
+    task = asyncio.create_task(lane.call(answered.set, deadline=5))
+    await asyncio.sleep(0)
+    answered.wait(5)
+    while lane.stuck:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
