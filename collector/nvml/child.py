@@ -1,7 +1,7 @@
 """The nvml child: everything that talks to the GPU driver, in a process that may hang in it.
 
 First frame: ``{"interval": seconds, "log_level": name}``, optionally ``"retry"``: seconds between two looks for GPUs
-while there are none. It sends
+that do not answer. It sends
 
 - ``{"kind": "begin", "call": text, "gpu": index}`` before each GPU's readings, and
   ``{"kind": "busy", "call": name, "gpu": index, "seconds": s}`` every second while one call has not come back,
@@ -53,7 +53,7 @@ class Sampler:
 
     def _sample(self) -> None:
         self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
-        session = Session.open(self._nvml, self._parent.send)
+        session = Session.open(self._nvml, self._parent.send, look_again=self._retry)
         try:
             due = time.monotonic()
             while not self._parent.stopping.is_set():

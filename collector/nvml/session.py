@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 MEDIUM_SECONDS: Final = 30.0
 INVENTORY_SECONDS: Final = 300.0
-LOOK_AGAIN_SECONDS: Final = 60.0
 
 _HINTS: Final = {
     LIBRARY_NOT_FOUND: (
@@ -74,14 +73,21 @@ class Session:
     Args:
         nvml: makes the calls.
         send: takes frames for the parent.
+        look_again: seconds between two looks for GPUs while one does not answer.
         monotonic: seconds that never go backwards.
     """
 
     def __init__(
-        self, nvml: Nvml, send: Callable[[Frame], None], monotonic: Callable[[], float] = time.monotonic
+        self,
+        nvml: Nvml,
+        send: Callable[[Frame], None],
+        *,
+        look_again: float,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._nvml = nvml
         self._send = send
+        self._look_again = look_again
         self._monotonic = monotonic
         self._gpm = Gpm(nvml, monotonic)
         self._absences = Absences()
@@ -91,7 +97,7 @@ class Session:
         self._looked = self._medium = -INVENTORY_SECONDS
 
     @classmethod
-    def open(cls, nvml: Nvml, send: Callable[[Frame], None]) -> "Session":
+    def open(cls, nvml: Nvml, send: Callable[[Frame], None], *, look_again: float) -> "Session":
         """Initialise NVML and find the GPUs.
 
         Raises:
@@ -101,7 +107,7 @@ class Session:
             nvml.call("nvmlInitWithFlags", 0)
         except NvmlError as error:
             raise AbsentError.of(error.code) from error
-        session = cls(nvml, send)
+        session = cls(nvml, send, look_again=look_again)
         try:
             session._look()
         except NvmlError as error:
@@ -121,7 +127,7 @@ class Session:
             NvmlError: the driver is gone.
         """
         begun = self._monotonic()
-        if begun - self._looked >= (LOOK_AGAIN_SECONDS if self._impaired() else INVENTORY_SECONDS):
+        if begun - self._looked >= (self._look_again if self._impaired() else INVENTORY_SECONDS):
             self._look()
         medium = begun - self._medium >= MEDIUM_SECONDS
         self._medium = begun if medium else self._medium

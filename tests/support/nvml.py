@@ -49,8 +49,9 @@ class FakeNvml:
         return {"LD_LIBRARY_PATH": str(self.library), "FAKE_NVML_STATE": str(self.state)}
 
     def environ(self) -> Mapping[str, str]:
-        """This process's environment with the library in it."""
-        return {**os.environ, **self.environment}
+        """This process's environment with the library in it, and a place to compile pynvml to once for all tests."""
+        bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.library.parent / "bytecode")}
+        return {**os.environ, **self.environment, **bytecode}
 
     def set_gpus(self, count: int) -> None:
         """How many GPUs there are, at most 8."""

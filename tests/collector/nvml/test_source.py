@@ -1,0 +1,227 @@
+"""The parent's side, fed by hand and by a real child."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.nvml.expected import ExpectedGpus
+from collector.nvml.source import NvmlSource
+from collector.series import Sample
+from collector.source import CollectError
+from forewarn.base.clock import SystemClock
+from tests.support.hand_clock import HandClock
+from tests.support.nvml import FakeNvml
+from tests.support.nvml_child import NvmlChild
+
+UUIDS = ["GPU-a", "GPU-b"]
+INVENTORY = {
+    "kind": "inventory",
+    "count": 2,
+    "devices": [{"gpu": str(i), "uuid": uuid, "pci_bus_id": str(i), "name": "H100"} for i, uuid in enumerate(UUIDS)],
+}
+ABSENT = {"kind": "absent", "reason": "no_library", "hint": "no NVIDIA driver is installed", "retry": 60.0}
+
+
+def a_round(power: float = 300.0, up: list[str] = UUIDS) -> dict[str, Any]:
+    samples = [["forewarn_gpu_power_watts", [["gpu", "0"], ["uuid", UUIDS[0]]], power, False]]
+    return {"kind": "round", "time_ms": 0, "samples": samples, "up": up, "duration": 0.001}
+
+
+class Rig:
+    def __init__(self, folder: Path) -> None:
+        self.clock = HandClock()
+        self.expected = ExpectedGpus(folder / "gpus.json")
+        self.source = NvmlSource(5.0, self.expected, self.clock)
+
+    def tell(self, *frames: dict[str, Any]) -> None:
+        for frame in frames:
+            self.source.on_frame(frame)
+
+    async def health(self) -> dict[str, float]:
+        return by_text(await self.source.health.collect())
+
+    async def error(self) -> str:
+        with pytest.raises(CollectError) as caught:
+            await self.source.collect()
+        return caught.value.code
+
+
+def by_text(samples: Any) -> dict[str, float]:
+    assert all(isinstance(sample, Sample) for sample in samples)
+    return {str(sample.key): sample.value for sample in samples}
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    rig = Rig(tmp_path)
+    rig.source.on_start()
+    return rig
+
+
+async def test_a_round_is_served_while_it_is_fresh(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round())
+    await rig.clock.advance(9.9)
+    power = f'forewarn_gpu_power_watts{{gpu="0",uuid="{UUIDS[0]}"}}'
+    assert by_text(await rig.source.collect()) == {power: 300.0}
+    await rig.clock.advance(0.2)
+    assert await rig.error() == "no_data"
+
+
+async def test_counters_stay_counters(rig: Rig) -> None:
+    frame = a_round()
+    frame["samples"].append(["forewarn_gpu_energy_joules_total", [["gpu", "0"], ["uuid", "GPU-a"]], 5.0, True])
+    rig.tell(INVENTORY, frame)
+    assert [sample.counter for sample in await rig.source.collect()] == [False, True]
+
+
+async def test_a_call_that_hangs_is_late_then_stuck_then_answers_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig.tell(INVENTORY, a_round(), {"kind": "begin", "call": "its readings", "gpu": "0"})
+    for second in range(1, 15):
+        await rig.clock.advance(1)
+        rig.tell({"kind": "busy", "call": "nvmlDeviceGetPowerUsage", "gpu": "0", "seconds": float(second)})
+        assert rig.source.stuck is None
+    (late,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "nvmlDeviceGetPowerUsage of GPU 0 for 5 s" in late.getMessage()
+    await rig.clock.advance(1)
+    assert await rig.error() == "stuck"
+    assert await rig.error() == "stuck"
+    assert rig.source.stuck is not None
+    assert rig.source.stuck.call == "nvmlDeviceGetPowerUsage"
+    (stuck,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "nvmlDeviceGetPowerUsage of GPU 0 for 15 s" in stuck.getMessage()
+    found = await rig.health()
+    assert found["forewarn_nvml_stuck"] == 1
+    assert found["forewarn_gpu_present"] == 0
+    assert found["forewarn_gpu_expected"] == 2
+    rig.tell(a_round())
+    assert rig.source.stuck is None
+    assert await rig.source.collect()
+    assert (await rig.health())["forewarn_nvml_stuck"] == 0
+    assert "answers again" in caplog.text
+
+
+async def test_a_child_that_says_nothing_at_all_is_stuck_too(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round(), {"kind": "begin", "call": "its readings", "gpu": "1"})
+    await rig.clock.advance(14.9)
+    assert rig.source.stuck is None
+    await rig.clock.advance(0.2)
+    assert str(rig.source.stuck) == "the GPU driver has not come back from its readings of GPU 1 for 15 s"
+
+
+async def test_many_slow_gpus_are_no_hang(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round())
+    for number in range(8):
+        rig.tell({"kind": "begin", "call": "its readings", "gpu": str(number)})
+        await rig.clock.advance(6)
+        assert rig.source.stuck is None
+
+
+async def test_a_node_that_never_had_a_gpu_is_content(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        rig.tell(ABSENT)
+        await rig.clock.advance(60)
+        assert await rig.source.collect() == []
+        assert await rig.health() == {"forewarn_nvml_stuck": 0.0}
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (
+        logging.INFO,
+        "no GPU to watch: no NVIDIA driver is installed",
+    )
+    assert not (rig.expected.path).exists()
+
+
+async def test_gpus_that_were_here_before_are_missed(rig: Rig, tmp_path: Path) -> None:
+    rig.tell(INVENTORY, a_round())
+    assert (await rig.health())["forewarn_gpu_present"] == 2
+    after = Rig(tmp_path)
+    assert await after.health() == {}
+    after.source.on_start()
+    assert await after.health() == {"forewarn_nvml_stuck": 0.0, "forewarn_gpu_expected": 2.0}  # nobody has looked yet
+    after.tell(ABSENT)
+    assert await after.error() == "no_library"
+    assert await after.health() == {
+        "forewarn_nvml_stuck": 0.0,
+        "forewarn_gpu_expected": 2.0,
+        "forewarn_gpu_present": 0.0,
+        'forewarn_gpu_up{gpu="0",uuid="GPU-a"}': 0.0,
+        'forewarn_gpu_up{gpu="1",uuid="GPU-b"}': 0.0,
+    }
+
+
+async def test_xids_are_counted_and_outlive_the_child(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round())
+    for time_ms in (1000, 2500):
+        rig.tell({"kind": "xid", "gpu": "0", "uuid": "GPU-a", "xid": "79", "time_ms": time_ms})
+    rig.source.on_exit(75)
+    found = await rig.health()
+    assert found['forewarn_gpu_xid_errors_total{gpu="0",uuid="GPU-a",xid="79"}'] == 2
+    assert found['forewarn_gpu_xid_last_timestamp_seconds{gpu="0",uuid="GPU-a",xid="79"}'] == 2.5
+    assert "forewarn_gpu_present" not in found
+
+
+async def test_a_child_that_ended_leaves_no_old_values(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round())
+    rig.source.on_exit(-9)
+    assert await rig.error() == "no_data"
+    await rig.clock.advance(100)
+    assert rig.source.stuck is None
+
+
+async def test_a_child_that_was_just_started_is_given_a_moment_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.source.on_start()
+    begun = time.monotonic()
+    assert await rig.error() == "no_data"
+    assert time.monotonic() - begun > 1.5
+    begun = time.monotonic()
+    assert await rig.error() == "no_data"
+    assert time.monotonic() - begun < 1
+
+
+async def test_a_list_that_cannot_be_written_does_not_stop_the_rest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path / "gone")
+    rig.source.on_start()
+    rig.tell(INVENTORY, a_round())
+    assert (await rig.health())["forewarn_gpu_present"] == 2
+    assert "not saved" in caplog.text
+
+
+async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tmp_path: Path) -> None:
+    for count in (3, 2):
+        source = NvmlSource(0.2, ExpectedGpus(tmp_path / "gpus.json"), SystemClock())
+        source.on_start()
+        fake.set_gpus(count)
+        with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
+            child.settled_round()
+            found = by_text(await source.health.collect())
+            assert {str(sample.key.label("gpu")) for sample in await source.collect()} == set("012"[:count])
+    assert (found["forewarn_gpu_expected"], found["forewarn_gpu_present"]) == (3, 2)
+    up = sorted((text[-3], value) for text, value in found.items() if text.startswith("forewarn_gpu_up"))
+    assert up == [("0", 1.0), ("1", 1.0), ("2", 0.0)]
+
+
+def test_a_real_hang_is_named_within_the_deadline(fake: FakeNvml, tmp_path: Path) -> None:
+    source = NvmlSource(0.2, ExpectedGpus(tmp_path / "gpus.json"), SystemClock(), stuck_after=2.0)
+    source.on_start()
+    with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
+        child.settled_round()
+        fake.hang("nvmlDeviceGetFieldValues")
+        begun = time.monotonic()
+        while source.stuck is None and time.monotonic() - begun < 10:
+            time.sleep(0.05)
+        seconds = time.monotonic() - begun
+        assert source.stuck is not None
+        assert (source.stuck.call, source.stuck.gpu) == ("nvmlDeviceGetFieldValues", "0")
+        assert 1.5 < seconds < 4
+        fake.clear()
+        child.wait_for("round")
+        assert source.stuck is None
