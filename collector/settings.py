@@ -138,7 +138,9 @@ class CanarySettings(Settings):
     )
     model: str | None = Field(None, description="Model to ask; without it, the first that /v1/models names.")
     prompt: str = Field("ping", min_length=1, description="What to ask.")
-    max_tokens: int = Field(1, ge=1, le=16, description="Tokens to ask for.")
+    max_tokens: int = Field(
+        4, ge=1, le=16, description="Tokens to ask for; with two or more the time between tokens is known too."
+    )
     interval: Seconds = Field(5.0, ge=1, description="Time between two requests.")
     timeout: Seconds = Field(10.0, gt=0, description="A request that takes longer counts as failed.")
 

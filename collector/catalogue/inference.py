@@ -111,7 +111,7 @@ INFERENCE_METRICS: tuple[Metric, ...] = (
         ("endpoint",),
         "completion",
         kind="gauge",
-        limit=Limit(value=2.0),  # one token: whoever waits longer for it takes the service for hung
+        limit=Limit(value=2.0),  # a few words: whoever waits longer for them takes the service for hung
     ),
     Metric(
         "forewarn_canary_requests_total",

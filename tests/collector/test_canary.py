@@ -63,7 +63,7 @@ async def test_an_answer_gives_a_duration(server: PageServer) -> None:
     assert found["requests_total:ok"] == 1
     (method, path, headers, body) = server.requests[-1]
     assert (method, path, headers["Content-Type"]) == ("POST", "/v1/completions", "application/json")
-    assert json.loads(body) == {"model": "tiny-llama", "prompt": "ping", "max_tokens": 1, "temperature": 0}
+    assert json.loads(body) == {"model": "tiny-llama", "prompt": "ping", "max_tokens": 4, "temperature": 0}
 
 
 async def test_a_model_that_is_set_is_not_asked_for(server: PageServer) -> None:
