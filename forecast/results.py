@@ -30,7 +30,7 @@ class Forecast:
         unit: base unit of points and limit.
         made_ms: when it was made.
         as_of_ms: the moment whose knowledge it uses.
-        model: prophet, snaive24, fill; empty where there is no forecast.
+        model: prophet, prophet_map, snaive24 or fill; empty where there is no forecast.
         status: ok, not_enough_history, no_data or failed.
         reason: why there is none, or why it is not the model that was to be expected; empty otherwise.
         history_hours: length of the history that was there.

@@ -32,10 +32,11 @@ class ForecastSettings(Settings):
         le=730 * DAY_SECONDS,
         description="How far back a forecast looks.",
     )
-    model: Literal["auto", "prophet", "snaive24"] = Field(
+    model: Literal["auto", "prophet", "prophet_map", "snaive24"] = Field(
         "auto",
         description="auto: rates for what fills up, Prophet from 7 days of history on, same hour yesterday before."
-        " prophet and snaive24 take that model for every target that has history enough for it.",
+        " The others take that model for every target that has history enough for it; prophet_map is Prophet's model"
+        " fitted without its library, in a tenth of the time.",
     )
     nice: int = Field(10, ge=0, le=19, description="Priority that the forecasting process gives away (19: idle).")
     deadline: Seconds = Field(

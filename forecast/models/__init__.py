@@ -4,6 +4,7 @@ from forecast.models import prophet
 from forecast.models.base import Model, NotEnoughHistoryError, Prediction, bounds_of
 from forecast.models.fill import Fill
 from forecast.models.prophet import ProphetModel
+from forecast.models.prophet_map import ProphetMap
 from forecast.models.snaive24 import SeasonalNaive
 
 __all__ = ["FEWEST_HOURS", "Model", "NotEnoughHistoryError", "Prediction", "bounds_of", "candidates"]
@@ -15,7 +16,7 @@ def candidates(choice: str, kind: str, hours: float, *, below: bool) -> tuple[li
     """Models for a target in the order in which they are tried, and why a better one is not among them.
 
     Args:
-        choice: ``auto``, ``prophet`` or ``snaive24``.
+        choice: ``auto``, ``prophet``, ``prophet_map`` or ``snaive24``.
         kind: how the capacity is used up.
         hours: length of the history.
         below: whether the capacity runs out at the lower end.
@@ -24,6 +25,9 @@ def candidates(choice: str, kind: str, hours: float, *, below: bool) -> tuple[li
         return [Fill(falling=below)], ""
     if choice == "snaive24" or hours < ProphetModel.needs_hours:
         return [SeasonalNaive()], ""
+    own: list[Model] = [ProphetMap(), SeasonalNaive()]
+    if choice == "prophet_map":
+        return own, ""
     if not prophet.available():
-        return [SeasonalNaive()], "prophet is not installed: pip install 'forewarn[forecast]'"
-    return [ProphetModel(), SeasonalNaive()], ""
+        return own, "prophet is not installed (pip install 'forewarn[forecast]'); its model was fitted without it"
+    return [ProphetModel(), *own], ""

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.models import candidates
+from forecast.models import Model, candidates
 from forecast.models.base import Bounds, ModelError, NotEnoughHistoryError, Prediction, bounds_of
 from forecast.models.fill import Fill, find_cleanups
 from forecast.models.prophet import ProphetModel
+from forecast.models.prophet_map import ProphetMap
 from forecast.models.snaive24 import SeasonalNaive
 from tests.support.hourly import history
 
@@ -109,18 +110,19 @@ def test_fill_needs_half_a_day_of_steps() -> None:
         Fill().predict(history(values))
 
 
-def test_prophet_finds_a_trend_with_a_daily_shape_and_skips_what_is_missing() -> None:
+@pytest.mark.parametrize("model", [ProphetModel(), ProphetMap()], ids=lambda model: model.name)
+def test_prophet_finds_a_trend_with_a_daily_shape_and_skips_what_is_missing(model: Model) -> None:
     hours = np.arange(24 * 17)
     series = 50 + 0.05 * hours + 8 * np.sin(hours / 24 * 2 * np.pi)
     random = np.random.default_rng(1)
     past = series[: 24 * 14] + random.normal(0, 0.5, 24 * 14)
     past[100:140] = np.nan
-    prediction = ProphetModel().predict(history(past))
+    prediction = model.predict(history(past))
     np.testing.assert_allclose(prediction.mean, series[24 * 14 :], atol=2.5)
     assert (prediction.bands["p2.5"] <= prediction.bands["p10"]).all()
     inside = (series[24 * 14 :] > prediction.bands["p2.5"]) & (series[24 * 14 :] < prediction.bands["p97.5"])
     assert inside.mean() > 0.9
-    again = ProphetModel().predict(history(past))
+    again = model.predict(history(past))
     np.testing.assert_array_equal(prediction.mean, again.mean)
     np.testing.assert_array_equal(prediction.bands["p90"], again.bands["p90"])
 
@@ -135,8 +137,8 @@ def test_prophet_speaks_to_nobody() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-@pytest.mark.parametrize("model", [SeasonalNaive(), Fill(), ProphetModel()], ids=lambda model: model.name)
-def test_a_constant_stays_constant(model: SeasonalNaive | Fill | ProphetModel) -> None:
+@pytest.mark.parametrize("model", [SeasonalNaive(), Fill(), ProphetModel(), ProphetMap()], ids=lambda model: model.name)
+def test_a_constant_stays_constant(model: Model) -> None:
     prediction = model.predict(history(np.full(24 * 9, 42.0))).tidy(Bounds())
     np.testing.assert_allclose(prediction.mean, 42.0, rtol=1e-6)
     np.testing.assert_allclose(prediction.bands["p97.5"], 42.0, rtol=1e-3)
@@ -163,9 +165,10 @@ def test_which_model_is_tried() -> None:
         return [model.name for model in candidates(*arguments, below=False)[0]]  # type: ignore[arg-type]
 
     assert names("auto", "gauge", 100.0) == ["snaive24"]
-    assert names("auto", "gauge", 168.0) == ["prophet", "snaive24"]
+    assert names("auto", "gauge", 168.0) == ["prophet", "prophet_map", "snaive24"]
     assert names("auto", "fill", 24.0) == ["fill"]
-    assert names("prophet", "fill", 500.0) == ["prophet", "snaive24"]
+    assert names("prophet", "fill", 500.0) == ["prophet", "prophet_map", "snaive24"]
+    assert names("prophet_map", "gauge", 500.0) == ["prophet_map", "snaive24"]
     assert names("snaive24", "fill", 500.0) == ["snaive24"]
 
 
@@ -177,4 +180,6 @@ def test_without_the_extra_the_reason_names_it() -> None:
         "print([model.name for model in models], note)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "['snaive24'] prophet is not installed: pip install 'forewarn[forecast]'"
+    assert done.stdout.startswith(
+        "['prophet_map', 'snaive24'] prophet is not installed (pip install 'forewarn[forecast]')"
+    )
