@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from alerts.rule import RuleSettings
 from forewarn.base.types import Seconds, Settings, read_secret
@@ -18,6 +18,8 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 class ReceiverSettings(Settings):
     """Where notifications go: ``[[alerts.receivers]]``."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     name: str = Field(min_length=1, description="Name of the receiver, as the payload and the metrics carry it.")
     type: Literal["webhook"] = Field("webhook", description="Alertmanager's webhook payload, version 4.")
     url: SecretStr | None = Field(None, description="http:// or https:// address; use url_file where it holds a key.")
@@ -29,17 +31,12 @@ class ReceiverSettings(Settings):
     send_resolved: bool = Field(True, description="Whether to tell that an alert is over.")
     max_alerts: int = Field(0, ge=0, description="Alerts in one payload at most, the firing ones first; 0: no limit.")
 
-    @field_validator("url")
-    @classmethod
-    def _http(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            check_url(url.get_secret_value())
-        return url
-
     @model_validator(mode="after")
     def _one_address(self) -> Self:
         if (self.url is None) == (self.url_file is None):
             raise ValueError(f"receiver {self.name!r} needs an address: either url or url_file")
+        if self.url is not None:  # here and not at the field, whose errors would repeat an address that may hold a key
+            check_url(self.url.get_secret_value())
         return self
 
     def address(self) -> str:

@@ -1,0 +1,49 @@
+"""From a sample in the real store and a forecast in the real book to a listener."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from alerts.engine import Engine
+from alerts.settings import AlertsSettings
+from alerts.webhook import Webhook
+from collector.series import Sample, Scrape, SeriesKey
+from collector.store import Store, StoreSettings
+from forecast.results import ForecastBook
+from forewarn.base.clock import HOUR, SystemClock
+from forewarn.base.sqlite import open_writer
+from tests.support.latest_samples import forecast
+from tests.support.listener import listening
+
+
+async def test_shipped_rules_over_the_real_store_and_book(tmp_path: Path) -> None:
+    clock, path = SystemClock(), tmp_path / "state.db"
+    now = clock.now_ms()
+    store = Store.open(tmp_path / "metrics.db", StoreSettings(), clock)
+    connection = open_writer(path)
+    try:
+        store.append(Scrape(now, [Sample(SeriesKey.of("forewarn_gpu_up", gpu="3", uuid="GPU-3"), 0.0)]))
+        book = ForecastBook(connection, path)
+        used = 'forewarn_gpu_memory_used_bytes{gpu="0",uuid="GPU-0"}'
+        book.store([forecast(used, now, breach_ms=now + 52 * HOUR, points={})])
+        with listening() as listener:
+            settings = AlertsSettings.model_validate({"receivers": [{"name": "ops", "url": listener.url}]})
+            engine = Engine(settings, store, book, connection, path, clock)
+            engine.evaluate()
+            assert {a.rule: a.state for a in engine.alerts()} == {
+                "GpuMemoryWillRunOut": "firing",
+                "GpuLost": "pending",
+            }
+            await asyncio.sleep(0)
+            [queued] = engine.outbox.deliveries()
+            assert queued["state"] == "queued"
+            connection.execute("UPDATE outbox SET next_ms = 0")
+            delivery = engine.outbox.claim("ops")
+            outcome = await asyncio.to_thread(Webhook(settings.receivers[0], clock).post, delivery.body)
+            assert outcome.verdict == "delivered"
+            [alert] = json.loads(listener.requests[0].body)["alerts"]
+        assert alert["annotations"]["summary"] == "GPU 0 memory is expected to reach 76 GiB in 2 d 4 h"
+        assert alert["labels"]["uuid"] == "GPU-0"
+    finally:
+        store.close()
+        connection.close()
