@@ -69,6 +69,14 @@ def test_a_lost_gpu_does_not_stop_the_others(fake: FakeNvml) -> None:
     assert (line["gpu"], line["code"]) == ("1", 15)
 
 
+def test_one_answer_that_a_gpu_is_lost_is_enough(fake: FakeNvml) -> None:
+    fake.set_gpus(2)
+    fake.fail("nvmlDeviceGetPerformanceState", 15, 0)
+    with NvmlChild(fake.environ()) as child:
+        frame = child.wait_for("round")
+    assert {dict(labels)["gpu"] for _, labels, _, _ in frame["samples"]} == {"1"}
+
+
 def test_a_lost_gpu_that_answers_again_is_back(fake: FakeNvml) -> None:
     fake.set_gpus(2)
     fake.lose(1)
@@ -110,6 +118,18 @@ def test_what_is_not_offered_is_absent_and_named_once(fake: FakeNvml) -> None:
         "nvmlGpmQueryDeviceSupport: not_supported": "0,1",
     }
     assert len(child.events("not offered")) == 4
+
+
+def test_what_is_not_offered_is_not_asked_for_again(fake: FakeNvml) -> None:
+    fake.fail("nvmlDeviceGetTotalEnergyConsumption", 3)
+    fake.fail_field(82, 3)
+    with NvmlChild(fake.environ()) as child:
+        child.wait_for("round")
+        fake.clear()
+        child.settled_round()
+        found = values(child.wait_for("round"))
+    assert ("forewarn_gpu_energy_joules_total",) not in found
+    assert ("forewarn_gpu_temperature_celsius", "sensor=memory") not in found
 
 
 def test_an_older_library_is_read_by_its_older_calls(builds: Path, tmp_path: Path) -> None:

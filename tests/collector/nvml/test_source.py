@@ -114,6 +114,16 @@ async def test_a_child_that_says_nothing_at_all_is_stuck_too(rig: Rig) -> None:
     assert str(rig.source.stuck) == "the GPU driver has not come back from its readings of GPU 1 for 15 s"
 
 
+async def test_only_the_time_of_the_call_that_is_out_counts(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round(), {"kind": "begin", "call": "its readings", "gpu": "0"})
+    await rig.clock.advance(10)  # in which other calls came back
+    rig.tell({"kind": "busy", "call": "nvmlDeviceGetPowerUsage", "gpu": "0", "seconds": 1.0})
+    await rig.clock.advance(13.9)
+    assert rig.source.stuck is None
+    await rig.clock.advance(0.2)
+    assert rig.source.stuck is not None
+
+
 async def test_many_slow_gpus_are_no_hang(rig: Rig) -> None:
     rig.tell(INVENTORY, a_round())
     for number in range(8):
