@@ -13,7 +13,7 @@ from forecast.results import Forecast, Status
 from forewarn.base.clock import HOUR
 
 HORIZON_STEPS = (1, 2, 3, 6, 12, 18, 24, 36, 48, 72)
-POINTS = ("mean", "p10", "p90")
+QUANTILES = ("mean", "p10", "p90")
 LAST_POINT_HOURS = 3
 """How long past its end a forecast's last point stands in, so that the 72 h line exists between two runs."""
 
@@ -46,7 +46,7 @@ def _values(forecast: Forecast, now_ms: int) -> Iterator[Sample]:
         last = len(forecast.points["mean"]) - 1
         if not 0 <= index <= last + LAST_POINT_HOURS:
             continue
-        for point in POINTS:
+        for point in QUANTILES:
             key = SeriesKey.of(
                 "forewarn_forecast_value",
                 target=str(forecast.target),

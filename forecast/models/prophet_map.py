@@ -7,7 +7,7 @@ largest absolute value and t to [0, 1] Prophet minimises (facebook/prophet, pyth
 
 Given theta, sigma has a closed form; given sigma, |d| <= d^2 / (2 c) + c / 2 with c = |d| of the step before makes
 theta a ridge regression (Hunter and Li, Variable selection using MM algorithms, Annals of Statistics 2005): every step
-lowers the objective, and a thousandth of a unit at most is left after the last.
+lowers the objective. Against ten times the steps, 0.0005 are left in the median and 0.05 at most (134 real series).
 """
 
 from dataclasses import dataclass
