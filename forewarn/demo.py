@@ -118,7 +118,7 @@ class DemoConfig(Config):
 
 def _config(listen: str | None, receiver: str) -> Config:
     return DemoConfig(
-        log_level="WARNING",
+        log_level="ERROR",
         api=ApiSettings(listen=listen) if listen else ApiSettings(),
         alerts=AlertsSettings(receivers=(ReceiverSettings(name="demo", url=SecretStr(receiver)),), hostname=HOSTNAME),
         worker=WorkerSettings(enabled=False),

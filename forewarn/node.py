@@ -1,6 +1,7 @@
 """What a node consists of: sources to ask, children to run. The demo hands in a simulated one."""
 
 import asyncio
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -68,18 +69,24 @@ class Relay:
         self._fresh_seconds = fresh_seconds
         self._samples: list[Sample] = []
         self._since: float | None = None
+        self._off = ""
 
     def on_frame(self, frame: Frame) -> None:
-        """Take ``{"kind": "samples", "samples": [[name, {labels}, value, counter], ...]}``; log what is no samples."""
-        if frame.get("kind") == "samples":
+        """Take ``{"kind": "samples", "samples": [[name, {labels}, value, counter], ...]}``, or why none come."""
+        if frame["kind"] == "off":
+            self._off = frame["reason"]
+        elif frame["kind"] == "samples":
             self._samples = [
                 Sample(SeriesKey(name, labels_of(labels)), value, counter)
                 for name, labels, value, counter in frame["samples"]
+                if value is not None  # NaN has no place in a frame
             ]
             self._since = self._clock.monotonic()
 
     async def collect(self) -> Sequence[Sample]:
         """The child's newest samples."""
+        if self._off:
+            raise CollectError("off", self._off)
         if self._since is None or self._clock.monotonic() - self._since > self._fresh_seconds:
             raise CollectError("silent", f"{self.name} has sent nothing for {self._fresh_seconds:.0f} s")
         return self._samples
@@ -162,6 +169,7 @@ def logship_settings(config: Config, data: DataDir) -> Frame:
     return {
         "logs": config.logs.model_dump(mode="json"),
         "data_dir": str(data.path),
+        "hostname": config.alerts.hostname or socket.gethostname(),
         "log_level": config.log_level,
     }
 

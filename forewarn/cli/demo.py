@@ -21,5 +21,5 @@ def demo(
     from forewarn.base.logs import configure_logging
     from forewarn.demo import run_demo
 
-    configure_logging("WARNING")
+    configure_logging("ERROR")
     raise SystemExit(run_demo(listen=listen, directory=data_dir_, seed=seed, progress=progress, say=say))
