@@ -53,6 +53,19 @@ class Alert:
         """The same alert in another state."""
         return replace(self, state=state, **changes)
 
+    def not_after(self, now_ms: int) -> "Alert":
+        """The same alert with no time in the future, for a clock that was set back; ``fired_ms`` is told and stays."""
+        if max(self.active_ms, self.evidence_ms, self.reading_ms, self.held_ms, self.resolved_ms or 0) <= now_ms:
+            return self
+        return replace(
+            self,
+            active_ms=min(self.active_ms, now_ms),
+            evidence_ms=min(self.evidence_ms, now_ms),
+            reading_ms=min(self.reading_ms, now_ms),
+            held_ms=min(self.held_ms, now_ms),
+            resolved_ms=None if self.resolved_ms is None else min(self.resolved_ms, now_ms),
+        )
+
     def to_row(self) -> dict[str, Any]:
         """As it is kept in the database."""
         return asdict(self)

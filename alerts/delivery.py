@@ -90,8 +90,9 @@ class Dispatcher:
 
     async def _step(self, route: "_Route") -> float | None:
         """Deliver what is due; the time at which to look again, None: when woken."""
-        if route.paused_until_ms > self._clock.now_ms():
-            return route.paused_until_ms
+        pause = route.paused_until - self._clock.monotonic()
+        if pause > 0:
+            return self._clock.now_ms() + pause * 1000
         claimed: Delivery | Idle = await self._submit(self._outbox.claim, route.settings.name)
         if isinstance(claimed, Idle):
             return claimed.until_ms
@@ -103,7 +104,7 @@ class Dispatcher:
         name, pause = route.settings.name, backoff(delivery.attempts, self._random)
         if outcome.verdict == "retry" and outcome.retry_after is not None:
             pause = max(pause, outcome.retry_after)
-            route.paused_until_ms = self._clock.now_ms() + outcome.retry_after * 1000
+            route.paused_until = self._clock.monotonic() + outcome.retry_after
         dead = await self._submit(self._outbox.settle, delivery, outcome, pause)
         facts = {"receiver": name, "group": delivery.group_key, "attempt": delivery.attempts}
         if outcome.reason is None:
@@ -141,7 +142,7 @@ class _Route:
     def __init__(self, settings: ReceiverSettings, clock: Clock) -> None:
         self.settings = settings
         self.awake = asyncio.Event()
-        self.paused_until_ms = 0.0
+        self.paused_until = float("-inf")
         self._webhook = Webhook(settings, clock)
         self._lane = Lane(f"receiver {settings.name}")
 

@@ -119,9 +119,11 @@ class Engine:
         Raises:
             StoreError: state.db cannot be written; the alerts stay as they were.
         """
-        begin, moment = self._clock.monotonic(), Moment(self._clock.now_ms(), self._started_ms)
+        begin, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        self._started_ms = min(self._started_ms, now_ms)
+        moment = Moment(now_ms, self._started_ms)
         view = View(self._store, self._forecasts, moment.now_ms, moment.started_ms)
-        alerts = dict(self._alerts.current)
+        alerts = {mark: alert.not_after(now_ms) for mark, alert in self._alerts.current.items()}
         for name in self._status:
             self._evaluate_rule(name, view, alerts, moment)
         self._retire(alerts, moment.now_ms)

@@ -78,10 +78,10 @@ def news(group: Group, firing: Firing, alerts: Mapping[str, Alert], *, send_reso
 def due(group: Group, firing: Firing, news: News, pace: Pace, now_ms: int) -> tuple[int, str] | None:
     """When and for what cause to notify; None where there is nothing to say."""
     if news.over or (news.new and firing != (group.handled or {})):
-        return max(now_ms + pace.wait_ms, (group.handled_ms or 0) + pace.interval_ms), "change"
+        return max(now_ms + pace.wait_ms, min(group.handled_ms or 0, now_ms) + pace.interval_ms), "change"
     if not firing or group.handled_ms is None:
         return None
-    repeat_ms = group.handled_ms + pace.repeat_ms
+    repeat_ms = min(group.handled_ms, now_ms) + pace.repeat_ms
     return (repeat_ms, "repeat") if repeat_ms <= now_ms + pace.ahead_ms else None
 
 

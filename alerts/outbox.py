@@ -81,7 +81,7 @@ class Outbox:
         """The next notification for a receiver, marked as being sent; or until when there is none."""
         with self._connection:
             while row := self._shelf.next(receiver):
-                if row.next_ms > self._clock.now_ms():
+                if row.created_ms <= self._clock.now_ms() < row.next_ms:  # made later than now: the clock was set back
                     return Idle(row.next_ms)
                 delivery = self._compose(self._receivers[receiver], row)
                 if delivery is not None:
@@ -105,7 +105,7 @@ class Outbox:
                 shelf.bury(delivery.id, outcome.detail, delivery.body)
                 shelf.give_up(*place, delivery.offered)
             elif outcome.verdict == "retry":
-                shelf.retry(delivery.id, now_ms + round(retry_seconds * 1000), outcome.detail)
+                shelf.retry(delivery.id, now_ms, round(retry_seconds * 1000), outcome.detail)
             if dead or outcome.verdict == "delivered":
                 shelf.handled(*place, delivery.offered, now_ms)
         self.lengths = shelf.lengths()

@@ -87,11 +87,12 @@ class Shelf:
             (attempts, orjson.dumps(offered), ident),
         )
 
-    def retry(self, ident: int, next_ms: int, error: str) -> None:
+    def retry(self, ident: int, now_ms: int, wait_ms: int, error: str) -> None:
         """An attempt failed; there will be another."""
         self._execute(
-            "UPDATE outbox SET state = 'queued', next_ms = ?, error = ?, offered = NULL WHERE id = ?",
-            (next_ms, error, ident),
+            "UPDATE outbox SET state = 'queued', created_ms = min(created_ms, ?), next_ms = ?, error = ?,"
+            " offered = NULL WHERE id = ?",
+            (now_ms, now_ms + wait_ms, error, ident),
         )
 
     def bury(self, ident: int, error: str, body: bytes | None) -> None:
@@ -142,7 +143,7 @@ class Shelf:
                 self.bury(ident, "the receiver is no longer configured", None)
             elif state == "sending":
                 self.maybe_told(receiver, key, orjson.loads(offered))
-                self.retry(ident, now_ms, "Forewarn ended during the attempt")
+                self.retry(ident, now_ms, 0, "Forewarn ended during the attempt")
         for (receiver,) in self._execute("SELECT DISTINCT receiver FROM notified_groups").fetchall():
             if receiver not in receivers:
                 self._execute("DELETE FROM notified_groups WHERE receiver = ?", (receiver,))

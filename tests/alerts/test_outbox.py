@@ -272,3 +272,26 @@ async def test_receivers_are_told_independently(tmp_path: Path) -> None:
     rig.deliver("ops")
     assert rig.idle("ops")
     assert told(rig.deliver("second"))[1] == "first notification"
+
+
+async def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path) -> None:
+    rig = rig_for(tmp_path, group_interval="60s", repeat_interval="4h")
+    await rig.at(0, hot=81)
+    rig.deliver()
+    await rig.at(5, hot=20)
+    await rig.clock.advance(-86400)
+    assert told(rig.deliver()) == ("resolved", "all alerts resolved", ["resolved"])
+    await rig.at(0, hot=81)
+    assert rig.outbox.claim("ops") == Idle(rig.clock.now_ms() + 60_000)
+    await rig.clock.advance(60)
+    rig.outbox.settle(rig.claim(), of_status(503), 30)
+    await rig.at(0, hot=81)
+    assert rig.outbox.claim("ops") == Idle(rig.clock.now_ms() + 30_000)
+
+
+async def test_a_failed_attempt_waits_even_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    rig = rig_for(tmp_path)
+    await rig.at(0, hot=81)
+    await rig.clock.advance(-86400)
+    rig.outbox.settle(rig.claim(), of_status(503), 30)
+    assert rig.outbox.claim("ops") == Idle(rig.clock.now_ms() + 30_000)

@@ -199,3 +199,15 @@ async def test_quiet_evaluations_write_nothing(tmp_path: Path) -> None:
     for _ in range(5):
         await rig.at(5, hot=82)
     assert rig.connection.total_changes == before
+
+
+async def test_a_clock_that_is_set_back_stops_no_alert(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, HOT_RULE | {"for": "10s"})
+    await rig.at(0, hot=81)
+    assert [a.state for a in await rig.at(-86400, hot=81)] == ["pending"]
+    [alert] = await rig.at(10, hot=81)
+    assert alert.state == "firing"
+    await rig.clock.advance(-86400)
+    assert [a.state for a in await rig.at(0, hot=20)] == ["resolved"]
+    assert [a.state for a in await rig.at(-86400, hot=20)] == ["resolved"]
+    assert await rig.at(16 * 60, hot=20) == []

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -48,7 +49,7 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listening(then: Any = 200, *answers: Any) -> Iterator[Listener]:
+def listening(then: Any = 200, *answers: Any, tls: ssl.SSLContext | None = None) -> Iterator[Listener]:
     listener = Listener(then=then, answers=list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +83,15 @@ def listening(then: Any = 200, *answers: Any) -> Iterator[Listener]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """A client that breaks off is what some tests are about."""
+
+        def get_request(self) -> tuple[Any, Any]:
+            connection, address = super().get_request()
+            return (connection if tls is None else tls.wrap_socket(connection, server_side=True)), address
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.block_on_close = False
     listener.url = f"http://127.0.0.1:{server.server_port}/hook"
