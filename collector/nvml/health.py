@@ -62,22 +62,23 @@ class GpuHealth:
             return []
         stuck = self._overdue.judge() is not None
         samples = [Sample(SeriesKey("forewarn_nvml_stuck"), float(stuck)), *self._xid_samples()]
-        up = frozenset() if stuck else self._up
         if self.expects_gpus:
             samples.append(Sample(SeriesKey("forewarn_gpu_expected"), len(self._expected.gpus)))
-            samples += self._presence(up) if up is not None else []
+            samples += self._presence(stuck=stuck)
         return samples
 
     async def close(self) -> None:
         """Nothing to let go of: the lane's thread ends with the process."""
 
-    def _presence(self, up: frozenset[str]) -> list[Sample]:
-        return [
-            Sample(SeriesKey("forewarn_gpu_present"), len(up)),
-            *(
-                Sample(SeriesKey.of("forewarn_gpu_up", gpu=gpu.gpu, uuid=uuid), float(uuid in up))
-                for uuid, gpu in self._expected.gpus.items()
-            ),
+    def _presence(self, *, stuck: bool) -> list[Sample]:
+        """Who is up, as far as it is known: a stuck driver tells nothing of those that were."""
+        if self._up is None:
+            return []
+        present = [] if stuck else [Sample(SeriesKey("forewarn_gpu_present"), len(self._up))]
+        return present + [
+            Sample(SeriesKey.of("forewarn_gpu_up", gpu=gpu.gpu, uuid=uuid), float(uuid in self._up))
+            for uuid, gpu in self._expected.gpus.items()
+            if not (stuck and uuid in self._up)
         ]
 
     def _xid_samples(self) -> list[Sample]:

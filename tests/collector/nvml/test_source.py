@@ -95,15 +95,22 @@ async def test_a_call_that_hangs_is_late_then_stuck_then_answers_again(
     assert rig.source.stuck.call == "nvmlDeviceGetPowerUsage"
     (stuck,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "nvmlDeviceGetPowerUsage of GPU 0 for 15 s" in stuck.getMessage()
-    found = await rig.health()
-    assert found["forewarn_nvml_stuck"] == 1
-    assert found["forewarn_gpu_present"] == 0
-    assert found["forewarn_gpu_expected"] == 2
+    assert await rig.health() == {"forewarn_nvml_stuck": 1.0, "forewarn_gpu_expected": 2.0}  # one cause, one alert
     rig.tell(a_round())
     assert rig.source.stuck is None
     assert await rig.source.collect()
     assert (await rig.health())["forewarn_nvml_stuck"] == 0
     assert "answers again" in caplog.text
+
+
+async def test_a_gpu_that_was_down_before_the_driver_hung_stays_down(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round(up=["GPU-b"]), {"kind": "begin", "call": "its readings", "gpu": "1"})
+    await rig.clock.advance(16)
+    assert await rig.health() == {
+        "forewarn_nvml_stuck": 1.0,
+        "forewarn_gpu_expected": 2.0,
+        'forewarn_gpu_up{gpu="0",uuid="GPU-a"}': 0.0,
+    }
 
 
 async def test_a_child_that_says_nothing_at_all_is_stuck_too(rig: Rig) -> None:
