@@ -40,7 +40,8 @@ def create_app(completions: Completions, engine: Engine, meters: Meters, host: s
         return _json({"object": "list", "data": [_card(completions)]})
 
     async def health(_: Request) -> Response:
-        return _json({"status": "ok"}) if engine.alive else _json({"status": "engine stopped"}, status=503)
+        trouble = engine.trouble()
+        return _json({"status": trouble or "ok"}, status=503 if trouble else 200)
 
     async def metrics(_: Request) -> Response:
         return Response(meters.render(), headers={"content-type": CONTENT_TYPE})

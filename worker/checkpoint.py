@@ -55,8 +55,10 @@ def load(model: Path | None, data_dir: Path, device: str) -> Loaded:
         ModelError: the checkpoint is missing, damaged, incomplete or of another architecture.
     """
     transformers_logging.disable_progress_bar()
-    directory = model or _random_directory(data_dir)
-    loaded = _load(directory, device)
+    if model is None:
+        directory, loaded = _load_random(data_dir, device)
+    else:
+        directory, loaded = model, _load(model, device)
     tokenizer = load_tokenizer(directory, loaded.config.vocab_size)
     return Loaded(
         model=loaded,
@@ -66,6 +68,18 @@ def load(model: Path | None, data_dir: Path, device: str) -> Loaded:
         created=int((directory / "config.json").stat().st_mtime),
         end_tokens=_end_tokens(loaded),
     )
+
+
+def _load_random(data_dir: Path, device: str) -> tuple[Path, LlamaForCausalLM]:
+    """The random model and its directory; one that was damaged on the disk is made again."""
+    directory = data_dir / "worker" / _RANDOM_DIRECTORY
+    if directory.exists():
+        try:
+            return directory, _load(directory, device)
+        except ModelError as error:
+            log.warning("the default model is damaged and made again", extra={"reason": error.message})
+    _make_random(directory)
+    return directory, _load(directory, device)
 
 
 def _load(directory: Path, device: str) -> LlamaForCausalLM:
@@ -109,11 +123,8 @@ def _end_tokens(model: LlamaForCausalLM) -> frozenset[int]:
     return frozenset([ends] if isinstance(ends, int) else ends or ())
 
 
-def _random_directory(data_dir: Path) -> Path:
-    """The random model's directory; written beside and renamed, so that it is whole or not there."""
-    directory = data_dir / "worker" / _RANDOM_DIRECTORY
-    if (directory / "config.json").exists():
-        return directory
+def _make_random(directory: Path) -> None:
+    """Write the random model beside its place and rename it, so that it is whole or not there."""
     fresh = directory.with_name(f"{_RANDOM_DIRECTORY}.new")
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -129,7 +140,6 @@ def _random_directory(data_dir: Path) -> Path:
     except OSError as error:
         raise ModelError(f"cannot write the default model to {directory}: {error.strerror}") from error
     log.info("made a small model with random weights", extra={"directory": str(directory), "seed": _RANDOM_SEED})
-    return directory
 
 
 def _random_model() -> LlamaForCausalLM:

@@ -81,13 +81,18 @@ class Engine:
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
         self._stopping = False
+        self._step_began: float | None = None
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
 
-    @property
-    def alive(self) -> bool:
-        """Whether the engine's thread runs."""
-        return self._thread.is_alive()
+    def trouble(self) -> str | None:
+        """What keeps the engine from working, None while nothing does."""
+        if not self._thread.is_alive():
+            return "the engine has ended"
+        began = self._step_began
+        if began is not None and (away := self._clock.monotonic() - began) > self._settings.request_timeout:
+            return f"a model step has been running for {away:.0f} s"
+        return None
 
     def start(self) -> None:
         """Begin to work."""
@@ -135,11 +140,13 @@ class Engine:
                     break
                 self._leave()
                 admitted = self._admit()
+            self._step_began = self._clock.monotonic()
             try:
                 self._iterate(admitted)
             except Exception:  # a failed step (memory, a driver) ends its sequences, not the worker
                 log.exception("a model step failed; its requests are answered with an error")
                 self._end_all("error")
+            self._step_began = None
             self._levels()
         self._end_all("cancelled")
         self._levels()

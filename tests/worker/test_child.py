@@ -43,17 +43,16 @@ def test_without_the_extra_it_names_the_extra_and_ends_in_order(tmp_path: Path) 
 def test_a_taken_port_is_named_at_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        began = time.monotonic()
         with running_worker(tmp_path, {"listen": address}) as process:
             frame = process.first_frame()
             process.ended_after()
-    assert time.monotonic() - began < 5
+    assert not (tmp_path / "worker").exists()  # said before the model was made
     assert frame["kind"] == "failed"
     assert address in frame["reason"]
     assert "worker.listen" in frame["hint"]
     assert process.process.returncode == 1
     (line,) = process.log
-    assert json.loads(line)["level"] == "error"
+    assert json.loads(line)["level"].lower() == "error"
 
 
 def test_wrong_settings_are_named_with_exit_2(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 import queue
 import random
+import threading
+import time
 from collections.abc import Sequence as Rows
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +14,8 @@ import torch
 
 from forewarn.base.clock import SystemClock
 from worker.checkpoint import Loaded, load
-from worker.engine import Engine, Steps, batch_limit
-from worker.errors import RequestError
+from worker.engine import Engine, batch_limit
+from worker.errors import ModelError, RequestError
 from worker.metrics import Meters
 from worker.pool import TokenPool
 from worker.runner import Runner
@@ -40,9 +43,9 @@ class Bench:
         self.pool = TokenPool(self.settings.kv_cache_tokens, loaded.model.config, torch.float32, torch.device("cpu"))
         self.meters = Meters("test")
         self.loaded = loaded
-        runner: Steps = (steps or Runner)(loaded.model, self.pool)
+        self.steps = (steps or Runner)(loaded.model, self.pool)
         self.engine = Engine(
-            self.settings, runner, self.pool, meters=self.meters, clock=SystemClock(), end_tokens=frozenset()
+            self.settings, self.steps, self.pool, meters=self.meters, clock=SystemClock(), end_tokens=frozenset()
         )
         self.pieces: queue.Queue[tuple[int, Piece]] = queue.Queue()
         self.engine.start()
@@ -141,6 +144,27 @@ def test_a_failed_step_ends_its_sequences_and_not_the_worker(loaded: Loaded, cap
     bench.engine.stop()
 
 
+class Hangs(Runner):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.go_on = threading.Event()
+
+    def decode(self, rows: Rows[Sequence]) -> list[int]:
+        self.go_on.wait(30)
+        return super().decode(rows)
+
+
+def test_a_step_that_does_not_return_is_told(loaded: Loaded) -> None:
+    bench = Bench(loaded, Hangs, request_timeout=0.2)
+    assert bench.engine.trouble() is None
+    bench.engine.submit([bench.sequence(0, prompts(1)[0], 4)])
+    time.sleep(0.5)
+    assert "a model step has been running" in str(bench.engine.trouble())
+    bench.steps.go_on.set()
+    bench.wait(1)
+    bench.engine.stop()
+
+
 def test_a_full_queue_refuses_all_of_a_request(loaded: Loaded) -> None:
     bench = Bench(loaded, max_waiting=4)
     with pytest.raises(RequestError) as refused:
@@ -165,3 +189,21 @@ def test_the_random_model_is_the_same_every_time(loaded: Loaded, tmp_path: Path)
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert again.random
+
+
+def test_a_damaged_random_model_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = load(None, tmp_path, "cpu")
+    (weights,) = tmp_path.rglob("model.safetensors")
+    half = weights.read_bytes()[:1000]
+    weights.unlink()  # the first model is mapped from this file
+    weights.write_bytes(half)
+    again = load(None, tmp_path, "cpu")
+    assert "damaged" in caplog.text
+    assert torch.equal(first.model.lm_head.weight, again.model.lm_head.weight)
+    assert weights.stat().st_size > 100_000
+
+
+def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match=r"cannot write the default model to .*file"):
+        load(None, tmp_path / "file", "cpu")
