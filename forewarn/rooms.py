@@ -83,7 +83,7 @@ class Rooms:
 
     async def stop(self) -> bool:
         """End everything; False where a driver call or a child is stuck."""
-        stuck = self.furniture.nvml is not None and self.furniture.nvml.stuck is not None
+        stuck = self.furniture.nvml is not None and self.furniture.nvml.hanging is not None
         ended = await asyncio.gather(
             self.forecasts.stop(),
             *(child.abandon() if stuck and child.spec.name == "nvml" else child.stop() for child in self.children),

@@ -9,6 +9,7 @@ from forewarn.base.clock import Clock
 log = logging.getLogger(__name__)
 
 WARN_SECONDS: Final = 5.0
+HANGING_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Overdue:
         self._due: float | None = None
         self._call, self._gpu = "", ""
         self._warned = False
+        self._busy = False
         self.ever_started = False
         self.stuck: StuckCall | None = None
 
@@ -63,6 +65,7 @@ class Overdue:
         """One call of the work is known not to have come back for so long."""
         self._due = self._clock.monotonic() - seconds
         self._call, self._gpu = call, gpu
+        self._busy = True
 
     def progressed(self, due_in: float) -> None:
         """Work was finished; the next sign of life is due in so many seconds."""
@@ -85,8 +88,15 @@ class Overdue:
             log.warning("%s", call)
         return self.stuck
 
+    def hanging(self) -> StuckCall | None:
+        """The call that the child says has not come back, once that has lasted two seconds: it holds an end up."""
+        if self._due is None or not self._busy:
+            return self.stuck
+        late = self._clock.monotonic() - self._due
+        return StuckCall(self._call, self._gpu, late) if late >= HANGING_SECONDS else None
+
     def _relieve(self) -> None:
         if self.stuck is not None:
             log.warning("the GPU driver answers again", extra={"call": self.stuck.call, "gpu": self.stuck.gpu})
         self.stuck = None
-        self._warned = False
+        self._warned = self._busy = False

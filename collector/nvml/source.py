@@ -53,8 +53,16 @@ class NvmlSource:
 
     @property
     def stuck(self) -> StuckCall | None:
-        """The driver call that is stuck, or None; while there is one, the child must be left to end itself."""
+        """The driver call that is stuck, or None."""
         return self._overdue.judge()
+
+    @property
+    def hanging(self) -> StuckCall | None:
+        """The driver call that would outlast the end of the daemon: out for two seconds or more.
+
+        While there is one, the child must be left to end itself.
+        """
+        return self._overdue.hanging()
 
     def on_start(self) -> None:
         """The child was started."""

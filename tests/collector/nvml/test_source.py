@@ -121,6 +121,19 @@ async def test_a_child_that_says_nothing_at_all_is_stuck_too(rig: Rig) -> None:
     assert str(rig.source.stuck) == "the GPU driver has not come back from its readings of GPU 1 for 15 s"
 
 
+async def test_a_call_that_is_out_for_two_seconds_holds_the_end_up(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round(), {"kind": "begin", "call": "its readings", "gpu": "0"})
+    rig.tell({"kind": "busy", "call": "nvmlDeviceGetPowerUsage", "gpu": "0", "seconds": 1.5})
+    assert rig.source.hanging is None
+    await rig.clock.advance(0.6)
+    assert rig.source.hanging is not None
+    assert rig.source.hanging.call == "nvmlDeviceGetPowerUsage"
+    assert rig.source.stuck is None
+    rig.tell(a_round())
+    await rig.clock.advance(10)
+    assert rig.source.hanging is None
+
+
 async def test_only_the_time_of_the_call_that_is_out_counts(rig: Rig) -> None:
     rig.tell(INVENTORY, a_round(), {"kind": "begin", "call": "its readings", "gpu": "0"})
     await rig.clock.advance(10)  # in which other calls came back
