@@ -92,8 +92,8 @@ def _bands(mean: Floats, values: Floats, growth: Floats, known: Floats) -> dict[
     for name, level in LEVELS.items():
         offset = _NORMAL[name] * walk
         if errors.shape[0] >= FEWEST_ORIGINS:
-            seen = np.array([_quantile(errors[:, hour], level) for hour in range(HORIZON_HOURS)])
-            lower, upper = widening(seen, seen)
+            edge = _outward(errors, level)
+            lower, upper = widening(edge, edge)
             offset = np.minimum(offset, lower) if level < 0.5 else np.maximum(offset, upper)
         bands[name] = mean + offset
     return bands
@@ -114,8 +114,11 @@ def _past_errors(values: Floats, growth: Floats) -> Floats:
     return np.array(rows) if rows else np.empty((0, HORIZON_HOURS))
 
 
-def _quantile(errors: Floats, level: float) -> float:
-    known = errors[np.isfinite(errors)]
-    if known.size < FEWEST_ORIGINS:
-        return 0.0
-    return float(np.quantile(known, level, method="lower" if level < 0.5 else "higher"))
+def _outward(errors: Floats, level: float) -> Floats:
+    """The empirical quantile of each column, rounded away from the middle; 0 where a column has too few errors."""
+    ordered = np.sort(errors, axis=0)  # NaN last
+    known = np.isfinite(errors).sum(axis=0)
+    place = level * (known - 1)
+    index = np.floor(place) if level < 0.5 else np.ceil(place)
+    columns = np.arange(errors.shape[1])
+    return np.where(known >= FEWEST_ORIGINS, ordered[np.maximum(index, 0).astype(int), columns], 0.0)
