@@ -24,6 +24,9 @@ class Requests:
         return {
             "address": self._address,
             "append_history": self._append_history,
+            "horizon": self._horizon,
+            "bookmark": self._bookmark,
+            "save_bookmark": self._save_bookmark,
             "child_frame": self._child_frame,
         }
 
@@ -43,6 +46,21 @@ class Requests:
             )
         )
         return {"added": added}
+
+    async def _horizon(self, _: Frame) -> Frame:
+        """The age beyond which samples are refused."""
+        return {"horizon_ms": self._daemon.base.store.horizon_ms()}
+
+    async def _bookmark(self, request: Frame) -> Frame:
+        """How far the load of ``source`` has come."""
+        base = self._daemon.base
+        return {"place": await base.series_writer.submit(base.store.bookmark, request["source"])}
+
+    async def _save_bookmark(self, request: Frame) -> Frame:
+        """Keep how far the load of ``source`` has come: ``place``."""
+        base = self._daemon.base
+        await base.series_writer.submit(base.store.save_bookmark, request["source"], request["place"])
+        return {}
 
     async def _child_frame(self, request: Frame) -> Frame:
         """A frame of a worker or log shipper that runs as a unit of its own: ``child``, ``frame``."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from forewarn.base.errors import ConfigError
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31_536_000.0}
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31_536_000.0}
 _BYTES = {
     "": 1,
     "KiB": 2**10,
@@ -30,7 +30,7 @@ def parse_duration(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdwy])\s*", value)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdwy]?)\s*", value)
     if match is None:
         raise ValueError(f"{value!r} is no duration; write it like 5s, 90m, 72h or 7d")
     return float(match[1]) * _SECONDS[match[2]]

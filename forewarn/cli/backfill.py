@@ -1,7 +1,7 @@
 """forewarn backfill."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,19 +24,53 @@ def backfill(
 ) -> None:
     """Load recorded history, so that forecasts start from it. A load that was cut off goes on where it stopped."""
     from collector.backfill import backfill as load_history
-
     from forewarn.base.clock import SystemClock
     from forewarn.sinks import open_sink
 
     settings = load(config)
-    with open_sink(data_dir(data_dir_), settings) as sink, progress(f"loading {file.name}") as bar:
-        report = load_history(file, sink, shift_to_now=shift_to_now, clock=SystemClock(), progress=bar)
+    with open_sink(data_dir(data_dir_), settings) as sink, progress(file.name) as bar:
+        report = load_history(
+            file,
+            sink,
+            shift_to_now=shift_to_now,
+            clock=SystemClock(),
+            progress=lambda _, done, total: bar(done, total),
+        )
     if json:
-        print_json(report.to_dict())
+        print_json(_as_json(report))
     else:
-        _print(report)
+        _print(file, report)
 
 
-def _print(report: "BackfillReport") -> None:
-    for line in report.lines():
-        say(line)
+def _as_json(report: "BackfillReport") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from forewarn.base.clock import rfc3339
+
+    fields = asdict(report)
+    oldest, newest = fields.pop("oldest_ms"), fields.pop("newest_ms")
+    fields["shift_hours"] = fields.pop("shift_ms") / 3_600_000
+    fields["first_malformed"] = [bad._asdict() for bad in report.first_malformed]
+    return {
+        **fields,
+        "oldest": None if oldest is None else rfc3339(oldest),
+        "newest": None if newest is None else rfc3339(newest),
+    }
+
+
+def _print(file: Path, report: "BackfillReport") -> None:
+    for bad in report.first_malformed:
+        say(f"{file}:{bad.line}: {bad.reason}")
+    if report.malformed > len(report.first_malformed):
+        say(f"{report.malformed} malformed lines in all")
+    facts = _as_json(report)
+    if report.already_loaded:
+        say(f"{file.name} was loaded before: nothing to do")
+        return
+    print(
+        f"{report.samples} samples of {report.series} series, {report.new} new, {facts['oldest']} to {facts['newest']}"
+    )
+    if report.shift_ms:
+        print(f"moved by {facts['shift_hours']:.0f} hours")
+    if report.too_old:
+        print(f"{report.too_old} samples are older than the store keeps, and were left out")

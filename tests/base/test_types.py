@@ -5,13 +5,13 @@ from forewarn.base.types import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("5s", 5), ("90m", 5400), ("72h", 259200), ("7d", 604800), ("250ms", 0.25), (3, 3)]
+    ("text", "seconds"), [("5s", 5), ("90m", 5400), ("72h", 259200), ("7d", 604800), ("250ms", 0.25), ("4", 4), (3, 3)]
 )
 def test_durations(text: object, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["5", "s", "5 parsecs", "-1s", ""])
+@pytest.mark.parametrize("text", ["s", "5 parsecs", "-1s", ""])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no duration"):
         parse_duration(text)

@@ -1,0 +1,69 @@
+"""The daemon on a node whose NVML is the fake library: real children, the unmodified nvidia-ml-py."""
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.daemon import RunningDaemon, running
+from tests.support.nvml import FakeNvml, build_fake
+
+QUICK = "[collector]\ninterval = 1\n"
+PARENT_LIMIT_MIB = 90
+
+
+@pytest.fixture
+def nvml(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    fake = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    fake.set_gpus(8)
+    return fake
+
+
+def gpus(daemon: RunningDaemon, name: str) -> list[str]:
+    return [series for series in daemon.metrics() if series.startswith(f"forewarn_gpu_{name}{{")]
+
+
+def test_eight_gpus_in_a_small_parent(tmp_path: Path, nvml: FakeNvml) -> None:
+    with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
+        daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
+        assert len(gpus(daemon, "memory_used_bytes")) == 8
+        assert all('hostname="' in series for series in gpus(daemon, "power_watts"))
+        daemon.wait_for(lambda: daemon.get("/v1/status")["forecasts"]["last_run"], 60)
+        for path in ("/openapi.json", "/v1/status", "/v1/targets", "/v1/forecasts", "/v1/rules", "/v1/metrics"):
+            daemon.get(path)
+        time.sleep(10)
+        resident = psutil.Process(daemon.process.pid).memory_info().rss / 2**20
+        assert resident < PARENT_LIMIT_MIB
+        assert daemon.terminate()[0] == 0
+
+
+def test_a_lost_gpu_is_missed_and_the_others_go_on(tmp_path: Path, nvml: FakeNvml) -> None:
+    with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
+        daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
+        nvml.lose(5)
+        daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 7)
+        (lost,) = [series for series, value in daemon.metrics().items() if "gpu_up{" in series and value == 0]
+        assert 'gpu="5"' in lost
+        firing = daemon.wait_for(
+            lambda: [alert for alert in daemon.get("/v1/alerts")["alerts"] if alert["labels"].get("gpu") == "5"], 60
+        )
+        assert firing
+
+
+def test_a_driver_call_that_never_returns_stops_nothing_else(tmp_path: Path, nvml: FakeNvml) -> None:
+    with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
+        daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
+        nvml.hang("nvmlDeviceGetPowerUsage", 2)
+        daemon.wait_for(lambda: daemon.metrics()["forewarn_nvml_stuck"] == 1, 40)
+        before = daemon.metrics()["forewarn_node_memory_available_bytes"], daemon.get("/healthz")["last_round"]
+        time.sleep(2.5)
+        assert daemon.get("/healthz")["last_round"] > before[1]
+        assert gpus(daemon, "utilization_ratio") == []
+        assert daemon.metrics()['forewarn_collector_success{collector="host"}'] == 1
+        assert any("nvmlDeviceGetPowerUsage" in line for line in daemon.lines)
+        status, seconds = daemon.terminate()
+        assert status == 1
+        assert seconds < 5
+        assert sum("stuck and was left behind" in line for line in daemon.lines) == 1
+        daemon.wait_for(lambda: not [child for child in daemon.children() if child.is_running()], 5)
