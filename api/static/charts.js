@@ -29,9 +29,10 @@ const lonely = (chart, place) => chart.data[place].flatMap((value, index, all) =
 const points = { show: true, size: 4, filter: lonely };
 
 function axes(unit, timeStep, gap = 40) {
+  const days = timeStep >= 24 * HOUR;
   const common = { stroke: colour("muted"), ticks: { show: false }, font: "12px system-ui, sans-serif" };
   return [
-    { ...common, grid: { show: false }, values: timeLabels, space: timeStep >= 24 * HOUR ? 64 : 72, incrs: [timeStep / 24, timeStep / 12, timeStep / 4, timeStep / 2, timeStep, timeStep * 2, timeStep * 4] },
+    { ...common, grid: { show: false }, values: timeLabels, size: days ? 32 : 48, space: days ? 64 : 72, incrs: [timeStep / 24, timeStep / 12, timeStep / 4, timeStep / 2, timeStep, timeStep * 2, timeStep * 4] },
     { ...common, grid: { stroke: colour("grid"), width: 1 }, size: 76, space: gap, incrs: axisSteps(unit), values: (_chart, splits) => splits.map((value) => quantity(value, unit)) },
   ];
 }
@@ -104,7 +105,7 @@ function vertical(chart, seconds, style, dash) {
   return x;
 }
 
-function mark(chart, seconds, text, style, dash) {
+function mark(chart, seconds, text, style, dash, row = 0) {
   const x = vertical(chart, seconds, style, dash);
   if (x === undefined) return;
   const context = chart.ctx;
@@ -113,7 +114,7 @@ function mark(chart, seconds, text, style, dash) {
   context.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   const before = text === "now" || x > chart.bbox.left + chart.bbox.width - 90 * devicePixelRatio;
   context.textAlign = before ? "right" : "left";
-  context.fillText(text, x + (before ? -6 : 6) * devicePixelRatio, chart.bbox.top + 13 * devicePixelRatio);
+  context.fillText(text, x + (before ? -6 : 6) * devicePixelRatio, chart.bbox.top + (13 + row * 16) * devicePixelRatio);
   context.restore();
 }
 
@@ -138,7 +139,7 @@ export function forecastChart(element, { data, unit, limit, showLimit, now, brea
     hooks: {
       draw: [(chart) => {
         mark(chart, now / 1000, "now", colour("muted"), [3, 3]);
-        if (breach > now) mark(chart, breach / 1000, weekTime(breach), colour("limit"), [3, 3]);
+        if (breach > now) mark(chart, breach / 1000, weekTime(breach), colour("limit"), [3, 3], 1);
       }],
       setCursor: [(chart) => onHover(chart.cursor.idx ?? null)],
     },

@@ -32,7 +32,7 @@ function route(path, operation, all) {
   return h("section", { class: "card route", id: path },
     h("h3", {}, "GET ", h("a", { href: path }, h("code", {}, path))),
     (operation.description ?? "").split("\n\n").map((text) => h("p", { class: "summary" }, text)),
-    parameters.length > 0 && h("div", { class: "scroll rows" }, table([["Parameter", ""], ["Type", ""], ["", ""], ["", ""]], parameters)),
+    parameters.length > 0 && h("div", { class: "scroll rows" }, table([["Parameter", ""], ["Type", ""], ["Needed", ""], ["Meaning", ""]], parameters)),
     answer && h("details", {}, h("summary", {}, "The answer's shape"), h("pre", {}, h("code", {}, JSON.stringify(example(answer, all), null, 2)))));
 }
 

@@ -67,6 +67,7 @@ function show(row, statistic, history, forecast) {
   const column = (name) => rows.map((one) => one[name] ?? null);
   const values = rows.flatMap((one) => [one.recorded, one["p97.5"], one.mean]).filter((value) => value !== undefined && value !== null);
   const showLimit = limitFits(row.limit, values);
+  byId("forecast-legend").lastElementChild.hidden = !showLimit;
   const data = [
     rows.map((one) => one.time / 1000), column("recorded"), column("mean"), column("p90"), column("p10"),
     column("p97.5"), column("p2.5"), rows.map(() => row.limit),
@@ -104,7 +105,11 @@ function summary(row, forecast, now) {
   const at = Date.parse(forecast.start) + values.indexOf(worst) * forecast.step_seconds * 1000;
   const kind = { mean: "hourly mean", max: "hourly peak", min: "hourly low" }[forecast.statistic];
   const peak = `${kind} expected at ${quantity(worst, row.unit)} on ${weekTime(at)}${limit}`;
-  if (!forecast.breach) return `${current}${peak}; ${forecast.breach_reason || "it stays clear of it"}.`;
+  if (!forecast.breach && row.limit === null) return `${current}${peak}; no limit is set.`;
+  if (!forecast.breach) {
+    const edge = forecast.breach_early ? `the edge of the 80 % band reaches it ${weekTime(Date.parse(forecast.breach_early))}` : "not expected to be reached within 3 days";
+    return `${current}${peak}; ${edge}.`;
+  }
   const early = forecast.breach_early && forecast.breach_early !== forecast.breach ? `, perhaps ${weekTime(Date.parse(forecast.breach_early))}` : "";
   return `${current}${peak}; reached ${until(Date.parse(forecast.breach), now)}${early}.`;
 }

@@ -44,6 +44,13 @@ export function quantity(value, unit) {
   return (FORMATS[unit] ?? plain)(value);
 }
 
+// "70.6 of 80 GiB": the unit once where both have the same.
+export function part(value, whole, unit) {
+  const [one, all] = [quantity(value, unit), quantity(whole, unit)];
+  const [word, wholeWord] = [one, all].map((text) => text.slice(text.indexOf(" ")));
+  return `${word === wholeWord ? one.slice(0, -word.length) : one} of ${all}`;
+}
+
 export function duration(ms) {
   const minutes = Math.max(0, Math.round(ms / 60000));
   const [days, hours, left] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60];

@@ -71,6 +71,7 @@ async function beat() {
       page.failed = error.message || "failed";
     }
     freshness();
+    document.querySelector("main").classList.remove("waiting");
   }
   setTimeout(beat, page.failed ? Math.min(page.interval, 5000) : page.interval);
 }

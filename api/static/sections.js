@@ -1,7 +1,7 @@
 // The sections that show newest values: alerts, GPUs, host, targets, core metrics, the daemon's own health.
 
 import { byId, empty, fill, h, meter, table, tag } from "./dom.js";
-import { age, ago, quantity, until, weekTime } from "./format.js";
+import { age, ago, duration, part, quantity, until, weekTime } from "./format.js";
 import { choose, chosenStatistic } from "./forecast.js";
 
 const TONES = { critical: "bad", warning: "warn", info: "" };
@@ -50,7 +50,7 @@ function gpuRow(gpu, latest, targets) {
   return [
     name,
     busy === undefined ? "–" : meter(busy, quantity(busy, "ratio"), `GPU ${gpu} utilization`, { warn: 2, bad: 2 }),
-    used === undefined ? "–" : meter(used / total, `${quantity(used, "bytes")} of ${quantity(total, "bytes")}`, `GPU ${gpu} memory`),
+    used === undefined ? "–" : meter(used / total, part(used, total, "bytes"), `GPU ${gpu} memory`),
     quantity(value("temperature_celsius", { sensor: "core" }) ?? value("temperature_celsius"), "celsius"),
     h("span", {}, quantity(value("power_watts"), "watts"), limit !== undefined && h("small", {}, ` of ${quantity(limit, "watts")}`)),
     reasons.length ? h("div", { class: "tags" }, reasons.map((one) => tag(one.labels.reason.replaceAll("_", " "), /thermal|slowdown|brake/.test(one.labels.reason) ? "bad" : "warn"))) : h("span", { class: "muted" }, "no"),
@@ -60,14 +60,20 @@ function gpuRow(gpu, latest, targets) {
 
 function breachOf(rows, now) {
   const first = rows.find((row) => row.breach);
-  if (first) return breachTag(first.breach, now, first.name.includes("memory") ? "memory " : "");
+  if (first) {
+    const moment = Date.parse(first.breach);
+    const what = first.title.replace(/^GPU \S+ /, "");
+    return h("span", { title: weekTime(moment) }, tag(moment <= now ? `${what} now` : `${what} in ${duration(moment - now)}`, urgency(moment, now)));
+  }
   const forecast = rows.some((row) => Object.values(row.statistics).some((one) => one.status === "ok"));
   return h("span", { class: "muted" }, forecast ? "none in 3 days" : "no forecast yet");
 }
 
-function breachTag(breach, now, what = "") {
+const urgency = (moment, now) => (moment - now < 24 * 3600 * 1000 ? "bad" : "warn");
+
+function breachTag(breach, now) {
   const moment = Date.parse(breach);
-  return tag(`${what}${until(moment, now)}`, moment - now < 24 * 3600 * 1000 ? "bad" : "warn");
+  return tag(until(moment, now), urgency(moment, now));
 }
 
 export function showTargets(rows, now) {
@@ -102,16 +108,16 @@ export function showHost(latest) {
   const cpu = value("cpu_utilization_ratio");
   if (cpu !== undefined) items.push(["CPU", meter(cpu, quantity(cpu, "ratio"), "CPU utilization")]);
   const [free, total] = [value("memory_available_bytes"), value("memory_total_bytes")];
-  if (free !== undefined && total) items.push(["Memory", meter(1 - free / total, `${quantity(free, "bytes")} of ${quantity(total, "bytes")} free`, "Host memory")]);
+  if (free !== undefined && total) items.push(["Memory", meter(1 - free / total, `${part(free, total, "bytes")} free`, "Host memory")]);
   for (const one of latest.values("forewarn_node_filesystem_avail_bytes")) {
     const size = latest.value("forewarn_node_filesystem_size_bytes", { mountpoint: one.labels.mountpoint }) ?? latest.value("forewarn_node_filesystem_total_bytes", { mountpoint: one.labels.mountpoint });
-    const text = size ? `${quantity(one.value, "bytes")} of ${quantity(size, "bytes")} free` : `${quantity(one.value, "bytes")} free`;
+    const text = size ? `${part(one.value, size, "bytes")} free` : `${quantity(one.value, "bytes")} free`;
     items.push([h("code", {}, one.labels.mountpoint), size ? meter(1 - one.value / size, text, `Filesystem ${one.labels.mountpoint}`) : text]);
   }
   const load = ["load1", "load5", "load15"].map(value).filter((one) => one !== undefined);
   if (load.length) items.push(["Load", load.map((one) => one.toFixed(2)).join("  ")]);
   for (const one of latest.values("forewarn_network_latency_seconds")) items.push([h("code", {}, one.labels.target), `answers in ${quantity(one.value, "seconds")}`]);
-  fill(byId("host"), items.length ? h("dl", {}, items.map(([name, shown]) => [h("dt", {}, name), h("dd", {}, shown)])) : empty("The host has not been read yet."));
+  fill(byId("host"), items.length ? h("dl", {}, items.map(([name, shown]) => h("div", {}, h("dt", {}, name), h("dd", {}, shown)))) : empty("The host has not been read yet."));
 }
 
 export function showCore(metrics, latest) {

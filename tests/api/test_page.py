@@ -1,0 +1,187 @@
+"""The page in a real browser, against a real server with a real node behind it."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from forewarn.base.clock import SystemClock
+from tests.support.api_node import ApiNode, SomeOf, served
+from tests.support.browser import Visit, chromium, visit
+
+pytestmark = pytest.mark.browser
+
+CONTRAST = """() => {
+  const channel = (value) => (value /= 255, value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const found = numbers(getComputedStyle(one).backgroundColor);
+      if (found.length === 3 || found[3] === 1) return found;
+    }
+    return [255, 255, 255];
+  };
+  const bad = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest("noscript, option")) continue;
+    const [text, back] = [light(numbers(getComputedStyle(element).color)), light(ground(element))];
+    const ratio = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+    if (ratio < 4.5) bad.push(`${element.textContent.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return bad;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(node: ApiNode) -> Iterator[str]:
+    with served(node) as url:
+        yield url
+
+
+def settled(visited: Visit) -> Visit:
+    expect(visited.page.locator("#forecast-chart canvas")).to_be_visible(timeout=15_000)
+    expect(visited.page.locator("#latency-chart canvas")).to_be_visible()
+    return visited
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_shows_the_node(browser: Browser, address: str, scheme: str, width: int) -> None:
+    with visit(browser, address, scheme=scheme, width=width) as visited:  # type: ignore[arg-type]
+        settled(visited)
+        page = visited.page
+        expect(page.locator("#sentence")).to_have_text(
+            re.compile(r"^Filesystem /var/lib/models expected to be full in 2 d .* alerts? firing\.$")
+        )
+        assert page.locator("#state").get_attribute("data-level") == "warning"
+        expect(page.locator("#simulated")).to_be_visible()
+        expect(page.locator("#alerts")).to_contain_text("FilesystemWillFill")
+        assert page.locator("#gpus tbody tr").count() == 2
+        assert page.locator("#core tbody tr").count() == 12
+        expect(page.locator("#targets tbody tr").first).to_contain_text("filesystem /var/lib/models")
+        expect(page.locator("#health")).to_contain_text("simulation")
+        expect(page.locator("#live")).to_have_text(re.compile("newest sample [0-9] s ago"))
+        for chart in ("#forecast-chart", "#latency-chart", "#queue-chart"):
+            assert visited.painted(chart) > 1000, chart
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing is cut off"
+        assert page.evaluate(CONTRAST) == []
+        assert visited.complaints == []
+        assert visited.failures == []
+        assert visited.hosts == {"127.0.0.1"}
+
+
+def test_every_chart_has_a_sentence_and_a_table(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        label = page.locator("#forecast-chart").get_attribute("aria-label")
+        assert label is not None
+        assert re.match(r"filesystem /var/lib/models: Now .* GiB; .* limit 163 GiB; reached in 2 d", label)
+        assert page.locator("#forecast-table tbody tr").count() == 72
+        page.get_by_text("The forecast as a table").click()
+        expect(page.locator("#forecast-table")).to_be_visible()
+        assert page.locator("#latency-table tbody tr").count() > 60
+        for chart in page.locator("[role=img]").all():
+            assert chart.get_attribute("aria-label")
+
+
+def test_a_target_is_picked_by_keyboard_and_from_the_table(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        before = visited.painted("#forecast-chart")
+        page.locator("#targets button", has_text="GPU 0 utilization").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#forecast-summary")).to_contain_text("limit 98 %")
+        assert page.locator("#target option:checked").text_content() == "GPU 0 utilization"
+        assert visited.painted("#forecast-chart") != before
+        page.wait_for_timeout(2500)  # a refresh later the keyboard is still where it was
+        assert page.evaluate("document.activeElement.textContent") == "GPU 0 utilization"
+        page.select_option("#target", label="host memory")
+        expect(page.locator("#forecast-summary")).to_contain_text("hourly mean expected")
+        assert visited.complaints == []
+
+
+def test_pointing_at_the_chart_reads_an_hour(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        box = page.locator("#forecast-chart .u-over").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + box["height"] / 2)
+        expect(page.locator("#forecast-readout")).to_contain_text("80 %:")
+        page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2)
+        expect(page.locator("#forecast-readout")).to_contain_text("recorded")
+
+
+def test_the_charts_follow_the_colour_scheme(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        page.emulate_media(color_scheme="dark")
+        expect(page.locator("#forecast-chart canvas")).to_be_visible()
+        page.wait_for_function("() => document.querySelectorAll('#forecast-chart canvas').length === 1")
+        assert visited.painted("#forecast-chart") > 1000
+        assert visited.complaints == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_jumps_while_the_page_fills_and_refreshes(browser: Browser, address: str, width: int) -> None:
+    with visit(browser, address, width=width) as visited:
+        page = settled(visited).page
+        page.wait_for_timeout(2500)
+        shift = page.evaluate(
+            """() => new Promise((answer) => {
+                 new PerformanceObserver((list) => answer(list.getEntries().reduce((sum, one) => sum + one.value, 0)))
+                   .observe({ type: "layout-shift", buffered: true });
+                 setTimeout(() => answer(0), 500);
+               })"""
+        )
+        assert shift < 0.02
+
+
+def test_a_lost_connection_and_its_return_are_said(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        page.context.set_offline(True)
+        expect(page.locator("#notice")).to_contain_text("does not answer", timeout=15_000)
+        expect(page.locator("#live")).to_have_text("connection lost")
+        expect(page.locator("#gpus")).to_contain_text("GPU 0")
+        page.context.set_offline(False)
+        expect(page.locator("#notice")).to_be_hidden(timeout=15_000)
+
+
+def test_a_node_that_has_just_started(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    fresh = ApiNode(tmp_path_factory.mktemp("fresh"), SomeOf(SystemClock().now_ms(), lambda key: "gpu" not in key.name))
+    try:
+        with served(fresh) as url, visit(browser, url) as visited:
+            page = visited.page
+            expect(page.locator("#sentence")).to_have_text(
+                "Watching no GPU and the host; no forecast has been made yet.", timeout=15_000
+            )
+            expect(page.locator("#gpus")).to_have_text("NVML shows no GPU on this node.")
+            expect(page.locator("#forecast-chart")).to_have_text("The chart appears with the first capacity target.")
+            expect(page.locator("#host")).to_contain_text("CPU")
+            time.sleep(2)
+            assert visited.complaints == []
+            assert visited.failures == []
+    finally:
+        fresh.close()
+
+
+def test_the_description_of_the_api_is_a_page(browser: Browser, address: str) -> None:
+    with visit(browser, f"{address}/docs") as visited:
+        page = visited.page
+        expect(page.locator("#routes section")).to_have_count(12)
+        expect(page.locator("#routes")).to_contain_text("/v1/query")
+        page.get_by_text("The answer's shape").first.click()
+        assert '"status"' in (page.locator("#routes pre").first.text_content() or "")
+        assert page.evaluate(CONTRAST) == []
+        assert visited.complaints == []
+        assert visited.hosts == {"127.0.0.1"}
