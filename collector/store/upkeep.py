@@ -70,7 +70,7 @@ class Upkeep:
         batch = self._batch
         if self._position < len(batch.series):
             self._merge_some(batch)
-        elif not self._delete_some(batch):
+        elif self._delete_some(batch):
             self._connection.execute("DELETE FROM layouts WHERE id NOT IN (SELECT layout FROM scrapes)")
             self._registry.forget_plans()
             self._batch = None
@@ -97,11 +97,13 @@ class Upkeep:
             self._position += 1
 
     def _delete_some(self, batch: Batch) -> bool:
-        gone = self._connection.execute(
+        """Whether all rows of the batch are gone; asked in this transaction, for an empty table counts anew from 1."""
+        self._connection.execute(
             "DELETE FROM scrapes WHERE id IN (SELECT id FROM scrapes WHERE id <= ? ORDER BY id LIMIT ?)",
             (batch.last_row, _ROWS_A_SLICE),
         )
-        return gone.rowcount > 0
+        rest = self._connection.execute("SELECT 1 FROM scrapes WHERE id <= ? LIMIT 1", (batch.last_row,)).fetchone()
+        return rest is None
 
     def _expire(self) -> bool:
         if self._clock.monotonic() < self._expire_at:
