@@ -11,15 +11,19 @@ from pathlib import Path
 
 from forewarn.base.clock import Clock
 from logship.checkpoint import Checkpoint, Stream
+from logship.copies import is_copy, is_copy_under_way
 from logship.encode import Encoder
 from logship.errors import TruncatedError
-from logship.identity import Fingerprint, file_id, first_line
+from logship.identity import Fingerprint, Identity, file_id, first_line
 from logship.ledger import Ledger
-from logship.rotation import generations
+from logship.rotation import Generation, generations
 from logship.tail import Piece, TailedFile
 
 LINGER_SECONDS = 60.0
 """How long a rotated file must have been quiet before it is let go: its writer may not have opened the new one yet."""
+
+_FRESH_NS = 1_000_000_000
+_LISTINGS = 5
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +50,9 @@ class Family:
         self._ledger = ledger
         self._clock = clock
         self._max_line = max_line
+        self._history: set[Identity] = set()  # generations from before the path was followed
+        self._unreadable: set[Path] = set()
+        self._listed_ns: int | None = None
 
     def begin(self, wanted: list[Path], *, from_end: bool) -> None:
         """Open what is to be read of the path.
@@ -58,10 +65,12 @@ class Family:
             OSError: the live file cannot be opened; call again later.
         """
         known = self._checkpoint.of_path(str(self.path))
+        for file in self._unknown():
+            asked = file.path in wanted and not from_end if not known else file.modified_ns >= known[-1].modified_ns
+            if not asked:
+                self._history.add(file.identity)
+            file.close()
         self._reopen([stream for stream in known if not stream.finished])
-        if not known and not from_end:
-            older = [path for path in generations(self.path) if path in wanted]
-            self.files.extend(file for path in older if (file := self._unknown(path)) is not None)
         self.look(from_end=from_end and not known)
 
     def look(self, *, from_end: bool = False) -> None:
@@ -70,24 +79,33 @@ class Family:
         Raises:
             OSError: the new file cannot be opened; call again later.
         """
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
+        successor = self._successor()
+        self._open_unseen(self.files[-1] if self.files and successor is None else successor)
+        if successor is None:
             return
-        if any((file.identity.device, file.identity.inode) == (status.st_dev, status.st_ino) for file in self.files):
-            return
-        successor = TailedFile.open(self.path, self._max_line)
         known = self._checkpoint.find(successor.identity)
-        if known is not None and known.path != str(self.path) and not known.finished:
-            successor.close()  # another path leads to the same file, and it is read there
-            return
-        self.files.extend([*self._between(successor), successor])
+        self.files.append(successor)
         if known is not None:
             self._checkpoint.change({known.file_id: {"finished": False, "path": str(self.path)}})
             self._resume(successor, self._checkpoint.get(known.file_id))
         elif from_end:
             successor.skip_to_end()
             self._name(successor)
+
+    def _successor(self) -> TailedFile | None:
+        """The file that the path leads to, opened; None where it is open already, or there is none."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        if any((file.identity.device, file.identity.inode) == (status.st_dev, status.st_ino) for file in self.files):
+            return None
+        successor = TailedFile.open(self.path, self._max_line)
+        known = self._checkpoint.find(successor.identity)
+        if known is not None and known.path != str(self.path) and not known.finished:
+            successor.close()  # another path leads to the same file, and it is read there
+            return None
+        return successor
 
     def read(self, file: TailedFile, limit: int) -> Piece | None:
         """The next lines of one of the files, None where there are none; a file that was cut off starts anew."""
@@ -188,39 +206,46 @@ class Family:
         except TruncatedError:
             self._cut_off(file)
 
-    def _between(self, successor: TailedFile) -> list[TailedFile]:
-        """Generations that came and went since the last known one, oldest first."""
-        last = self._last()
-        if last is None:
-            return []
-        found = []
-        for path in generations(self.path):
-            file = self._unknown(path)
-            if file is None:
-                continue
-            if last.identity.birth_ns and file.identity.birth_ns:
-                newer = file.identity.birth_ns > last.identity.birth_ns
-            else:
-                newer = file.modified_ns >= last.modified_ns
-            if newer and file.identity != successor.identity:
-                found.append(file)
-            else:
+    def _open_unseen(self, live: TailedFile | None) -> None:
+        """Open generations that came and went unseen; they stand before the live file, oldest first."""
+        modified = self.path.parent.stat().st_mtime_ns
+        if modified == self._listed_ns:
+            return
+        waiting = False
+        at = self.files.index(live) if live in self.files else len(self.files)
+        for file in self._unknown():
+            if file.identity in self._history or (live is not None and file.identity == live.identity):
                 file.close()
-        return found
+            elif live is not None and is_copy_under_way(file, live):
+                file.close()
+                waiting = True
+            else:
+                self.files.insert(at, file)
+                at += 1
+        # A folder's time of modification is coarse: one that is fresh may hide the next change.
+        settled = self._clock.now_ms() * 1_000_000 - modified > _FRESH_NS
+        self._listed_ns = modified if settled and not waiting else None
 
-    def _last(self) -> TailedFile | Stream | None:
-        if self.files:
-            return self.files[-1]
-        streams = self._checkpoint.of_path(str(self.path))
-        return streams[-1] if streams else None
+    def _unknown(self) -> list[TailedFile]:
+        """The generations in the folder that were never followed, opened, oldest first."""
+        for _ in range(_LISTINGS):
+            listing = generations(self.path)
+            files = [file for generation in listing if (file := self._open_unknown(generation)) is not None]
+            again = generations(self.path)
+            if [(g.path, g.inode) for g in listing] == [(g.path, g.inode) for g in again]:
+                break
+            for file in files:  # a rotation moved the names meanwhile
+                file.close()
+            files = []
+        return files
 
-    def _unknown(self, path: Path) -> TailedFile | None:
-        """A generation that was never followed, opened; None where it is known or gone."""
+    def _open_unknown(self, generation: Generation) -> TailedFile | None:
         try:
-            file = TailedFile.open(path, self._max_line)
+            file = TailedFile.open(generation.path, self._max_line)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                log.warning("cannot read a rotated log", extra={"path": str(path), "reason": error.strerror})
+            if not isinstance(error, FileNotFoundError) and generation.path not in self._unreadable:
+                self._unreadable.add(generation.path)
+                log.warning("cannot read the rotated log %s: %s", generation.path, error.strerror)
             return None
         is_open = any(file.identity == other.identity for other in self.files)
         if not is_open and self._checkpoint.find(file.identity) is None:
@@ -233,32 +258,18 @@ class Family:
         stream = file.stream
         if stream is None:
             return
-        unknown = [found for path in generations(self.path) if (found := self._unknown(path)) is not None]
-        copy = next((found for found in reversed(unknown) if _is_copy(found, file)), None)
-        after = copy.modified_ns if copy is not None else file.modified_ns
-        older = [found for found in unknown if found is copy or found.modified_ns > after]
+        unknown = self._unknown()
+        copy = next((found for found in reversed(unknown) if is_copy(found, file)), None)
         for found in unknown:
-            if found not in older:
+            if found is not copy:
                 found.close()
-        at = self.files.index(file)
-        self.files[at:at] = older
         if copy is not None:
+            self.files.insert(self.files.index(file), copy)
             copy.take_over(file)
             self._checkpoint.change({stream.file_id: {"identity": copy.identity}})
         else:
             self._checkpoint.change({stream.file_id: {"finished": True}})
         file.start_anew()
+        self._listed_ns = None
+        self._open_unseen(file)
         log.info("a log was cut off", extra={"path": stream.path, "copy_found": copy is not None})
-
-
-def _is_copy(candidate: TailedFile, original: TailedFile) -> bool:
-    """Whether a file begins with what was read of another one."""
-    stream = original.stream
-    if stream is None or candidate.modified_ns < stream.modified_ns:
-        return False
-    head = Fingerprint.of(original.head) if original.head else stream.fingerprint
-    start = original.position - len(original.marker)
-    shorter = candidate.size() < original.position
-    return head.matches(candidate.descriptor) and (
-        shorter or os.pread(candidate.descriptor, len(original.marker), start) == original.marker
-    )

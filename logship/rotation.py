@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 _NUMBER_OR_DATE = r"\d[\d_.:T-]*"
@@ -20,24 +21,32 @@ def is_generation(name: str, base: str) -> bool:
     return any(re.fullmatch(form, name) for form in forms)
 
 
-def generations(path: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An older generation as it stood in the folder."""
+
+    path: Path
+    inode: int
+    modified_ns: int
+
+
+def generations(path: Path) -> list[Generation]:
     """The older generations of a file in its folder, oldest first; compressed ones are left out."""
-    found: list[tuple[int, str]] = []
+    found = []
     with contextlib.suppress(FileNotFoundError), os.scandir(path.parent) as entries:
         for entry in entries:
             if is_generation(entry.name, path.name) and not entry.name.endswith(_COMPRESSED):
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat()
                     if stat.S_ISREG(status.st_mode):
-                        found.append((status.st_mtime_ns, entry.name))
-    return [path.with_name(name) for _, name in sorted(found, key=_age)]
+                        found.append(Generation(path.with_name(entry.name), status.st_ino, status.st_mtime_ns))
+    return sorted(found, key=_age)
 
 
-def _age(found: tuple[int, str]) -> tuple[int, int, str]:
+def _age(found: Generation) -> tuple[int, int, str]:
     """By time of modification; of equal ones the higher number is older."""
-    modified, name = found
-    number = re.search(r"\.(\d{1,4})$", name)
-    return modified, -int(number[1]) if number else 0, name
+    number = re.search(r"\.(\d{1,4})$", found.path.name)
+    return found.modified_ns, -int(number[1]) if number else 0, found.path.name
 
 
 def by_family(paths: Iterable[Path], followed: Iterable[Path]) -> dict[Path, list[Path]]:

@@ -58,6 +58,7 @@ class Sender:
         self._stopping = stopping
         self._chance = chance
         self._pause_seconds = pause_seconds
+        self._told = False
 
     def run(self) -> None:
         """Deliver batches until it is time to stop."""
@@ -80,9 +81,9 @@ class Sender:
             if answer.status == 413:
                 answer = Answer(200, [Item(413, "request_too_large", answer.reason)])
             documents, wait, reason = self._settle(documents, answer)
-            self._tell(reason)
+            failures += bool(documents)
+            self._tell(reason, lasting=failures > 1 or wait > 0)
             if documents:
-                failures += 1
                 self._stopping.wait(wait or max(answer.retry_after, self._back_off(failures)))
         return True
 
@@ -123,13 +124,15 @@ class Sender:
         except ConfigError as error:
             log.warning("%s", error)
 
-    def _tell(self, reason: str) -> None:
-        if not self._stats.up(value=not reason):
-            return
-        if reason:
+    def _tell(self, reason: str, *, lasting: bool) -> None:
+        """Say it once when logs are not taken for more than a moment, and once when they are again."""
+        self._stats.up(value=not reason)
+        if reason and lasting and not self._told:
+            self._told = True
             log.warning("Elasticsearch does not take logs: %s; nothing is lost, it is tried again", reason)
-        else:
-            log.info("Elasticsearch takes logs")
+        elif self._told and not reason:
+            self._told = False
+            log.info("Elasticsearch takes logs again")
 
     def _back_off(self, failures: int) -> float:
         """Full jitter: anything up to a bound that doubles."""

@@ -24,6 +24,7 @@ class TailedFile:
     """A file that is kept open, wherever it is renamed to, and a place in it.
 
     Attributes:
+        path: where it was opened.
         stream: what the checkpoint says of it; None until its first line is complete.
         position: offset of the next byte to read.
         carry: the last time stamp before the position.
@@ -31,7 +32,8 @@ class TailedFile:
         quiet_since: seconds on the monotonic clock at which its end was reached without anything new.
     """
 
-    def __init__(self, descriptor: int, max_line: int) -> None:
+    def __init__(self, descriptor: int, max_line: int, path: Path) -> None:
+        self.path = path
         self.descriptor = descriptor
         self.identity: Identity = identify(descriptor)
         self.stream: Stream | None = None
@@ -57,7 +59,7 @@ class TailedFile:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise LogshipError(f"{path} is no regular file")
-        return cls(descriptor, max_line)
+        return cls(descriptor, max_line, path)
 
     def resume(self, stream: Stream, anchors: list[Anchor]) -> None:
         """Go on where the stream's acknowledged bytes end.

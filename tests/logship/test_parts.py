@@ -1,0 +1,191 @@
+"""Settings, names of generations, the checkpoint's account, the child without its extra."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from forewarn.base.clock import SystemClock
+from logship.bulk import Item
+from logship.checkpoint import Anchor, Checkpoint, Stream
+from logship.deadletter import DeadLetters
+from logship.errors import DeadLetterFullError
+from logship.identity import Fingerprint, Identity, file_id, identify
+from logship.ledger import Ledger, Span
+from logship.rotation import by_family, is_generation
+from logship.settings import LogsSettings
+from tests.support.logship import shipping, wait_for
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"url": "elastic:9200"}, "is no address"),
+        ({"username": "u"}, "belong together"),
+        ({"username": "u", "password_file": "/p", "api_key_file": "/k"}, "either username"),
+        ({"file": [{"path": "relative.log"}]}, "is not absolute"),
+        ({"file": [{"path": "/x", "timezone": "Mars/Olympus"}]}, "is no time zone"),
+        ({"dataset": "Has-Dashes"}, "pattern"),
+        ({"files": []}, "Extra inputs"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValidationError, match=word):
+        LogsSettings.model_validate(settings)
+
+
+def test_off_until_there_is_an_address_and_a_file() -> None:
+    assert not LogsSettings().enabled
+    assert not LogsSettings.model_validate({"url": "http://e:9200"}).enabled
+    settings = LogsSettings.model_validate(
+        {"url": "http://e:9200/", "file": [{"path": "/a"}, {"path": "/b", "dataset": "vllm"}, {"path": "/c"}]}
+    )
+    assert settings.enabled
+    assert settings.url == ("http://e:9200",)
+    assert settings.streams == ("logs-forewarn-default", "logs-vllm-default")
+
+
+@pytest.mark.parametrize(
+    ("name", "yes"),
+    [
+        ("app.log.1", True),
+        ("app.log.12", True),
+        ("app.log-20260101", True),
+        ("app.log.2026-01-01_10", True),
+        ("app.1.log", True),
+        ("app-2026-01-01.log", True),
+        ("app.log", False),
+        ("app.log.old", False),
+        ("app.log.err", False),
+        ("app2.log", False),
+        ("myapp.log.1", False),
+    ],
+)
+def test_names_of_generations(name: str, *, yes: bool) -> None:
+    assert is_generation(name, "app.log") is yes
+
+
+def test_generations_belong_to_their_live_file() -> None:
+    paths = [Path(f"/l/{name}") for name in ("app.log.2", "app.log", "app.log.1", "web-20260101.log", "app.log.err")]
+    found = by_family(paths, [])
+    assert set(found) == {Path("/l/app.log"), Path("/l/web-20260101.log"), Path("/l/app.log.err")}
+    assert sorted(found[Path("/l/app.log")]) == [Path("/l/app.log.1"), Path("/l/app.log.2")]
+    assert by_family([Path("/l/app.log.1")], [Path("/l/app.log")]) == {Path("/l/app.log"): [Path("/l/app.log.1")]}
+
+
+def a_stream(name: str = "f") -> Stream:
+    return Stream(name, "/l/app.log", Identity(1, 2**63 + 5, 3), 0, Fingerprint.of(b""), 0, b"", b"", 10, 20)
+
+
+def a_span(start: int, end: int, name: str = "f") -> Span:
+    return Span(name, start, end, b"m%d" % end, b"carry", b"head", 30)
+
+
+def test_the_offset_moves_over_a_prefix_without_gaps_and_survives(tmp_path: Path) -> None:
+    path = tmp_path / "logship.db"
+    checkpoint = Checkpoint(path)
+    checkpoint.add(a_stream())
+    checkpoint.anchor([Anchor("f", 10, 1), Anchor("f", 30, 2)])
+    ledger = Ledger(checkpoint)
+    ledger.start(a_stream())
+    ledger.settle([a_span(10, 20)])
+    assert not ledger.commit()
+    ledger.settle([a_span(20, 30), a_span(0, 10)])
+    ledger.settle([a_span(40, 50)])
+    assert ledger.reached("f") == 30
+    assert ledger.commit()
+    assert not ledger.commit()
+    checkpoint.close()
+    again = Checkpoint(path)
+    stream = again.get("f")
+    assert (stream.acknowledged, stream.marker, stream.carry, stream.modified_ns) == (30, b"m30", b"carry", 30)
+    assert stream.identity == Identity(1, 2**63 + 5, 3)
+    assert again.anchors(stream) == []
+    again.change({"f": {"acknowledged": 5}})
+    assert path.stat().st_mode & 0o777 == 0o600
+    again.close()
+
+
+def test_a_change_of_one_attribute_keeps_what_another_thread_changed(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "logship.db")
+    checkpoint.add(a_stream())
+
+    def change(name: str) -> None:
+        for number in range(1, 51):
+            checkpoint.change({"f": {name: number}})
+
+    threads = [threading.Thread(target=change, args=(name,)) for name in ("acknowledged", "modified_ns")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (checkpoint.get("f").acknowledged, checkpoint.get("f").modified_ns) == (50, 50)
+    checkpoint.close()
+
+
+def test_ids_of_files_differ_where_files_do(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x\n")
+    with path.open("rb") as file:
+        identity = identify(file.fileno())
+    assert (identity.device, identity.inode) == (path.stat().st_dev, path.stat().st_ino)
+    names = {file_id(identity, epoch, line) for epoch in range(3) for line in (b"a\n", b"b\n")}
+    assert len(names) == 6
+    assert file_id(identity, 0, b"a\n") in names
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "fate"),
+    [
+        (201, "", "acknowledged"),
+        (409, "version_conflict_engine_exception", "duplicate"),
+        (429, "es_rejected_execution_exception", "retry"),
+        (503, "unavailable_shards_exception", "retry"),
+        (403, "cluster_block_exception", "pause"),
+        (404, "index_not_found_exception", "pause"),
+        (400, "index_closed_exception", "pause"),
+        (400, "document_parsing_exception", "dead"),
+        (413, "request_too_large", "dead"),
+    ],
+)
+def test_fates(status: int, kind: str, fate: str) -> None:
+    assert Item(status, kind).fate == fate
+
+
+def test_a_full_file_of_dead_letters_refuses_whole_and_stays_readable(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path / "dead.jsonl", 400, SystemClock())
+    document = b'{"create":{"_index":"i","_id":"n"}}\n{"message":"m"}\n'
+    letters.write([(document, Item(400, "t", "r"))])
+    before = (tmp_path / "dead.jsonl").read_bytes()
+    with pytest.raises(DeadLetterFullError, match="raise logs"):
+        letters.write([(document, Item(400, "t", "r"))] * 3)
+    assert (tmp_path / "dead.jsonl").read_bytes() == before
+
+
+def test_without_the_extra_the_room_says_so_and_stays_off(tmp_path: Path) -> None:
+    (tmp_path / "without" / "elasticsearch").mkdir(parents=True)
+    (tmp_path / "without" / "elasticsearch" / "__init__.py").write_text("raise ImportError('not installed')\n")
+    (tmp_path / "app.log").write_bytes(b"line\n")
+    settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
+    environment = {"PYTHONPATH": str(tmp_path / "without")}
+    with shipping(settings, tmp_path / "data", environment) as child:
+        wait_for(lambda: bool(child.frames), "a frame")
+        assert child.frames[0]["kind"] == "off"
+        assert "forewarn[logs]" in child.frames[0]["reason"]
+        assert child.process.poll() is None
+        assert child.stop() < 2.0
+    assert "forewarn[logs]" in (tmp_path / "data" / "stderr.log").read_text()
+
+
+def test_a_secret_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(b"line\n")
+    settings = {
+        "url": "http://127.0.0.1:9",
+        "file": [{"path": str(tmp_path / "app.log")}],
+        "api_key_file": str(tmp_path / "missing"),
+    }
+    with shipping(settings, tmp_path / "data") as child:
+        wait_for(lambda: bool(child.frames), "a frame")
+        assert str(tmp_path / "missing") in child.frames[0]["reason"]
