@@ -79,8 +79,9 @@ def _measured(rule: RuleSettings, sample: LatestSample, view: View) -> tuple[flo
     unit = metric.unit if metric is not None else ""
     if rule.measure == "age":
         return view.now_ms / 1000 - sample.value, "seconds"
-    if rule.measure == "silence":
-        return (view.now_ms - max(sample.time_ms, view.started_ms)) / 1000, "seconds"
+    if rule.measure == "silence":  # what was heard before the start may since have left the configuration
+        heard = sample.time_ms >= view.started_ms
+        return (view.now_ms - sample.time_ms) / 1000 if heard else None, "seconds"
     if not rule.per:
         return sample.value, unit
     whole = [Matcher("__name__", "=", rule.per), *(Matcher(name, "=", value) for name, value in sample.key.labels)]

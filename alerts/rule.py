@@ -67,7 +67,7 @@ class RuleSettings(Settings):
     measure: Literal["value", "age", "silence"] = Field(
         "value",
         description="threshold: 'age' takes the value as a time and compares the seconds since then; "
-        "'silence' compares the seconds since the series' newest sample.",
+        "'silence' compares the seconds since the newest sample of a series that was heard since the start.",
     )
     per: str = Field(
         "", description="threshold: the value is divided by the newest one of this metric with the same labels."

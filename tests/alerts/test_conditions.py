@@ -66,11 +66,15 @@ async def test_age_of_a_time_stamp(tmp_path: Path) -> None:
 
 async def test_silence_of_one_series_among_others(tmp_path: Path) -> None:
     rig = Rig(tmp_path, {"name": "A", "type": "threshold", "match": "x", "measure": "silence", "op": ">", "value": 60})
-    rig.store.put('x{target="a"}', 1, rig.clock.now_ms() - HOUR)
-    assert await rig.at(60) == []  # the daemon has just begun to listen
+    rig.store.put('x{target="before"}', 1, rig.clock.now_ms() - 1)
+    for target in ("a", "b"):
+        rig.store.put(f'x{{target="{target}"}}', 1, rig.clock.now_ms())
+    assert await rig.at(60) == []
     rig.store.put('x{target="b"}', 1, rig.clock.now_ms())
     [alert] = await rig.at(1)
     assert dict(alert.labels)["target"] == "a"
+    rig.store.put('x{target="a"}', 1, rig.clock.now_ms())
+    assert [a.state for a in await rig.at(0)] == ["resolved"]
 
 
 async def breaches(rig: Rig, *rows: Any) -> list[Alert]:
