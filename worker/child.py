@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from forewarn.base.child import Parent, serve
+from forewarn.base.child import Channel, serve
 from forewarn.base.clock import SystemClock
 from forewarn.base.errors import ConfigError, ForewarnError, MissingExtraError
 from worker.device import prepare_environment
@@ -28,7 +28,7 @@ log = logging.getLogger("worker.child")
 _EXTRA = ("torch", "transformers", "safetensors")
 
 
-def main(parent: Parent) -> None:
+def main(parent: Channel) -> None:
     """Serve until the parent asks for the end, or is gone.
 
     Raises:
@@ -46,7 +46,7 @@ def main(parent: Parent) -> None:
     _run(parent, settings, data_dir, listener)
 
 
-def _run(parent: Parent, settings: WorkerSettings, data_dir: Path, listener: socket.socket) -> None:
+def _run(parent: Channel, settings: WorkerSettings, data_dir: Path, listener: socket.socket) -> None:
     loaded = threading.Event()
     _leave_if_stopped_early(parent.stopping, loaded)
     from worker.service import Service  # noqa: PLC0415  torch takes seconds to import
@@ -77,7 +77,7 @@ def _leave_if_stopped_early(stopping: threading.Event, loaded: threading.Event) 
     threading.Thread(target=watch, name="early end", daemon=True).start()
 
 
-def _settings(parent: Parent) -> tuple[WorkerSettings, Path]:
+def _settings(parent: Channel) -> tuple[WorkerSettings, Path]:
     try:
         return WorkerSettings.model_validate(parent.settings["worker"]), Path(parent.settings["data_dir"])
     except ValidationError as error:
@@ -105,7 +105,7 @@ def _listen(address: str) -> socket.socket:
     return listener
 
 
-def _main_or_failure(parent: Parent) -> None:
+def _main_or_failure(parent: Channel) -> None:
     try:
         main(parent)
     except ForewarnError as error:
