@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from collector.catalogue import CATALOGUE
 from dashboards.panels import GPU_LEGEND, Panel, Query, Row, known, plot, rate, select
 
 HORIZONS = ("1h", "2h", "3h", "6h", "12h", "18h", "24h", "36h", "48h", "72h")
@@ -27,7 +28,7 @@ _TIME_LEFT = {
 }
 
 
-def expected(target: str, statistic: str, quantile: str) -> str:
+def expected(target: str, statistic: str, point: str) -> str:
     """What was expected of the targets that match, drawn at the time that it was expected for.
 
     Each horizon's gauge is moved forward by itself (``offset``); where several reach a moment, the nearest, which is
@@ -35,7 +36,7 @@ def expected(target: str, statistic: str, quantile: str) -> str:
     """
     name = "forewarn_forecast_value"
     chain = " or ignoring(horizon) ".join(
-        select(name, target, f'statistic="{statistic}"', f'quantile="{quantile}"', f'horizon="{horizon}"')
+        select(name, target, f'statistic="{statistic}"', f'point="{point}"', f'horizon="{horizon}"')
         + f" offset {horizon}"
         for horizon in HORIZONS
     )
@@ -56,7 +57,9 @@ def _stat(title: str, description: str, expression: str, **defaults: Any) -> Pan
 
 def _state() -> Row:
     breach = "forewarn_forecast_breach_seconds"
-    soonest = select(breach, 'statistic="mean"')
+    capped = "|".join(metric.name for metric in CATALOGUE.values() if metric.kind == "saturated")
+    peaks = select(breach, 'statistic!="mean"', f'target=~"({capped})([{{].*)?"')
+    soonest = f"{select(breach)} unless {peaks}"  # a capped level touches its cap on any busy day
     fullness = f"{select(GPU_MEMORY)} / {select('forewarn_gpu_memory_total_bytes')}"
     return Row(
         "State",
@@ -162,8 +165,8 @@ def _forecast_panel(title: str, description: str, now: Query, target: str, legen
     """Recorded values, and what is expected of the same series with its 80 % band."""
     gpu_label = '"gpu", "$1", "target", ".*gpu=\\"([0-9]+)\\".*"'
     lines = tuple(
-        Query(f"label_replace({expected(target, 'mean', quantile)}, {gpu_label})", f"{legend} {name}")
-        for quantile, name in (("mean", "expected"), ("p10", "80 % low"), ("p90", "80 % high"))
+        Query(f"label_replace({expected(target, 'mean', point)}, {gpu_label})", f"{legend} {name}")
+        for point, name in (("mean", "expected"), ("p10", "80 % low"), ("p90", "80 % high"))
     )
     overrides = (
         _by_name(".* expected$", {"lineStyle": {"fill": "dash", "dash": [10, 6]}, "lineWidth": 2, "fillOpacity": 0}),

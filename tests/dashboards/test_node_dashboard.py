@@ -119,14 +119,14 @@ def test_gpu_lines_are_told_apart_by_node_and_number() -> None:
 def test_the_future_uses_every_horizon_that_is_exported() -> None:
     expected = [expression for _, expression in EXPRESSIONS if "forewarn_forecast_value" in expression]
     assert expected
-    quantiles = set()
+    points = set()
     for expression in expected:
         asked = [conditions(one) for one in selectors(expression)]
         assert [each["horizon"] for each in asked] == [f"{hours}h" for hours in HORIZON_STEPS]
-        quantiles |= {each["quantile"] for each in asked}
+        points |= {each["point"] for each in asked}
         for hours in HORIZON_STEPS:
             assert f'horizon="{hours}h"}} offset {hours}h' in expression
-    assert quantiles == set(QUANTILES)
+    assert points == set(QUANTILES)
 
 
 def test_the_core_metrics_of_gpus_and_inference_are_shown() -> None:

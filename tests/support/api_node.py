@@ -21,12 +21,14 @@ from collector.exposition import render
 from collector.rounds import Collector
 from collector.series import SeriesKey
 from collector.store import Store, StoreSettings
+from forecast.metrics import samples
 from forecast.results import ForecastBook
 from forecast.run import make_forecasts
 from forecast.settings import ForecastSettings
 from forewarn.base.clock import DAY, Clock, SystemClock
 from forewarn.base.sqlite import open_writer
 from forewarn.demo import SimulatedSource
+from forewarn.selfmetrics import SelfSource
 from forewarn.simulate import Node, Simulated
 
 HOSTNAME = "test-node"
@@ -62,7 +64,8 @@ class ApiNode:
         self.engine = Engine(
             AlertsSettings(hostname=HOSTNAME), self.store, self.book, self._connection, state, self.clock
         )
-        self.collector = Collector([SimulatedSource(self.node, self.clock)], self.clock, 1.0)
+        own = SelfSource((), [lambda: samples(self.book.latest(), self.clock.now_ms())])
+        self.collector = Collector([SimulatedSource(self.node, self.clock), own], self.clock, 1.0)
         self.services = Services(
             metrics=lambda: self.page,
             store=self.store,
