@@ -39,7 +39,6 @@ EMPTY_HERE = {
     "Logs not yet shipped",
     "Log lines per second, by outcome",
     "Collectors failing",
-    "Next to run out",
     "GPUs",
     "GPUs missing",
 }
@@ -55,7 +54,7 @@ def _kept(key: SeriesKey) -> bool:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiNode]:
     node = ApiNode(tmp_path_factory.mktemp("node"), SomeOf(SystemClock().now_ms(), _kept))
     node.write_history(days=3)
-    node.forecast(model="snaive24")
+    node.forecast()
     yield node
     node.close()
 
