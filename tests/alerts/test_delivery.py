@@ -16,7 +16,7 @@ from alerts.engine import Engine
 from alerts.metrics import samples
 from alerts.settings import AlertsSettings
 from collector.catalogue import CATALOGUE
-from forewarn.base.clock import SystemClock
+from forewarn.base.clock import SystemClock, parse_time
 from forewarn.base.sqlite import open_writer
 from tests.support.alert_rig import HOT, HOT_RULE
 from tests.support.latest_samples import Forecasts, LatestSamples
@@ -143,7 +143,10 @@ async def test_retry_after_is_obeyed(tmp_path: Path) -> None:
         async with running(tmp_path / "s.db", ops(listener)) as house:
             await house.measure(81)
             await requests(listener, 1)
-            begin = time.monotonic()
+            begin, now_ms = time.monotonic(), house.clock.now_ms()
+            await until(lambda: house.metric("forewarn_notifications_outbox", state="queued") == 1)
+            [row] = await house.submit(house.engine.outbox.deliveries)
+            assert parse_time(row["nextAttemptAt"]) >= now_ms + 900
             await requests(listener, 2)
             assert time.monotonic() - begin > 0.9
 

@@ -201,6 +201,15 @@ async def test_an_attempt_that_the_process_did_not_outlive_is_made_again(tmp_pat
     assert rig.idle()
 
 
+async def test_an_attempt_that_the_process_did_not_outlive_may_have_arrived(tmp_path: Path) -> None:
+    rig = rig_for(tmp_path)
+    await rig.at(0, hot=81)
+    rig.claim()
+    rig.restart()
+    await rig.at(5, hot=20)
+    assert told(rig.deliver()) == ("resolved", "all alerts resolved", ["resolved"])
+
+
 async def test_after_a_restart_nothing_is_told_twice(tmp_path: Path) -> None:
     rig = rig_for(tmp_path)
     await rig.at(0, hot=81)
