@@ -1,5 +1,6 @@
 """What is known of the GPUs' health, readings or not: a source that always has something to say."""
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -26,6 +27,7 @@ class GpuHealth:
         self._up: frozenset[str] | None = None
         self._xids: dict[tuple[str, str, str], tuple[int, float]] = {}
         self._lane = Lane("known-gpus-file")
+        self._saving: asyncio.Task[None] | None = None
 
     @property
     def expects_gpus(self) -> bool:
@@ -56,8 +58,8 @@ class GpuHealth:
 
     async def collect(self) -> Sequence[Sample]:
         """The samples; none before the child was started."""
-        if self._expected.unsaved:
-            await self._save()
+        if self._expected.unsaved and (self._saving is None or self._saving.done()):
+            self._saving = asyncio.create_task(self._save(), name="save known GPUs")
         if not self._overdue.ever_started:
             return []
         stuck = self._overdue.judge() is not None
@@ -68,7 +70,9 @@ class GpuHealth:
         return samples
 
     async def close(self) -> None:
-        """Nothing to let go of: the lane's thread ends with the process."""
+        """Let a write that is under way come to its end; the lane's thread ends with the process."""
+        if self._saving is not None:
+            await self._saving
 
     def _presence(self, *, stuck: bool) -> list[Sample]:
         """Who is up, as far as it is known: a stuck driver tells nothing of those that were."""

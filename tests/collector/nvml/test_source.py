@@ -170,6 +170,7 @@ async def test_a_node_that_never_had_a_gpu_is_content(rig: Rig, caplog: pytest.L
 async def test_gpus_that_were_here_before_are_missed(rig: Rig, tmp_path: Path) -> None:
     rig.tell(INVENTORY, a_round())
     assert (await rig.health())["forewarn_gpu_present"] == 2
+    await rig.source.health.close()
     after = Rig(tmp_path)
     assert await after.health() == {}
     after.source.on_start()
@@ -222,6 +223,7 @@ async def test_a_list_that_cannot_be_written_does_not_stop_the_rest(
     rig.source.on_start()
     rig.tell(INVENTORY, a_round())
     assert (await rig.health())["forewarn_gpu_present"] == 2
+    await rig.source.health.close()
     assert "not saved" in caplog.text
 
 
