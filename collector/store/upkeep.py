@@ -12,7 +12,7 @@ from collector.store.settings import StoreSettings
 from forewarn.base.clock import Clock
 
 _SLICE_SECONDS = 0.03
-_BATCH_BYTES = 16 * 2**20
+_BATCH_BYTES = 8 * 2**20
 _MAX_ROWS = 4_000
 _ROWS_A_SLICE = 200
 _CHUNKS_A_SLICE = 200
@@ -168,8 +168,8 @@ class Upkeep:
         least = max(_FREE_PAGES, pages // 20)
         self._vacuuming = free > (least if self._vacuuming else 2 * least)
         if self._vacuuming:
-            self._connection.commit()  # this pragma works outside of transactions only
-            self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES_A_SLICE})").fetchall()
+            # A pragma outside of transactions; execute() would take its first step only, which frees one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_SLICE})")
         return self._vacuuming
 
     def _pragma(self, name: str) -> int:
