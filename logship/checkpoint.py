@@ -5,7 +5,7 @@ An offset in it is that of acknowledged bytes only. A file's row stands there be
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,13 @@ MIGRATIONS = (
         finished INTEGER NOT NULL
     );
     CREATE INDEX streams_by_path ON streams (path, number);
+    CREATE TABLE paths (path TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE history (
+        path TEXT NOT NULL,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        birth_ns INTEGER NOT NULL
+    );
     CREATE TABLE anchors (
         file_id TEXT NOT NULL,
         end_offset INTEGER NOT NULL,
@@ -143,6 +150,23 @@ class Checkpoint:
                 [(stream.file_id, stream.acknowledged) for stream in streams],
             )
             self._streams.update((stream.file_id, stream) for stream in streams)
+
+    def history(self, path: str) -> set[Identity] | None:
+        """Generations from before a path was followed, which are not read; None where it never was."""
+        with self._lock:
+            if self._connection.execute("SELECT 1 FROM paths WHERE path = ?", (path,)).fetchone() is None:
+                return None
+            rows = self._connection.execute("SELECT device, inode, birth_ns FROM history WHERE path = ?", (path,))
+            return {Identity(device, inode % 2**64, birth_ns) for device, inode, birth_ns in rows}
+
+    def follow(self, path: str, history: Collection[Identity]) -> None:
+        """Begin to follow a path, durable on return; whatever else appears beside it is read."""
+        with self._lock, self._connection:
+            self._connection.execute("INSERT INTO paths VALUES (?)", (path,))
+            self._connection.executemany(
+                "INSERT INTO history VALUES (?, ?, ?, ?)",
+                [(path, old.device, _signed(old.inode), old.birth_ns) for old in history],
+            )
 
     def anchor(self, anchors: Sequence[Anchor]) -> None:
         """Write when lines were read, durable on return."""

@@ -22,7 +22,7 @@ def is_copy_under_way(candidate: TailedFile, live: TailedFile) -> bool:
     size = candidate.size()
     if size == 0:
         return True
-    head = live.head or os.pread(live.descriptor, HEAD_BYTES, 0)
+    head = live.head or live.first or os.pread(live.descriptor, HEAD_BYTES, 0)
     common = min(len(head), size)
     if common == 0 or os.pread(candidate.descriptor, common, 0) != head[:common]:
         return False
@@ -30,7 +30,9 @@ def is_copy_under_way(candidate: TailedFile, live: TailedFile) -> bool:
         return _holds_marker(candidate, live)
     start = max(0, size - MARKER_BYTES)
     end = os.pread(candidate.descriptor, MARKER_BYTES, start)
-    return live.size() < size or os.pread(live.descriptor, len(end), start) == end
+    same = os.pread(live.descriptor, len(end), start) == end
+    # A live file that was cut off this moment says nothing about the copy any more.
+    return same or live.size() < size or not live.intact()
 
 
 def _holds_marker(candidate: TailedFile, original: TailedFile) -> bool:

@@ -64,14 +64,18 @@ class Family:
         Raises:
             OSError: the live file cannot be opened; call again later.
         """
-        known = self._checkpoint.of_path(str(self.path))
-        for file in self._unknown():
-            asked = file.path in wanted and not from_end if not known else file.modified_ns >= known[-1].modified_ns
-            if not asked:
-                self._history.add(file.identity)
-            file.close()
-        self._reopen([stream for stream in known if not stream.finished])
-        self.look(from_end=from_end and not known)
+        history = self._checkpoint.history(str(self.path))
+        if history is None:
+            asked = [] if from_end else wanted
+            files = self._unknown()
+            self._history = {file.identity for file in files if file.path not in asked}
+            for file in files:
+                file.close()
+            self._checkpoint.follow(str(self.path), self._history)
+        else:
+            self._history = history
+        self._reopen([stream for stream in self._checkpoint.of_path(str(self.path)) if not stream.finished])
+        self.look(from_end=from_end and history is None)
 
     def look(self, *, from_end: bool = False) -> None:
         """See whether the path leads to another file than before, and open it and what came between.
@@ -161,13 +165,14 @@ class Family:
             str(self.path),
             file.identity,
             epoch,
-            Fingerprint.of(file.head),
+            Fingerprint.of(line),
             file.position,
             file.marker,
             b"",
             self._clock.now_ms(),
             file.modified_ns,
         )
+        file.first = line
         self._checkpoint.add(file.stream)
         self._ledger.start(file.stream)
         return True

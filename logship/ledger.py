@@ -76,6 +76,7 @@ class Ledger:
             "carry": span.carry,
             "modified_ns": span.modified_ns,
         }
-        if self._checkpoint.get(span.file_id).fingerprint.length < HEAD_BYTES:
-            changes["fingerprint"] = Fingerprint.of(span.head[: min(span.end, HEAD_BYTES)])
+        head = span.head[: min(span.end, HEAD_BYTES)]
+        if len(head) > self._checkpoint.get(span.file_id).fingerprint.length:
+            changes["fingerprint"] = Fingerprint.of(head)
         return changes

@@ -80,6 +80,7 @@ _FORMATS: tuple[tuple[str, bytes, Callable[[bytes, datetime], datetime]], ...] =
     ("ctime", rb"([A-Z][a-z]{2} " + _MONTH + rb" [ \d]\d " + _CLOCK + rb"(?:\.\d+)? \d{4})()()", _ctime),
     ("epoch", rb"(\d{10})(\.\d{1,9})?()(?= )", _epoch),
 )
+_ENDS_IN_SECONDS = frozenset({"iso", "syslog", "month_day", "klog", "short_year", "access"})
 _READERS = {name: read for name, _, read in _FORMATS}
 _PREFIX = rb"(?:\([^)\n]{1,60}\) )?(?:\[?[A-Z]{4,8}\]?:?[ \t]+)?\[?"
 _STAMP = re.compile(
@@ -128,7 +129,7 @@ class Stamper:
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self._seconds: dict[tuple[str, bytes, bytes | None, int], bytes | None] = {}
+        self._minutes: dict[tuple[str, bytes, bytes | None, int], bytes] = {}
 
     def stamp(self, line: bytes, reference: datetime) -> bytes | None:
         """The line's time, RFC 3339 in UTC, or None where it has none of a known form.
@@ -142,16 +143,18 @@ class Stamper:
             return None
         name, first = found.lastgroup, found.lastindex
         zone = found[first + 3]
-        key = (name, found[first + 1], zone, reference.toordinal())
-        if key not in self._seconds:
-            if len(self._seconds) >= _CACHE:
-                self._seconds.clear()
-            self._seconds[key] = self._read(name, found[first + 1], zone, reference)
-        seconds = self._seconds[key]
-        fraction = found[first + 2]
-        if seconds is None:
+        text, fraction = found[first + 1], found[first + 2]
+        key = (name, text[:-2], zone, reference.toordinal())
+        minute = self._minutes.get(key)
+        known = minute is not None and text[-2:] < b"60"
+        moment = minute + text[-2:] if minute is not None and known else self._read(name, text, zone, reference)
+        if moment is None:
             return None
-        return seconds + (b"." + fraction[1:] + b"Z" if fraction else b"Z")
+        if not known and name in _ENDS_IN_SECONDS and moment[-2:] == text[-2:]:
+            if len(self._minutes) >= _CACHE:
+                self._minutes.clear()
+            self._minutes[key] = moment[:-2]
+        return moment + (b"." + fraction[1:] + b"Z" if fraction else b"Z")
 
     def _read(self, name: str, text: bytes, zone: bytes | None, reference: datetime) -> bytes | None:
         try:

@@ -43,6 +43,7 @@ class TailedFile:
         self.quiet_since: float | None = None
         self.next_look = 0.0
         self.head = b""
+        self.first = b""
         self.marker = b""
         self.modified_ns = os.fstat(descriptor).st_mtime_ns
         self._max_line = max_line
@@ -72,6 +73,7 @@ class TailedFile:
         if not holds(self.descriptor, stream):
             raise TruncatedError(f"{stream.path} was cut off")
         self.head = os.pread(self.descriptor, min(stream.acknowledged, HEAD_BYTES), 0)
+        self.first = os.pread(self.descriptor, stream.fingerprint.length, 0)
         self.anchors = deque(anchors)
 
     def take_over(self, original: "TailedFile") -> None:
@@ -83,7 +85,7 @@ class TailedFile:
     def start_anew(self) -> None:
         """Read from the beginning, as a file of which nothing is known."""
         self.stream, self.position, self.quiet_since, self.next_look = None, 0, None, 0.0
-        self.marker = self.carry = self.head = b""
+        self.marker = self.carry = self.head = self.first = b""
         self.anchors.clear()
 
     def skip_to_end(self) -> None:
@@ -135,6 +137,10 @@ class TailedFile:
         """Let go of the file."""
         os.close(self.descriptor)
 
+    def intact(self) -> bool:
+        """Whether the file still holds the bytes before the position."""
+        return os.pread(self.descriptor, len(self.marker), self.position - len(self.marker)) == self.marker
+
     def _stand_at(self, position: int) -> None:
         self.position = position
         known = min(position, MARKER_BYTES)
@@ -144,8 +150,10 @@ class TailedFile:
     def _after_marker(self, limit: int) -> bytes:
         known = len(self.marker)
         data = os.pread(self.descriptor, known + limit, self.position - known)
-        if data[:known] != self.marker or (not data and self.position > 0):
+        if data[:known] != self.marker:
             raise TruncatedError("the file was cut off")
+        if self.position == 0 and not (data.startswith(self.first) or (self.first.startswith(data) and data)):
+            raise TruncatedError("the file was cut off before anything of it was read")
         return data[known:]
 
     def _advance(self, data: bytes) -> Piece:

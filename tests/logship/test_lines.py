@@ -135,3 +135,10 @@ def test_line_ends_of_other_systems_and_holes() -> None:
     found = sources(encode(encoder(), b"windows\r\n\0\0\0\nafter a hole\n\n".replace(b"after", b"\0\0after")))
     assert [document["message"] for document in found] == ["windows", "after a hole", ""]
     assert [document["log"]["offset"] for document in found] == [0, 13, 28]
+
+
+def test_a_second_that_does_not_exist_is_no_time_even_in_a_minute_that_was_seen() -> None:
+    stamper = Stamper(ZoneInfo("UTC"))
+    assert stamper.stamp(b"2026-03-01 10:20:30 a", REFERENCE) == b"2026-03-01T10:20:30Z"
+    assert stamper.stamp(b"2026-03-01 10:20:59 a", REFERENCE) == b"2026-03-01T10:20:59Z"
+    assert stamper.stamp(b"2026-03-01 10:20:75 a", REFERENCE) is None
