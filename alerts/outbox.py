@@ -51,7 +51,7 @@ class Outbox:
 
     def __init__(self, settings: AlertsSettings, book: AlertBook, connection: sqlite3.Connection, clock: Clock) -> None:
         self._settings = settings
-        self._receivers = {receiver.name: receiver for receiver in settings.receivers}
+        self._receivers = {receiver.name: receiver for receiver in settings.receiver}
         self._book = book
         self._connection = connection
         self._shelf = Shelf(connection)

@@ -47,7 +47,7 @@ _ALERTNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class RuleSettings(Settings):
-    """A condition and what to say when it holds: ``[[alerts.rules]]``.
+    """A condition and what to say when it holds: ``[[alerts.rule]]``.
 
     A severity is a label, hence part of an alert's identity: a second, more urgent stage is a rule of its own.
     """

@@ -16,7 +16,7 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class ReceiverSettings(Settings):
-    """Where notifications go: ``[[alerts.receivers]]``."""
+    """Where notifications go: ``[[alerts.receiver]]``."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -77,8 +77,8 @@ class AlertsSettings(Settings):
     give_up_after: Seconds = Field(
         3 * 86400.0, gt=0, description="Age at which an undeliverable notification becomes a dead letter."
     )
-    receivers: tuple[ReceiverSettings, ...] = Field((), description="Who is told; none: alerts show in API and page.")
-    rules: tuple[RuleSettings, ...] = Field((), description="Rules; one named like a shipped rule replaces it.")
+    receiver: tuple[ReceiverSettings, ...] = Field((), description="Who is told; none: alerts show in API and page.")
+    rule: tuple[RuleSettings, ...] = Field((), description="Rules; one named like a shipped rule replaces it.")
     disabled_rules: tuple[str, ...] = Field((), description="Names of shipped rules to leave out.")
     shipped_rules: bool = Field(True, description="Whether the rules that come with Forewarn are used.")
 
@@ -95,7 +95,7 @@ class AlertsSettings(Settings):
                 raise ValueError(f"{name!r} cannot be a label of all alerts")
         return labels
 
-    @field_validator("receivers", "rules")
+    @field_validator("receiver", "rule")
     @classmethod
     def _names_once(cls, entries: tuple[Named, ...]) -> tuple[Named, ...]:
         names = [entry.name for entry in entries]

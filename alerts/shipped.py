@@ -14,7 +14,7 @@ from forewarn.base.errors import ConfigError
 def shipped_rules() -> tuple[RuleSettings, ...]:
     """The rules of ``alerts/rules.toml``."""
     text = files("alerts").joinpath("rules.toml").read_text(encoding="utf-8")
-    return tuple(RuleSettings.model_validate(rule) for rule in tomllib.loads(text)["rules"])
+    return tuple(RuleSettings.model_validate(rule) for rule in tomllib.loads(text)["rule"])
 
 
 def effective_rules(settings: AlertsSettings) -> tuple[RuleSettings, ...]:
@@ -30,5 +30,5 @@ def effective_rules(settings: AlertsSettings) -> tuple[RuleSettings, ...]:
             hint = f"did you mean {near[0]}?" if near else "the shipped rules are " + ", ".join(shipped)
             raise ConfigError(f"alerts.disabled_rules: there is no shipped rule {name!r}", hint=hint)
     kept = {name: rule for name, rule in shipped.items() if name not in settings.disabled_rules}
-    rules = (kept if settings.shipped_rules else {}) | {rule.name: rule for rule in settings.rules}
+    rules = (kept if settings.shipped_rules else {}) | {rule.name: rule for rule in settings.rule}
     return tuple(rule for rule in rules.values() if rule.enabled)

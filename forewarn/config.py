@@ -126,8 +126,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def _explain(problem: Any) -> str:
     location = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
-        given = problem["input"]
-        shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
+        given = problem["input"]  # text is not repeated, for it may be a secret; our own messages quote what they may
+        shown = f" (got {given!r})" if isinstance(given, int | float) or problem["type"] == "literal_error" else ""
         return f"{location}: {problem['msg'].removeprefix('Value error, ')}{shown}"
     plain = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int))
     known = {key.replace("[]", "") for key, _ in fields_of(Config)}

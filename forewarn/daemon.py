@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from alerts.alert import Alert
 from alerts.engine import RuleStatus
+from alerts.shipped import effective_rules
 from api.app import create_app, create_metrics_app
 from api.services import Services
 from forecast.results import Forecast
@@ -102,22 +103,23 @@ class Daemon:
             self._notifier.reloading()
             try:
                 config = self._reload()
-                rooms = await Rooms.build(config, self.node, self.base, self.hostname)
+                effective_rules(config.alerts)
             except ForewarnError as error:
                 self.base.config_good = False
                 log.error("the configuration is wrong, the old one stays", extra={"error": str(error)})  # noqa: TRY400
             else:
-                await self._change(config, rooms)
+                await self._change(config)
             self._notifier.ready(f"serving {self.url}")
 
-    async def _change(self, config: Config, rooms: Rooms) -> None:
+    async def _change(self, config: Config) -> None:
+        """The old rooms end before the new ones are built, so that no notification is sent by both."""
         if (config.api, config.metrics) != (self.config.api, self.config.metrics):
             log.warning("[api] and [metrics] change at the next start only")
         self._scheduler.remove_all_jobs()
         await self.rooms.stop()
-        self.config, self.rooms = config, rooms
-        self.base.config_good = True
-        rooms.start()
+        self.config, self.base.config_good = config, True
+        self.rooms = await Rooms.build(config, self.node, self.base, self.hostname)
+        self.rooms.start()
         self._schedule_jobs()
         log.info("configuration read again")
 

@@ -120,7 +120,7 @@ def _config(listen: str | None, receiver: str) -> Config:
     return DemoConfig(
         log_level="ERROR",
         api=ApiSettings(listen=listen) if listen else ApiSettings(),
-        alerts=AlertsSettings(receivers=(ReceiverSettings(name="demo", url=SecretStr(receiver)),), hostname=HOSTNAME),
+        alerts=AlertsSettings(receiver=(ReceiverSettings(name="demo", url=SecretStr(receiver)),), hostname=HOSTNAME),
         worker=WorkerSettings(enabled=False),
     )
 

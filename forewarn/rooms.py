@@ -66,7 +66,7 @@ class Rooms:
             lambda: Engine(config.alerts, base.store, rooms.forecasts, base.state, base.data.state, base.clock)
         )
         rooms._dispatcher = Dispatcher(
-            rooms.engine.outbox, config.alerts.receivers, base.clock, base.state_writer.submit
+            rooms.engine.outbox, config.alerts.receiver, base.clock, base.state_writer.submit
         )
         rooms.collector.add(SelfSource(rooms.children, [base.samples, rooms._alert_samples]))
         return rooms

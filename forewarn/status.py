@@ -40,7 +40,7 @@ class Status:
             "children": children,
             "store": daemon.base.store_report(),
             "forecasts": self._forecasts(),
-            "receivers": [receiver.name for receiver in rooms.config.alerts.receivers],
+            "receivers": [receiver.name for receiver in rooms.config.alerts.receiver],
         }
 
     def _forecasts(self) -> dict[str, Any]:

@@ -29,9 +29,9 @@ class House:
     def __init__(self, path: Path, receivers: list[dict[str, Any]]) -> None:
         self.settings = AlertsSettings.model_validate(
             {
-                "rules": [HOT_RULE],
+                "rule": [HOT_RULE],
                 "shipped_rules": False,
-                "receivers": receivers,
+                "receiver": receivers,
                 "group_wait": 0,
                 "group_interval": 0,
             }
@@ -43,7 +43,7 @@ class House:
         self.engine = Engine(self.settings, self.store, Forecasts(), self.connection, path, self.clock)
         random = itertools.repeat(0.02)
         self.dispatcher = Dispatcher(
-            self.engine.outbox, self.settings.receivers, self.clock, self.submit, random=lambda: next(random)
+            self.engine.outbox, self.settings.receiver, self.clock, self.submit, random=lambda: next(random)
         )
 
     async def submit(self, function: Callable[..., Any], /, *args: Any) -> Any:

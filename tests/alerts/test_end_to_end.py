@@ -27,7 +27,7 @@ async def test_shipped_rules_over_the_real_store_and_book(tmp_path: Path) -> Non
         used = 'forewarn_gpu_memory_used_bytes{gpu="0",uuid="GPU-0"}'
         book.store([forecast(used, now, breach_ms=now + 52 * HOUR, points={})])
         with listening() as listener:
-            settings = AlertsSettings.model_validate({"receivers": [{"name": "ops", "url": listener.url}]})
+            settings = AlertsSettings.model_validate({"receiver": [{"name": "ops", "url": listener.url}]})
             engine = Engine(settings, store, book, connection, path, clock)
             engine.evaluate()
             assert {a.rule: a.state for a in engine.alerts()} == {
@@ -39,7 +39,7 @@ async def test_shipped_rules_over_the_real_store_and_book(tmp_path: Path) -> Non
             assert queued["state"] == "queued"
             connection.execute("UPDATE outbox SET next_ms = 0")
             delivery = engine.outbox.claim("ops")
-            outcome = await asyncio.to_thread(Webhook(settings.receivers[0], clock).post, delivery.body)
+            outcome = await asyncio.to_thread(Webhook(settings.receiver[0], clock).post, delivery.body)
             assert outcome.verdict == "delivered"
             [alert] = json.loads(listener.requests[0].body)["alerts"]
         assert alert["annotations"]["summary"] == "GPU 0 memory is expected to reach 76 GiB in 2 d 4 h"

@@ -222,7 +222,7 @@ async def test_after_a_restart_nothing_is_told_twice(tmp_path: Path) -> None:
 async def test_a_receiver_that_is_gone_leaves_dead_letters(tmp_path: Path) -> None:
     rig = rig_for(tmp_path)
     await rig.at(0, hot=81)
-    rig.restart(receivers=())
+    rig.restart(receiver=())
     [letter] = rig.outbox.deliveries()
     assert (letter["state"], letter["error"]) == ("dead", "the receiver is no longer configured")
 
@@ -230,7 +230,7 @@ async def test_a_receiver_that_is_gone_leaves_dead_letters(tmp_path: Path) -> No
 async def test_a_new_receiver_hears_of_what_fires(tmp_path: Path) -> None:
     rig = Rig(tmp_path, HOT_RULE)
     await rig.at(0, hot=81)
-    rig.restart(receivers=(ReceiverSettings.model_validate(OPS),))
+    rig.restart(receiver=(ReceiverSettings.model_validate(OPS),))
     await rig.at(5, hot=81)
     assert told(rig.deliver())[1] == "first notification"
 

@@ -70,8 +70,8 @@ def test_wrong_receivers(receiver: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"receivers": [RECEIVER, RECEIVER]}, "'ops' is given twice"),
-        ({"rules": [THRESHOLD, THRESHOLD]}, "'A' is given twice"),
+        ({"receiver": [RECEIVER, RECEIVER]}, "'ops' is given twice"),
+        ({"rule": [THRESHOLD, THRESHOLD]}, "'A' is given twice"),
         ({"labels": {"alertname": "x"}}, "cannot be a label of all alerts"),
         ({"external_url": "n1:7470"}, "must look like https://"),
     ],
@@ -86,10 +86,10 @@ def test_a_whole_file() -> None:
     text = """
     external_url = "http://n1:7470/"
     repeat_interval = "2h"
-    [[receivers]]
+    [[receiver]]
     name = "ops"
     url_file = "/run/credentials/url"
-    [[rules]]
+    [[rule]]
     name = "Slow"
     type = "threshold"
     match = 'forewarn_canary_duration_seconds{endpoint="e"}'
@@ -101,7 +101,7 @@ def test_a_whole_file() -> None:
     settings = AlertsSettings.model_validate(tomllib.loads(text))
     assert settings.external_url == "http://n1:7470"
     assert settings.repeat_interval == 7200
-    assert settings.rules[0].for_ == 300
+    assert settings.rule[0].for_ == 300
 
 
 def test_the_address_is_not_shown() -> None:
@@ -109,7 +109,7 @@ def test_the_address_is_not_shown() -> None:
 
 
 def test_settings_survive_a_round_trip() -> None:
-    settings = AlertsSettings.model_validate({"rules": [THRESHOLD | {"for": "1m"}]})
+    settings = AlertsSettings.model_validate({"rule": [THRESHOLD | {"for": "1m"}]})
     assert AlertsSettings.model_validate(settings.model_dump(mode="json")) == settings
 
 
@@ -120,5 +120,5 @@ def test_every_field_is_described() -> None:
 
 def test_no_problem_repeats_an_address() -> None:
     with pytest.raises(ValidationError) as caught:
-        AlertsSettings.model_validate({"receivers": [RECEIVER | {"url": "ftp://h/s3cr3t"}]})
+        AlertsSettings.model_validate({"receiver": [RECEIVER | {"url": "ftp://h/s3cr3t"}]})
     assert [isinstance(problem["input"], str) for problem in caught.value.errors()] == [False]

@@ -108,7 +108,7 @@ def test_each_capacity_has_exactly_one_rule_for_the_next_three_days(metric: Metr
 def test_a_rule_of_the_same_name_replaces_the_shipped_one() -> None:
     own = {"name": "GpuHot", "type": "threshold", "match": "forewarn_gpu_temperature_celsius", "op": ">", "value": 60}
     other = own | {"name": "Mine"}
-    rules = {rule.name: rule for rule in effective_rules(AlertsSettings.model_validate({"rules": [own, other]}))}
+    rules = {rule.name: rule for rule in effective_rules(AlertsSettings.model_validate({"rule": [own, other]}))}
     assert rules["GpuHot"].value == 60
     assert rules["GpuHot"].clear is None
     assert rules.keys() == BY_NAME.keys() | {"Mine"}
@@ -119,7 +119,7 @@ def test_rules_can_be_left_out() -> None:
     assert names == BY_NAME.keys() - {"GpuHot"}
     assert effective_rules(AlertsSettings(shipped_rules=False)) == ()
     off = {"name": "GpuHot", "type": "threshold", "match": "x", "op": ">", "value": 1, "enabled": False}
-    assert "GpuHot" not in {rule.name for rule in effective_rules(AlertsSettings.model_validate({"rules": [off]}))}
+    assert "GpuHot" not in {rule.name for rule in effective_rules(AlertsSettings.model_validate({"rule": [off]}))}
 
 
 def test_a_wrong_name_to_leave_out_is_an_error_that_knows_better() -> None:

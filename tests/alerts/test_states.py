@@ -186,7 +186,7 @@ async def test_a_state_db_that_cannot_be_written_keeps_the_old_state_and_says_so
 async def test_an_alert_of_a_rule_that_is_gone_ends(tmp_path: Path) -> None:
     rig = Rig(tmp_path, HOT_RULE)
     await rig.at(0, hot=81)
-    rig.restart(rules=())
+    rig.restart(rule=())
     [alert] = await rig.at(1)
     assert (alert.state, alert.ended) == ("resolved", "the rule is gone")
 

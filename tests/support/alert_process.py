@@ -23,9 +23,9 @@ async def submit(function: Callable[..., Any], /, *args: Any) -> Any:
 def main(path: Path, url: str, *, deliver: bool) -> None:
     settings = AlertsSettings.model_validate(
         {
-            "rules": [HOT_RULE],
+            "rule": [HOT_RULE],
             "shipped_rules": False,
-            "receivers": [{"name": "ops", "url": url}],
+            "receiver": [{"name": "ops", "url": url}],
             "group_wait": 0,
         }
     )
@@ -35,7 +35,7 @@ def main(path: Path, url: str, *, deliver: bool) -> None:
     engine.evaluate()
     print("evaluated", flush=True)  # noqa: T201  the test waits for it
     if deliver:
-        asyncio.run(Dispatcher(engine.outbox, settings.receivers, clock, submit).run())
+        asyncio.run(Dispatcher(engine.outbox, settings.receiver, clock, submit).run())
     time.sleep(60)
 
 

@@ -33,10 +33,10 @@ class Rig:
         self.forecasts = Forecasts()
         self.settings = AlertsSettings.model_validate(
             {
-                "rules": rules,
+                "rule": rules,
                 "shipped_rules": False,
                 "hostname": "n1",
-                "receivers": receivers or [],
+                "receiver": receivers or [],
                 "group_wait": 0,
                 "group_interval": 0,
                 **more,
