@@ -1,5 +1,6 @@
 """The node's state in one sentence."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from api.wording import clock_time, count, duration
 from forewarn.base.clock import HOUR
 
 HORIZON_MS = 72 * HOUR
+HISTORY_HOURS = 24
 
 Level = Literal["quiet", "starting", "warning", "critical"]
 
@@ -72,10 +74,13 @@ def _watched(gpus: int, targets: int) -> str:
 
 
 def _no_forecast(targets: Sequence[CapacityTarget]) -> str:
-    hours = max((target.lead.history_hours for target in targets), default=0.0)
     if not targets:
         return "no forecast has been made yet"
-    return f"no forecast yet, for that takes 24 hours of history ({hours:.1f} h so far)"
+    waiting = [target.lead.history_hours for target in targets if target.lead.status == "not_enough_history"]
+    if not waiting:
+        return f"no forecast could be made: {targets[0].lead.reason}"
+    left = max(1, math.ceil(HISTORY_HOURS - max(waiting)))
+    return f"the first forecast needs a day of history, {left} h more"
 
 
 def _capital(text: str) -> str:

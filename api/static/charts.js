@@ -112,7 +112,8 @@ function mark(chart, seconds, text, style, dash, row = 0) {
   context.save();
   context.fillStyle = style;
   context.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-  const before = text === "now" || x > chart.bbox.left + chart.bbox.width - 90 * devicePixelRatio;
+  const [fromLeft, fromRight] = [x - chart.bbox.left, chart.bbox.left + chart.bbox.width - x].map((room) => room / devicePixelRatio);
+  const before = (text === "now" && fromLeft > 40) || fromRight < 90;
   context.textAlign = before ? "right" : "left";
   context.fillText(text, x + (before ? -6 : 6) * devicePixelRatio, chart.bbox.top + (13 + row * 16) * devicePixelRatio);
   context.restore();

@@ -57,11 +57,13 @@ function show(row, statistic, history, forecast) {
   const rows = hours(history, statistic, forecast);
   setText(byId("forecast-summary"), summary(row, forecast, now));
   const chart = byId("forecast-chart");
-  byId("forecast-details").hidden = byId("forecast-legend").hidden = rows.length === 0;
+  const drawable = rows.length > 1;
+  byId("forecast-legend").hidden = !drawable;
+  byId("forecast-details").hidden = forecast?.status !== "ok";
   setText(byId("forecast-readout"), HINT);
-  if (rows.length === 0) {
+  if (!drawable) {
     setText(byId("forecast-readout"), "");
-    clear(chart, empty("Nothing was recorded in the last week."));
+    clear(chart, empty(rows.length ? "The chart appears when two hours are recorded." : "Nothing was recorded in the last week."));
     return;
   }
   const column = (name) => rows.map((one) => one[name] ?? null);

@@ -106,7 +106,7 @@ export function showHost(latest) {
   const value = (name) => latest.value(`forewarn_node_${name}`);
   const items = [];
   const cpu = value("cpu_utilization_ratio");
-  if (cpu !== undefined) items.push(["CPU", meter(cpu, quantity(cpu, "ratio"), "CPU utilization")]);
+  if (cpu !== undefined) items.push(["CPU", meter(cpu, quantity(cpu, "ratio"), "CPU utilization", { warn: 2, bad: 2 })]);
   const [free, total] = [value("memory_available_bytes"), value("memory_total_bytes")];
   if (free !== undefined && total) items.push(["Memory", meter(1 - free / total, `${part(free, total, "bytes")} free`, "Host memory")]);
   for (const one of latest.values("forewarn_node_filesystem_avail_bytes")) {

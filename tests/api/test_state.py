@@ -91,7 +91,9 @@ def test_just_started() -> None:
     young = forecast(MEMORY, status="not_enough_history", history_hours=1.5, points={})
     level, text = sentence(4, [young])
     assert level == "starting"
-    assert text.endswith("no forecast yet, for that takes 24 hours of history (1.5 h so far)")
+    assert text == "Watching 4 GPUs, 1 capacity target; the first forecast needs a day of history, 23 h more"
+    failed = forecast(MEMORY, status="failed", reason="the fit did not end", points={})
+    assert sentence(4, [failed])[1].endswith("no forecast could be made: the fit did not end")
 
 
 def test_some_targets_without_a_forecast_are_counted() -> None:
