@@ -10,7 +10,7 @@ PYTHON ?= python3
 TORCH ?= --require-hashes -r requirements-torch.lock
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run demo test check install install-dev servers lock wheel clean
+.PHONY: run demo test check install install-dev servers docs lock wheel clean
 
 run: install
 	@.venv/bin/forewarn run $(ARGS)
@@ -51,6 +51,10 @@ servers: install-dev
 wheel: install
 	@$(PIP) build
 	.venv/bin/python -m build --wheel --no-isolation
+
+docs: install
+	.venv/bin/python -m forewarn.reference docs
+	.venv/bin/python -m dashboards.generate
 
 lock:
 	@printf "torch ; sys_platform == 'never'\n" > .venv/no-torch.txt

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from forewarn.base.errors import ConfigError
 from forewarn.base.types import Settings
@@ -44,15 +44,14 @@ class Address:
 
 
 class ApiSettings(Settings):
-    """The section ``[api]``.
+    """The page, the API and /metrics."""
 
-    Attributes:
-        listen: the address of the page and the API; loopback only, because there are no accounts.
-        allowed_hosts: further names that a request's Host header may carry (a tunnel's, a local proxy's).
-    """
-
-    listen: str = DEFAULT_LISTEN
-    allowed_hosts: tuple[str, ...] = ()
+    listen: str = Field(
+        DEFAULT_LISTEN, description="Address of the page and the API; loopback only, because there are no accounts."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Further names that a request's Host header may carry (a tunnel's, a local proxy's)."
+    )
 
     @field_validator("listen")
     @classmethod
@@ -73,13 +72,9 @@ class ApiSettings(Settings):
 
 
 class MetricsSettings(Settings):
-    """The section ``[metrics]``: a second socket for GET /metrics and /healthz, nothing else.
+    """A second socket for GET /metrics and /healthz, nothing else; Prometheus may reach it from other machines."""
 
-    Attributes:
-        listen: its address, which may be reachable from other machines; None for no second socket.
-    """
-
-    listen: str | None = None
+    listen: str | None = Field(None, description="Its address, such as 0.0.0.0:7470; without one there is none.")
 
     @field_validator("listen")
     @classmethod

@@ -104,16 +104,17 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, A
     """Every key with its field, nested ones dotted; tables that repeat are written ``rule[].name``."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name}", field
-        nested = _model_in(field.annotation)
+        nested = model_in(field.annotation)
         if nested is not None:
             many = "" if field.annotation is nested else "[]"
             yield from fields_of(nested, f"{prefix}{name}{many}.")
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The settings model inside of an annotation such as ``tuple[Model, ...]`` or ``Model | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := _model_in(part))), None)
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := model_in(part))), None)
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

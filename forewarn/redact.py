@@ -41,14 +41,15 @@ def _is_table(value: Any) -> bool:
 
 
 def _line(key: str, value: Any) -> str:
-    return f"# {key} is not set" if value is None else f"{key} = {_literal(value)}"
+    return f"# {key} is not set" if value is None else f"{key} = {literal(value)}"
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """A value in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"[{', '.join(_literal(each) for each in value)}]"
+        return f"[{', '.join(literal(each) for each in value)}]"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
         return f'"{escaped}"'

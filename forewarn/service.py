@@ -20,6 +20,10 @@ PREFIX = Path("/opt/forewarn")
 UNIT_DIR = Path("/etc/systemd/system")
 CONFIG_FILE = Path("/etc/forewarn/forewarn.toml")
 SYSUSERS_FILE = Path("/etc/sysusers.d/forewarn.conf")
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+OLDEST_PYTHON = (3, 11)
+HIDDEN = tuple(Path(folder) for folder in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108  not used, named
+"""What the units cannot see: ProtectHome and PrivateTmp hide it."""
 
 
 class Installation:
@@ -49,6 +53,7 @@ class Installation:
         """
         if os.geteuid() != 0:
             raise ForewarnError("a service is installed by root", hint="run it with sudo")
+        os.umask(0o022)  # the service's user reads what is written here
         self._environment()
         self._files()
         self._user()
@@ -56,9 +61,13 @@ class Installation:
 
     def _environment(self) -> None:
         self._say(f"installing forewarn[{self._extras}] from {self._source} into {PREFIX}")
-        if not (PREFIX / "bin" / "python").exists():
-            _run(sys.executable, "-m", "venv", str(PREFIX))
-        _run(str(PREFIX / "bin" / "python"), "-m", "pip", "install", "--quiet", "--upgrade", *self._requirement())
+        python = PREFIX / "bin" / "python"
+        if not python.exists():
+            _run(str(interpreter()), "-m", "venv", "--clear", str(PREFIX))
+        pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        _run(*pip, "--upgrade", *self._requirement())
+        if Path(self._source).is_file():  # pip takes a wheel of the version that is there for the same one
+            _run(*pip, "--force-reinstall", "--no-deps", self._source)
 
     def _requirement(self) -> Iterator[str]:
         folder = Path(self._source)
@@ -108,6 +117,24 @@ def unit_text(name: str) -> str:
     return packaged.read_text() if packaged.is_file() else source.read_text()
 
 
+def interpreter() -> Path:
+    """The Python that the units run: the one that runs now, or the system's where the units could not see that one.
+
+    Raises:
+        ForewarnError: neither will do.
+    """
+    running = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}").resolve()
+    if running.exists() and not any(running.is_relative_to(folder) for folder in HIDDEN):
+        return running
+    program = f"import sys, ensurepip; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    if SYSTEM_PYTHON.exists() and subprocess.run((SYSTEM_PYTHON, "-c", program), check=False).returncode == 0:
+        return SYSTEM_PYTHON
+    raise ForewarnError(
+        f"{running} lies in a folder that the units cannot see, and {SYSTEM_PYTHON} will not do",
+        hint="install the packages python3 (3.11 or later) and python3-venv",
+    )
+
+
 def running_distribution() -> str:
     """What pip would install to get what is running: the clone, the wheel's file, or the release."""
     origin = metadata.distribution("forewarn").read_text("direct_url.json")
@@ -138,4 +165,9 @@ def _write(path: Path, text: str) -> None:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ForewarnError(f"'{' '.join(command)}' failed: {(done.stderr or done.stdout).strip()}")
+        reason = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
+        errors = [line for line in reason if line.startswith("ERROR: ")]
+        raise ForewarnError(
+            f"'{' '.join(command)}' failed: {(errors or reason)[-1].removeprefix('ERROR: ')}",
+            hint="run that command to see all that it says",
+        )

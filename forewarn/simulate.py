@@ -22,7 +22,7 @@ GIB = 2.0**30
 GPU_MEMORY = 80 * GIB
 HISTORY_DAYS = 28
 STEP_MS = 5 * MINUTE
-LEAKING_GPU, LEAK_REACHES_LIMIT_MS = 3, 38 * HOUR
+LEAKING_GPU, LEAK_REACHES_LIMIT_MS = 3, 62 * HOUR
 DISK_SIZE, DISK_FULL_IN_MS = 3.5e12, 58 * HOUR
 SIMULATED: Labels = (("simulated", "true"),)
 
@@ -38,7 +38,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through ``level`` at ``origin`` with ``slope`` a day, and waves on it, clipped to [low, high]."""
+    """A line through ``level`` at ``origin`` with ``slope`` a day, waves and noise on it, clipped to [low, high]."""
 
     level: float
     waves: tuple[Wave, ...] = ()
@@ -46,6 +46,7 @@ class Curve:
     origin: int = 0
     low: float = 0.0
     high: float = np.inf
+    noise: float = 0.0
 
     def at(self, times: Times) -> Values:
         """Values at times in milliseconds."""
@@ -53,6 +54,8 @@ class Curve:
         total = self.level + self.slope * days
         for wave in self.waves:
             total = total + wave.amplitude * np.sin(2 * np.pi * (times / wave.period) + wave.phase)
+        if self.noise:
+            total = total + self.noise * _noise(times, self.level)
         return np.clip(total, self.low, self.high)
 
     def integral(self, times: Times) -> Values:
@@ -65,6 +68,12 @@ class Curve:
             now = np.cos(2 * np.pi * (times / wave.period) + wave.phase)
             total = total + wave.amplitude / angular * (start - now)
         return total
+
+
+def _noise(times: Times, salt: float) -> Values:
+    """Numbers in (-1, 1) that look random and are the same at every call: the fraction of a steep sine."""
+    steep = np.sin((times / SECOND % DAY) * 12.9898 + salt * 78.233) * 43758.5453
+    return 2 * (steep - np.floor(steep)) - 1
 
 
 @dataclass(frozen=True)
@@ -118,10 +127,11 @@ class Node:
         waves = [Wave(swing, DAY, noon), Wave(swing / 4, DAY / 2, noon * 2), Wave(swing / 3, 7 * DAY, monday)]
         for minutes, share in ((191, 0.12), (67, 0.10), (23, 0.10), (7.3, 0.06)):
             waves.append(Wave(swing * share, minutes * MINUTE, float(self._random.uniform(0, 2 * np.pi))))
-        return Curve(level, tuple(waves), origin=self._origin, low=0.0, high=high)
+        return Curve(level, tuple(waves), origin=self._origin, low=0.0, high=high, noise=swing * 0.3)
 
     def _scaled(self, curve: Curve, factor: float, offset: float, **limits: float) -> Curve:
         waves = tuple(Wave(wave.amplitude * factor, wave.period, wave.phase) for wave in curve.waves)
+        limits.setdefault("noise", curve.noise * abs(factor))
         return Curve(curve.level * factor + offset, waves, curve.slope * factor, curve.origin, **limits)
 
     def _gpu(self, gpu: int) -> Iterator[Simulated]:

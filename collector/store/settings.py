@@ -1,6 +1,6 @@
 """What can be set of the series store."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -11,23 +11,20 @@ _MIB = 2**20
 
 
 class StoreSettings(Settings):
-    """The ``[store]`` section.
+    """How long series are kept, and how much of them."""
 
-    Attributes:
-        raw_retention: how long single samples are kept after they were written.
-        five_minute_retention: how long five-minute roll-ups are kept.
-        hourly_retention: how long hourly roll-ups are kept; older samples are refused.
-        max_size: what metrics.db may take on disk; the oldest raw samples go before it is reached.
-        max_series: series that the store takes; more are refused, counted and named.
-        row_age: how long scrapes stay as rows before they are moved into column chunks.
-    """
-
-    raw_retention: Annotated[Seconds, Field(ge=3600)] = 7 * _DAY
-    five_minute_retention: Annotated[Seconds, Field(ge=3600)] = 90 * _DAY
-    hourly_retention: Annotated[Seconds, Field(ge=_DAY)] = 730 * _DAY
-    max_size: Annotated[Bytes, Field(ge=16 * _MIB)] = 2048 * _MIB
-    max_series: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
-    row_age: Annotated[Seconds, Field(ge=1, le=3600)] = 600.0
+    raw_retention: Seconds = Field(7 * _DAY, ge=3600, description="How long single samples are kept.")
+    five_minute_retention: Seconds = Field(90 * _DAY, ge=3600, description="How long 5-minute roll-ups are kept.")
+    hourly_retention: Seconds = Field(
+        730 * _DAY, ge=_DAY, description="How long hourly roll-ups are kept; older history is refused."
+    )
+    max_size: Bytes = Field(
+        2048 * _MIB, ge=16 * _MIB, description="Size of metrics.db; the oldest samples go before it is reached."
+    )
+    max_series: int = Field(
+        20_000, ge=1, le=1_000_000, description="Series at most; more are refused, counted and named."
+    )
+    row_age: Seconds = Field(600.0, ge=1, le=3600, description="Age at which scrapes are moved into compressed chunks.")
 
     @model_validator(mode="after")
     def _coarser_lives_longer(self) -> Self:

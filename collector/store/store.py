@@ -4,13 +4,13 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from collector.series import Matcher, Scrape, SeriesKey
+from collector.series import Matcher, Sample, Scrape, SeriesKey
 from collector.store import columns, rows
 from collector.store.buckets import keep_last
 from collector.store.errors import StoreDamagedError, translated
@@ -18,10 +18,11 @@ from collector.store.latest import LatestValues
 from collector.store.model import Latest, Rollup, Series, StoreStats, Times, Values
 from collector.store.reader import StoreReader
 from collector.store.recovery import open_checked, set_aside
-from collector.store.registry import Registry
+from collector.store.registry import Plan, Registry
 from collector.store.settings import StoreSettings
 from collector.store.upkeep import Upkeep
 from forewarn.base.clock import DAY, Clock
+from forewarn.base.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ class Store:
         NaN and infinities are no samples; series over the limit are left out. Both are counted.
 
         Raises:
-            StoreFullError: the disk or the size limit is full; nothing of the scrape is stored, nothing else is lost.
+            StoreFullError: the disk or the size limit is full; nothing of the scrape is stored, nothing else is lost,
+                and ``latest`` knows its values all the same.
             StoreError: the file cannot be written.
         """
         samples = scrape.samples
@@ -72,6 +74,14 @@ class Store:
             self._not_finite += int(np.count_nonzero(~finite))
             samples = [sample for sample, good in zip(samples, finite.tolist(), strict=True) if good]
             values = values[finite]
+        try:
+            plan, cells = self._insert(scrape.time_ms, samples, values)
+        except StoreError:  # rules go on with what is known, above all with the one that says that the store is full
+            self._latest.put(scrape.time_ms, [sample.key for sample in samples], values.tolist())
+            raise
+        self._latest.put(scrape.time_ms, plan.keys, cells.tolist())
+
+    def _insert(self, time_ms: int, samples: Sequence[Sample], values: Values) -> tuple[Plan, Values]:
         with self._writing() as connection:
             plan = self._registry.plan(samples)
             self._refused_samples += plan.refused
@@ -79,9 +89,9 @@ class Store:
             if len(cells):
                 connection.execute(
                     "INSERT INTO scrapes (time_ms, layout, cells) VALUES (?, ?, ?)",
-                    (scrape.time_ms, plan.layout, cells.tobytes()),
+                    (time_ms, plan.layout, cells.tobytes()),
                 )
-        self._latest.put(scrape.time_ms, plan.keys, cells.tolist())
+        return plan, cells
 
     def append_history(self, key: SeriesKey, times_ms: Times, values: Values, *, counter: bool = False) -> int:
         """Store samples of one series, in any order, late ones too; they survive a kill once this returns.

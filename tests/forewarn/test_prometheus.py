@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from tests.support.page_server import free_port
 
 from tests.support.daemon import running
 from tests.support.nvml import FakeNvml, build_fake
+from tests.support.page_server import free_port
 
 pytestmark = pytest.mark.prometheus
 

@@ -310,3 +310,15 @@ def test_settings_read_durations_and_refuse_nonsense() -> None:
         StoreSettings.model_validate({"raw_retention": "100d"})
     with pytest.raises(ValidationError, match="retention"):
         StoreSettings.model_validate({"retention": "3d"})
+
+
+def test_rules_go_on_with_what_a_full_disk_does_not_keep(small_disk: Path, clock: SetClock) -> None:
+    store = Store.open(small_disk / "metrics.db", StoreSettings(), clock)
+    with pytest.raises(StoreFullError):
+        fill(store, clock, scrapes=10_000, series=100)
+    writable = SeriesKey("forewarn_store_writable")
+    with pytest.raises(StoreFullError):
+        store.append(Scrape(clock.now_ms(), [Sample(writable, 0.0)]))
+    (found,) = store.latest(Matcher("__name__", "=", writable.name), max_age_ms=1000, now_ms=clock.now_ms())
+    assert (found.key, found.value) == (writable, 0.0)
+    store.close()
