@@ -8,17 +8,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-_NUMBER_OR_DATE = r"\d[\d_.:T-]*"
+_NUMBER_OR_DATE = re.compile(r"\d[\d_.:T-]*")
+_CUT = re.compile(r"[._-](?=\d)")
 _COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
 
 
 def is_generation(name: str, base: str) -> bool:
     """Whether ``name`` is an older generation of ``base``: app.log.1, app.log-20260101, app.1.log, app-2026-01.log."""
-    stem, dot, suffix = base.rpartition(".")
-    forms = [rf"{re.escape(base)}[._-]{_NUMBER_OR_DATE}"]
-    if dot and stem:
-        forms.append(rf"{re.escape(stem)}[._-]{_NUMBER_OR_DATE}\.{re.escape(suffix)}")
-    return any(re.fullmatch(form, name) for form in forms)
+    stem = base.rpartition(".")[0] or base
+    return name.startswith(stem) and base in _bases(name)
+
+
+def _bases(name: str) -> list[str]:
+    """The names of which this may be an older generation."""
+    found = []
+    for cut in _CUT.finditer(name):
+        stem, rest = name[: cut.start()], name[cut.end() :]
+        if _NUMBER_OR_DATE.fullmatch(rest):
+            found.append(stem)
+        middle, dot, suffix = rest.rpartition(".")
+        if dot and _NUMBER_OR_DATE.fullmatch(middle):
+            found.append(f"{stem}.{suffix}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,8 @@ def by_family(paths: Iterable[Path], followed: Iterable[Path]) -> dict[Path, lis
     for path in ordered:
         if path in families:
             continue
-        base = next((b for b in families if b.parent == path.parent and is_generation(path.name, b.name)), None)
+        bases = (path.with_name(base) for base in _bases(path.name) if base)
+        base = next((base for base in bases if base in families), None)
         if base is None:
             families[path] = []
         else:
