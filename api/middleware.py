@@ -90,7 +90,7 @@ class ReadOnly:
             answer = error_answer(413, "the request's body is too large", f"at most {MAX_BODY_BYTES} bytes are read")
             await answer(scope, receive, send)
         elif scope["method"] == "HEAD":
-            await self._app({**scope, "method": "GET"}, receive, _without_body(send))
+            await self._app({**scope, "method": "GET"}, _bounded(receive), _without_body(send))
         else:
             await self._app(scope, _bounded(receive), send)
 

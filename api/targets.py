@@ -53,7 +53,7 @@ class CapacityTarget:
 
 
 def capacity_targets(forecasts: Iterable[Forecast]) -> list[CapacityTarget]:
-    """The targets, the one that runs out first leading, those that do not run out by name."""
+    """The targets: the one that runs out first leads, then those that come nearest to their limits."""
     grouped: dict[SeriesKey, dict[str, Forecast]] = {}
     for forecast in forecasts:
         grouped.setdefault(forecast.target, {})[forecast.statistic] = forecast
@@ -106,5 +106,13 @@ def _time(moment_ms: int | None) -> str | None:
     return None if moment_ms is None else rfc3339(moment_ms)
 
 
-def _order(target: CapacityTarget) -> tuple[float, str]:
-    return (float("inf") if target.breach_ms is None else target.breach_ms, target.title)
+def _order(target: CapacityTarget) -> tuple[float, float, str]:
+    return (float("inf") if target.breach_ms is None else target.breach_ms, -_fullness(target.lead), target.title)
+
+
+def _fullness(forecast: Forecast) -> float:
+    """How much of its limit the worst hour expected uses, 0 where that cannot be said."""
+    worst = _worst(forecast.points.get(MEAN, ()), below=forecast.below)
+    if worst is None or forecast.limit is None or worst <= 0 or forecast.limit <= 0:
+        return 0.0
+    return forecast.limit / worst if forecast.below else worst / forecast.limit

@@ -101,12 +101,12 @@ function hours(history, statistic, forecast) {
 function summary(row, forecast, now) {
   const current = row.current === null ? "" : `Now ${quantity(row.current, row.unit)}; `;
   const limit = row.limit === null ? "" : `, limit ${quantity(row.limit, row.unit)}`;
-  if (!forecast || forecast.status !== "ok") return `${current}no forecast: ${forecast?.reason || "none was made yet"}${limit}.`;
+  if (!forecast || forecast.status !== "ok") return `${current}${current ? "no" : "No"} forecast: ${forecast?.reason || "none was made yet"}${limit}.`;
   const values = forecast.points.mean;
   const worst = row.below ? Math.min(...values) : Math.max(...values);
   const at = Date.parse(forecast.start) + values.indexOf(worst) * forecast.step_seconds * 1000;
   const kind = { mean: "hourly mean", max: "hourly peak", min: "hourly low" }[forecast.statistic];
-  const peak = `${kind} expected at ${quantity(worst, row.unit)} on ${weekTime(at)}${limit}`;
+  const peak = `${current ? kind : kind[0].toUpperCase() + kind.slice(1)} expected at ${quantity(worst, row.unit)} on ${weekTime(at)}${limit}`;
   if (!forecast.breach && row.limit === null) return `${current}${peak}; no limit is set.`;
   if (!forecast.breach) {
     const edge = forecast.breach_early ? `the edge of the 80 % band reaches it ${weekTime(Date.parse(forecast.breach_early))}` : "not expected to be reached within 3 days";

@@ -157,6 +157,67 @@ def test_a_lost_connection_and_its_return_are_said(browser: Browser, address: st
         expect(page.locator("#notice")).to_be_hidden(timeout=15_000)
 
 
+class ShiftedClock(SystemClock):
+    """The machine's clock, some time ahead of itself."""
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+
+def test_old_numbers_are_called_old(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    clock = ShiftedClock()
+    fresh = ApiNode(tmp_path_factory.mktemp("stale"), SomeOf(clock.now_ms(), lambda key: "node" in key.name), clock)
+    try:
+        with served(fresh) as url, visit(browser, url) as visited:
+            page = visited.page
+            expect(page.locator("#live")).to_have_text(re.compile("newest sample [0-9] s ago"), timeout=15_000)
+            expect(page.locator("#notice")).to_be_hidden()
+            fresh.paused, clock.ahead_ms = True, 40_000
+            expect(page.locator("#notice")).to_contain_text("No new sample arrives", timeout=15_000)
+            expect(page.locator("#live")).to_have_text(re.compile("newest sample 4[0-9] s ago"))
+            expect(page.locator("#host")).to_contain_text("CPU")
+            assert visited.complaints == []
+    finally:
+        fresh.close()
+
+
+def test_quantiles_are_those_of_prometheus(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        found = visited.page.evaluate(
+            """async () => {
+                 const { histogramQuantile } = await import("/static/series.js");
+                 const buckets = [[0.1, 10], [0.5, 30], [1, 40], [Infinity, 50]];
+                 return [0.1, 0.5, 0.8, 0.95].map((share) => histogramQuantile(share, buckets))
+                   .concat(histogramQuantile(0.5, [[1, 0], [Infinity, 0]]), histogramQuantile(0.5, []));
+               }"""
+        )
+        assert found[:4] == pytest.approx([0.05, 0.4, 1.0, 1.0])
+        assert found[4:] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (81604378624, "bytes", "76 GiB"),
+        (0, "bytes", "0 B"),
+        (1536, "bytes", "1.5 KiB"),
+        (0.934, "ratio", "93.4 %"),
+        (0.00039, "seconds", "390 µs"),
+        (0.25, "seconds", "250 ms"),
+        (7200, "seconds", "2 h"),
+        (1.98e9, "hertz", "1.98 GHz"),
+        (None, "watts", "\u2013"),
+        (64, "", "64"),
+    ],
+)
+def test_quantities_are_readable(browser: Browser, address: str, value: float | None, unit: str, text: str) -> None:
+    with visit(browser, f"{address}/docs") as visited:
+        script = "async ([value, unit]) => (await import('/static/format.js')).quantity(value, unit)"
+        assert visited.page.evaluate(script, [value, unit]) == text
+
+
 def test_a_node_that_has_just_started(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
     fresh = ApiNode(tmp_path_factory.mktemp("fresh"), SomeOf(SystemClock().now_ms(), lambda key: "gpu" not in key.name))
     try:

@@ -110,6 +110,15 @@ def test_a_busy_hour_does_not_make_a_capped_level_run_out() -> None:
     )
 
 
+def test_targets_that_do_not_run_out_are_ordered_by_how_near_they_come() -> None:
+    disk = forecast(DISK, below=True, limit=0.9)  # 0.9 of the lowest 1.0
+    memory = forecast(MEMORY)  # 3.0 of 4.0
+    unknown = forecast(BUSY, status="not_enough_history", points={})
+    running = forecast("forewarn_node_memory_available_bytes", breach_ms=NOW + HOUR)
+    ordered = capacity_targets([unknown, memory, disk, running])
+    assert [target.key for target in ordered] == [running.target, disk.target, memory.target, unknown.target]
+
+
 @pytest.mark.parametrize(("below", "worst"), [(False, 3.0), (True, 1.0)])
 def test_a_row_tells_the_worst_hour_on_the_side_of_the_limit(below: bool, worst: float) -> None:  # noqa: FBT001
     [target] = capacity_targets([forecast(MEMORY, below=below, breach_ms=NOW)])

@@ -48,6 +48,7 @@ class ApiNode:
 
     Attributes:
         page: the text of /metrics.
+        paused: whether the rounds stand still while the node is served.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class ApiNode:
     clock: Clock = field(default_factory=SystemClock)
     settings: ApiSettings = field(default_factory=lambda: ApiSettings(allowed_hosts=("node.example",)))
     page: bytes = b""
+    paused: bool = False
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.folder / "metrics.db", StoreSettings(), self.clock)
@@ -111,7 +113,8 @@ def served(node: ApiNode) -> Iterator[str]:
 
     async def rounds() -> None:
         while not server.should_exit:
-            await node.round()
+            if not node.paused:
+                await node.round()
             await asyncio.sleep(1.0)
 
     async def both() -> None:
