@@ -236,7 +236,7 @@ class Family:
         for _ in range(_LISTINGS):
             listing = generations(self.path)
             files = [file for generation in listing if (file := self._open_unknown(generation)) is not None]
-            again = generations(self.path)
+            again = generations(self.path) if listing else []
             if [(g.path, g.inode) for g in listing] == [(g.path, g.inode) for g in again]:
                 break
             for file in files:  # a rotation moved the names meanwhile
