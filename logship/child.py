@@ -14,7 +14,7 @@ import random
 import threading
 from pathlib import Path
 
-from forewarn.base.child import Parent, serve
+from forewarn.base.child import Channel, serve
 from forewarn.base.clock import SystemClock
 from forewarn.base.errors import ForewarnError
 from logship.settings import LogsSettings
@@ -25,7 +25,7 @@ SAMPLES_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-def main(parent: Parent) -> None:
+def main(parent: Channel) -> None:
     """Ship logs until the parent is gone or asks for the end."""
     first = parent.settings
     settings = LogsSettings.model_validate(first["logs"])
@@ -51,7 +51,7 @@ def main(parent: Parent) -> None:
     shipper.stop()
 
 
-def _stop_with(parent: Parent, shipper: Shipper) -> None:
+def _stop_with(parent: Channel, shipper: Shipper) -> None:
     parent.stopping.wait()
     shipper.ask_to_stop()
 

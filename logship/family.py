@@ -179,23 +179,33 @@ class Family:
 
     def _reopen(self, streams: list[Stream]) -> None:
         """Go on with what was not finished when the shipper ended."""
-        with os.scandir(self.path.parent) as entries:
-            places = {entry.inode(): Path(entry.path) for entry in entries}
         for stream in streams:
             try:
-                file = TailedFile.open(places[stream.identity.inode], self._max_line)
-            except (KeyError, FileNotFoundError):
-                self._lost(stream)
-                continue
+                file = self._find(stream.identity)
             except OSError as error:
                 log.warning("cannot read a rotated log", extra={"path": stream.path, "reason": error.strerror})
                 continue
-            if file.identity == stream.identity:
+            if file is None:
+                self._lost(stream)
+            else:
                 self.files.append(file)
                 self._resume(file, stream)
-            else:
-                file.close()
-                self._lost(stream)
+
+    def _find(self, identity: Identity) -> TailedFile | None:
+        """Open the file of this identity, whatever it is called in the folder now; None where it is gone."""
+        for _ in range(_LISTINGS):  # names may move while they are looked at
+            with os.scandir(self.path.parent) as entries:
+                path = next((Path(entry.path) for entry in entries if entry.inode() == identity.inode), None)
+            if path is None:
+                continue
+            try:
+                file = TailedFile.open(path, self._max_line)
+            except FileNotFoundError:
+                continue
+            if file.identity == identity:
+                return file
+            file.close()
+        return None
 
     def _lost(self, stream: Stream) -> None:
         self._checkpoint.change({stream.file_id: {"finished": True}})
