@@ -127,7 +127,7 @@ def _state() -> Row:
 
 
 def _gpus() -> Row:
-    reasons = select("forewarn_gpu_clock_event_active", 'reason!~"idle|gpu_idle|display.*|app.*"')
+    reasons = select("forewarn_gpu_clock_event_active", 'reason!~"idle|application_clocks|display_clocks"')
     return Row(
         "GPUs",
         (

@@ -5,7 +5,7 @@ import { age, ago, duration, part, quantity, until, weekTime } from "./format.js
 import { choose, chosenStatistic } from "./forecast.js";
 
 const TONES = { critical: "bad", warning: "warn", info: "" };
-const IDLE_REASONS = new Set(["gpu_idle", "idle", "none", "applications_clocks_setting", "app_clocks", "display", "display_clock_setting"]);
+const IDLE_REASONS = new Set(["idle", "application_clocks", "display_clocks"]); // by choice, not for lack of power or cooling
 
 export function showAlerts(alerts, now) {
   const rank = { firing: 0, pending: 1, resolved: 2 };
