@@ -54,9 +54,15 @@ class Installation:
         if os.geteuid() != 0:
             raise ForewarnError("a service is installed by root", hint="run it with sudo")
         os.umask(0o022)  # the service's user reads what is written here
-        self._environment()
-        self._files()
-        self._user()
+        try:
+            self._environment()
+            self._files()
+            self._user()
+        except OSError as error:
+            raise ForewarnError(
+                f"cannot write {error.filename}: {error.strerror}",
+                hint="nothing was started; mend it and repeat",
+            ) from error
         self._systemd(start=start)
 
     def _environment(self) -> None:
@@ -168,6 +174,6 @@ def _run(*command: str) -> None:
         reason = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
         errors = [line for line in reason if line.startswith("ERROR: ")]
         raise ForewarnError(
-            f"'{' '.join(command)}' failed: {(errors or reason)[-1].removeprefix('ERROR: ')}",
+            f"'{' '.join(command)}' failed: {errors[-1].removeprefix('ERROR: ') if errors else reason[0]}",
             hint="run that command to see all that it says",
         )

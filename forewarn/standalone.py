@@ -30,6 +30,7 @@ class Daemon:
         self._name = name
         self.settings = settings
         self.stopping = stopping
+        self.problem: Frame | None = None
         self._control = control
         self._notifier = Notifier()
         self._client: ControlClient | None = None
@@ -41,6 +42,8 @@ class Daemon:
         """Hand a frame to the daemon, where one runs."""
         if frame.get("kind") == "ready":
             self._notifier.ready(str(frame.get("url", "running")))
+        if frame.get("kind") in {"off", "unavailable"}:
+            self.problem = frame
         with self._lock:
             if self._client is None and time.monotonic() < self._retry_at:
                 return
@@ -64,9 +67,15 @@ class Daemon:
 
 
 def run_alone(name: str, main: Callable[[Channel], None], settings: Frame, control: Path) -> None:
-    """Run a child's main function until SIGTERM or Ctrl-C."""
+    """Run a child's main function until SIGTERM or Ctrl-C.
+
+    Raises:
+        ForewarnError: it cannot do its work here.
+    """
     configure_logging(settings["log_level"])
     daemon = Daemon(name, settings, control, threading.Event())
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: daemon.stop())
     main(daemon)
+    if daemon.problem is not None:
+        raise ForewarnError(daemon.problem["reason"], hint=daemon.problem.get("hint"))
