@@ -88,7 +88,7 @@ class Daemon:
         self.base = Foundation.open(self._data, self.config, self.clock)
         self.rooms = await Rooms.build(self.config, self.node, self.base, self.hostname)
         await self._serve(listeners)
-        self.rooms.start()
+        await self.rooms.start()
         await self.rooms.collect()
         self._schedule()
         self._notifier.ready(f"serving {self.url}")
@@ -119,7 +119,7 @@ class Daemon:
         await self.rooms.stop()
         self.config, self.base.config_good = config, True
         self.rooms = await Rooms.build(config, self.node, self.base, self.hostname)
-        self.rooms.start()
+        await self.rooms.start()
         self._schedule_jobs()
         log.info("configuration read again")
 

@@ -75,10 +75,12 @@ class Rooms:
         """The text of /metrics as of the last round."""
         return self._rendered + self._forecast_page
 
-    def start(self) -> None:
-        """Start the children and the sending of notifications."""
+    async def start(self) -> None:
+        """Start the children and the sending of notifications; the children's processes are there when it returns."""
         for child in self.children:
             self._spawn(child.run(), f"child {child.spec.name}")
+        for child in self.children:
+            await child.started.wait()
         self._spawn(self._dispatcher.run(), "notifications")
 
     async def stop(self) -> bool:

@@ -52,12 +52,14 @@ class Child:
     Attributes:
         restarts: times it had to be started again.
         finished: it ended by itself with status 0 and is not started again.
+        started: set once it was started for the first time.
     """
 
     def __init__(self, spec: ChildSpec, clock: Clock) -> None:
         self.spec = spec
         self.restarts = 0
         self.finished = False
+        self.started = asyncio.Event()
         self._clock = clock
         self._process: Process | None = None
         self._stopping = False
@@ -106,6 +108,7 @@ class Child:
             env={**os.environ, PARENT_PID_VARIABLE: str(os.getpid())},
         )
         self._hung = False
+        self.started.set()
         self.spec.on_start()
         self.send(self.spec.settings())
         await self._pump(process)

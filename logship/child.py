@@ -3,8 +3,8 @@
 The first frame holds ``logs`` (settings), ``data_dir``, ``hostname`` and ``log_level``. It sends:
 
 - ``{"kind": "samples", "samples": [[name, {label: value}, value, is_counter], ...]}`` every two seconds;
-- ``{"kind": "off", "reason": "..."}`` once, where it cannot do its work (an extra is missing, a secret cannot be read).
-  It then waits for the end, so that it is not started again and again.
+- ``{"kind": "off", "reason": "..."}`` every ten seconds, where it cannot do its work (an extra is missing, a secret
+  cannot be read). It waits for the end, so that it is not started again and again.
 
 At the end of its input or on SIGTERM it writes down what has arrived and ends.
 """
@@ -21,6 +21,7 @@ from logship.settings import LogsSettings
 from logship.shipper import Shipper
 
 SAMPLES_SECONDS = 2.0
+OFF_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ def main(parent: Channel) -> None:
     except ForewarnError as error:
         log.warning("logs are not shipped: %s", error)
         parent.send({"kind": "off", "reason": str(error)})
-        parent.stopping.wait()
+        while not parent.stopping.wait(OFF_SECONDS):
+            parent.send({"kind": "off", "reason": str(error)})
         return
     shipper.start()
     watch = threading.Thread(target=_stop_with, args=(parent, shipper), name="stop", daemon=True)

@@ -1,0 +1,3 @@
+from tests.support.elasticsearch import dataset, elasticsearch
+
+__all__ = ["dataset", "elasticsearch"]
