@@ -6,7 +6,8 @@ import sys
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-_NOISY = ("apscheduler", "urllib3", "uvicorn.access", "uvicorn.error", "elastic_transport", "cmdstanpy", "prophet")
+_NOISY = ("apscheduler", "uvicorn.access", "uvicorn.error", "cmdstanpy", "prophet")
+_SILENCED = ("urllib3", "elastic_transport")  # our own lines tell of every failed request, once
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
 
@@ -42,5 +43,7 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for silenced in _SILENCED:
+        logging.getLogger(silenced).setLevel(logging.CRITICAL)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

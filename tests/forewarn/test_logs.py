@@ -45,12 +45,14 @@ def test_a_log_file_arrives_whole_over_restarts(tmp_path: Path, elasticsearch: S
 
 def test_an_unreadable_log_file_and_a_silent_server_harm_nothing_else(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
-    log.mkdir()  # no file at all: root could read any file
+    log.symlink_to(log)  # nobody can open it, not even root
     config = (
         "[collector]\ninterval = 1\n"
         f'[logs]\nurl = "http://127.0.0.1:9"\n[[logs.file]]\npath = "{log}"\n[[logs.file]]\npath = "{tmp_path}/*.txt"\n'
     )
     with running(tmp_path / "data", config=config) as daemon:
-        daemon.wait_for(lambda: any("server.log" in line for line in daemon.lines))
+        daemon.wait_for(lambda: any("cannot read" in line and "server.log" in line for line in daemon.lines))
+        daemon.wait_for(lambda: any("Elasticsearch" in line for line in daemon.lines))
+        assert not any("elastic_transport" in line for line in daemon.lines)
         assert daemon.metrics()['forewarn_collector_success{collector="host"}'] == 1
         assert daemon.terminate()[0] == 0
