@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from alerts.inputs import LatestSample, LatestSamples, Prediction, Predictions, Reading
 from alerts.rule import RuleSettings, RuleType
-from alerts.wording import duration, quantity
 from collector.catalogue import metric_of_sample
 from collector.series import Labels, Matcher, SeriesKey, labels_of, parse_selector
-from forewarn.base.clock import rfc3339
+from forewarn.base.words import duration, moment, quantity
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -94,7 +93,12 @@ def _forecast_breach(rule: RuleSettings, view: View) -> Iterator[Reading]:
     by_target: dict[SeriesKey, list[Prediction]] = {}
     for forecast in view.predictions():
         fresh = view.now_ms - forecast.as_of_ms <= rule.stale_ms
-        if fresh and forecast.status == "ok" and all(matcher.matches(forecast.target) for matcher in matchers):
+        if (
+            fresh
+            and forecast.decisive
+            and forecast.status == "ok"
+            and all(matcher.matches(forecast.target) for matcher in matchers)
+        ):
             by_target.setdefault(forecast.target, []).append(forecast)
     for target, forecasts in by_target.items():
         yield _breach(rule, target, forecasts, view.now_ms)
@@ -118,7 +122,7 @@ def _breach(rule: RuleSettings, target: SeriesKey, forecasts: Sequence[Predictio
             "series": str(target),
             "limit": "" if first.limit is None else quantity(first.limit, first.unit),
             "breach_in": _lead(first.breach_ms, now_ms),
-            "breach_at": rfc3339(first.breach_ms // 60_000 * 60_000),
+            "breach_at": moment(first.breach_ms),
             "breach_early": _early(first, now_ms),
             "model": first.model,
             "history": duration(first.history_hours * 3600),

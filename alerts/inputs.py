@@ -46,6 +46,11 @@ class Prediction(Protocol):
         ...
 
     @property
+    def decisive(self) -> bool:
+        """Whether it says when the capacity ends."""
+        ...
+
+    @property
     def unit(self) -> str:
         """Base unit of its values."""
         ...

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from alerts.alert import Alert
 from alerts.inputs import Reading
 from alerts.rule import RuleSettings
-from alerts.wording import duration, fill
+from alerts.wording import fill
 from collector.series import Labels, labels_of
 from forewarn.base.clock import rfc3339
+from forewarn.base.words import duration
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class CapacityTarget:
 
         Where a level is capped (utilization), its peaks touch the cap on any busy day: there only the mean speaks.
         """
-        forecasts = [each for each in self.forecasts.values() if each.kind != "saturated" or each.statistic == MEAN]
+        forecasts = [each for each in self.forecasts.values() if each.decisive]
         breaching = [forecast for forecast in forecasts if forecast.breach_ms is not None]
         if breaching:
             return min(breaching, key=lambda forecast: forecast.breach_ms or 0)

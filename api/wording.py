@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from collector.catalogue import Kind
 from collector.series import SeriesKey
+from forewarn.base import words
 
 TITLES: dict[str, str] = {
     "forewarn_gpu_memory_used_bytes": "GPU {gpu} memory",
@@ -56,14 +57,9 @@ def reached(kind: Kind, unit: str) -> str:
 
 
 def duration(ms: int) -> str:
-    """A span in its two largest units: ``2 d 4 h``, ``5 h 20 min``, ``12 min``."""
+    """A span to the minute, in its two largest units: ``2 d 4 h``, ``5 h 20 min``, ``12 min``."""
     minutes = max(0, round(ms / 60_000))
-    days, hours, left = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {left} min" if left else f"{hours} h"
-    return f"{left} min"
+    return words.duration(minutes * 60) if minutes else "0 min"
 
 
 def clock_time(ms: int) -> str:
@@ -77,10 +73,10 @@ def count(number: int, noun: str) -> str:
 
 
 def _plain(name: str) -> str:
-    words = name.removeprefix("forewarn_").replace(":", " ").split("_")
-    while len(words) > 1 and words[-1] in UNITS:
-        words.pop()
-    return " ".join(words)
+    parts = name.removeprefix("forewarn_").replace(":", " ").split("_")
+    while len(parts) > 1 and parts[-1] in UNITS:
+        parts.pop()
+    return " ".join(parts)
 
 
 class _Blank(dict[str, str]):

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast import words
 from forecast.models.base import Prediction
 from forecast.prepare import History
 from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
+from forewarn.base import words
 from forewarn.base.clock import HOUR
 
 

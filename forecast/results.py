@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from collector.catalogue import Kind
 from collector.series import SeriesKey, labels_of
-from forecast import words
 from forecast.packing import pack, unpack
 from forecast.settings import Statistic
+from forewarn.base import words
 from forewarn.base.clock import DAY, parse_time, rfc3339
 from forewarn.base.sqlite import migrate
 
@@ -63,6 +63,11 @@ class Forecast:
     breach_ms: int | None = None
     breach_early_ms: int | None = None
     breach_reason: str = ""
+
+    @property
+    def decisive(self) -> bool:
+        """Whether it says when the capacity ends: peaks of a level that is capped at full touch the cap on any day."""
+        return self.kind != "saturated" or self.statistic == "mean"
 
     @property
     def outlook(self) -> str:

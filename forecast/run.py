@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from forecast import words
 from forecast.breach import Limits, find_breach
 from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates
 from forecast.models.snaive24 import SeasonalNaive
@@ -13,6 +12,7 @@ from forecast.results import Forecast, Status
 from forecast.settings import ForecastSettings, TargetSettings
 from forecast.sources import Reader
 from forecast.targets import Target, find_targets
+from forewarn.base import words
 from forewarn.base.clock import HOUR, Clock, SystemClock
 
 log = logging.getLogger(__name__)
@@ -112,9 +112,8 @@ class _Run:
         status: Status = "not_enough_history"
         for model in models:
             try:
-                return _Outcome(
-                    model.name, model.predict(history).tidy(bounds_of(history, target.unit)), "; ".join(notes)
-                )
+                bounds = bounds_of(history, target.unit, target.ceiling)
+                return _Outcome(model.name, model.predict(history).tidy(bounds), "; ".join(notes))
             except NotEnoughHistoryError as error:
                 notes.append(f"{model.name}: {error}")
             except Exception as error:  # Stan and pandas raise what they like; the next model is tried

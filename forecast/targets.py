@@ -32,6 +32,7 @@ class Target:
         unit: base unit, ``bytes/s`` and the like for rates of counters, empty for plain numbers.
         source: how to read it.
         declared: whether a ``[[target]]`` row names it.
+        ceiling: what it cannot exceed (a GPU's whole memory); None where nothing is known.
     """
 
     key: SeriesKey
@@ -42,6 +43,7 @@ class Target:
     unit: str
     source: Source
     declared: bool = False
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Capacity:
     limit: float | None
     below: bool
     declared: bool
+    ceiling: float | None = None
 
 
 def find_targets(reader: Reader, rows: Sequence[TargetSettings], as_of_ms: int) -> list[Target]:
@@ -64,7 +67,17 @@ def find_targets(reader: Reader, rows: Sequence[TargetSettings], as_of_ms: int) 
             continue
         extreme: Statistic = "min" if capacity.below else "max"
         targets.extend(
-            Target(key, statistic, capacity.kind, capacity.limit, capacity.below, unit, source, capacity.declared)
+            Target(
+                key,
+                statistic,
+                capacity.kind,
+                capacity.limit,
+                capacity.below,
+                unit,
+                source,
+                capacity.declared,
+                capacity.ceiling,
+            )
             for statistic in ("mean", extreme)
         )
     return targets
@@ -104,8 +117,13 @@ def _catalogued(key: SeriesKey, limits: "_Limits") -> _Capacity | None:
     metric: Metric | None = CATALOGUE.get(key.name)
     if metric is None or metric.kind is None:
         return None
-    below = metric.limit is not None and metric.limit.below
-    return _Capacity(metric.kind, limits.find(key, metric.limit), below, declared=False)
+    limit = metric.limit
+    if limit is None:
+        return _Capacity(metric.kind, None, below=False, declared=False)
+    whole = limits.whole(key, limit)
+    end = None if whole is None else whole * limit.share
+    ceiling = whole if limit.metric is not None else None
+    return _Capacity(metric.kind, end, limit.below, declared=False, ceiling=ceiling)
 
 
 class _Limits:
@@ -116,13 +134,12 @@ class _Limits:
         self._stored = stored
         self._as_of_ms = as_of_ms
 
-    def find(self, key: SeriesKey, limit: Limit | None) -> float | None:
-        if limit is None:
-            return None
+    def whole(self, key: SeriesKey, limit: Limit) -> float | None:
+        """The whole of the capacity, of which the limit is a share."""
         if limit.value is not None:
-            return limit.value * limit.share
+            return limit.value
         held = self._stored.get(SeriesKey(limit.metric, key.labels)) if limit.metric is not None else None
         if held is None:
             return None
         found = self._reader.rollup(held.id, self._as_of_ms - LIMIT_LOOKBACK, self._as_of_ms, HOUR)
-        return float(found.last[-1]) * limit.share if found.times.size else None
+        return float(found.last[-1]) if found.times.size else None

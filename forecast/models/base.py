@@ -73,12 +73,18 @@ class Model(Protocol):
         ...
 
 
-def bounds_of(history: History, unit: str) -> Bounds:
-    """What the unit and the past say is possible: never below 0 where it never was, never over 1 for ratios."""
+def bounds_of(history: History, unit: str, ceiling: float | None = None) -> Bounds:
+    """What the unit, the past and the whole capacity say is possible.
+
+    Never below 0 where it never was, never over 1 for ratios, never over the ceiling where the past was not.
+    """
     known = history.values[np.isfinite(history.values)]
     positive = known.size > 0 and known.min() >= 0 and unit != "celsius"
     ratio = unit == "ratio" and known.size > 0 and known.max() <= 1
-    return Bounds(0.0 if positive else -np.inf, 1.0 if ratio else np.inf)
+    high = 1.0 if ratio else np.inf
+    if ceiling is not None and known.size > 0 and known.max() <= ceiling:
+        high = min(high, ceiling)
+    return Bounds(0.0 if positive else -np.inf, high)
 
 
 def last_known(history: History) -> tuple[float, int]:

@@ -49,8 +49,8 @@ def _moment(text: str) -> int:
 
 
 def _print(made: "list[Forecast]") -> None:
-    from forecast.words import quantity
     from forewarn.base.clock import rfc3339
+    from forewarn.base.words import quantity
 
     if not made:
         print("no capacity targets yet: nothing that was recorded has a limit")

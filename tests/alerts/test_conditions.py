@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alerts.alert import Alert
-from forewarn.base.clock import HOUR, rfc3339
+from forewarn.base.clock import HOUR
 from tests.support.alert_rig import Rig
 from tests.support.latest_samples import forecast
 
@@ -89,7 +89,7 @@ async def test_a_forecast_breach_says_when_against_what_and_from_what(tmp_path: 
     assert alert.state == "firing"
     assert dict(alert.annotations) == {
         "summary": f"{GPU} reaches 76 GiB in 2 d 4 h",
-        "description": f"at {rfc3339(now + 52 * HOUR)} (with one chance in ten in 1 d 6 h), prophet, 28 d",
+        "description": "at Sun 17 Jan 12:00 UTC (with one chance in ten in 1 d 6 h), prophet, 28 d",
     }
     assert dict(alert.labels)["metric"] == "forewarn_gpu_memory_used_bytes"
     assert alert.value == 52 * 3600
@@ -186,3 +186,11 @@ async def test_collector_failing_says_for_how_long(tmp_path: Path) -> None:
     assert dict(alert.annotations)["summary"] == "nvml for 1 min 30 s"
     rig.store.put('forewarn_collector_success{collector="nvml"}', 1, rig.clock.now_ms())
     assert [a.state for a in await rig.at(0)] == ["resolved"]
+
+
+async def test_peaks_of_a_capped_level_are_no_breach(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, BREACH)
+    now = rig.clock.now_ms()
+    capped = {"kind": "saturated", "unit": "ratio", "limit": 0.98, "breach_ms": now + 3 * HOUR}
+    assert await breaches(rig, forecast(GPU, now, statistic="max", **capped)) == []
+    assert [a.state for a in await breaches(rig, forecast(GPU, now, **capped))] == ["firing"]

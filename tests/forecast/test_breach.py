@@ -1,9 +1,8 @@
 import numpy as np
-import pytest
 
-from forecast import words
 from forecast.breach import Breach, Limits, find_breach
 from forecast.models.base import Prediction
+from forewarn.base import words
 from tests.support.hourly import BEGIN_MS, HOUR_MS, history
 
 RISING = np.arange(72.0)
@@ -31,7 +30,7 @@ def test_why_there_is_none() -> None:
     far = find_breach(PAST, prediction(RISING * 1e9), Limits(81e9, below=False, unit="bytes"))
     assert far.expected_ms is None
     assert far.reason == (
-        f"stays below: highest expected 71 GB of 81 GB on {words.moment(START_MS + 71 * HOUR_MS)};"
+        f"stays below: highest expected 66.1 GiB of 75.4 GiB on {words.moment(START_MS + 71 * HOUR_MS)};"
         " the 80 % band stays below it for 72 h"
     )
     near = find_breach(PAST, prediction(RISING), Limits(74.0, below=False, unit=""))
@@ -48,27 +47,3 @@ def test_already_over_the_limit_since_when() -> None:
     found = find_breach(history(values), prediction(RISING), Limits(50.0, below=False, unit="ratio"))
     assert found.expected_ms == found.early_ms == BEGIN_MS + 40 * HOUR_MS
     assert found.reason == f"already over the limit of 5000 % since {words.moment(BEGIN_MS + 40 * HOUR_MS)}"
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [
-        (71.04e9, "bytes", "71 GB"),
-        (512, "bytes", "512 B"),
-        (0.934, "ratio", "93.4 %"),
-        (0.24, "seconds", "240 ms"),
-        (90, "seconds", "1.5 min"),
-        (1234.0, "", "1234"),
-        (0, "bytes", "0 B"),
-        (-2.5e6, "bytes/s", "-2.5 MB/s"),
-        (61.5, "celsius", "61.5 °C"),
-        (12, "tokens", "12 tokens"),
-    ],
-)
-def test_quantities_in_words(value: float, unit: str, text: str) -> None:
-    assert words.quantity(value, unit) == text
-
-
-def test_times_in_words() -> None:
-    assert words.moment(1_795_442_400_000) == "Mon 23 Nov 14:00 UTC"
-    assert (words.hours(3.5), words.hours(24.0), words.hours(240)) == ("3.5 h", "24 h", "10 days")

@@ -157,6 +157,8 @@ def test_bounds_come_from_the_unit_and_the_past() -> None:
     assert bounds_of(history([0.1, 0.9]), "ratio") == Bounds(0.0, 1.0)
     assert bounds_of(history([0.1, 1.2]), "ratio") == Bounds(0.0)
     assert bounds_of(history([-1.0, 2.0]), "") == Bounds()
+    assert bounds_of(history([1.0, 2.0]), "bytes", ceiling=3.0) == Bounds(0.0, 3.0)
+    assert bounds_of(history([1.0, 4.0]), "bytes", ceiling=3.0) == Bounds(0.0)
     assert bounds_of(history([20.0, 30.0]), "celsius") == Bounds()
 
 

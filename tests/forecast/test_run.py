@@ -51,7 +51,7 @@ def test_a_rising_level_is_forecast_and_its_breach_found(reader: MemoryReader) -
     assert all(len(values) == 72 for values in mean.points.values())
     assert mean.start_ms == NOW_MS // HOUR_MS * HOUR_MS
     assert mean.breach_ms == mean.start_ms + 10 * HOUR_MS
-    assert mean.outlook.startswith("reaches 250 GB on ")
+    assert mean.outlook.startswith("reaches 233 GiB on ")
     assert found["disk_used_bytes", "max"].breach_ms == mean.breach_ms
 
 

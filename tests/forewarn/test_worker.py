@@ -1,0 +1,67 @@
+"""The bundled worker under the daemon: a real model, real requests, its latency as series."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests.support.daemon import FOREWARN, running
+
+CONFIG = '[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:0"\n'
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_its_latency_is_recorded_from_the_canary_on(tmp_path: Path) -> None:
+    with running(tmp_path / "data", config=CONFIG, worker=True) as daemon:
+        canary = 'forewarn_canary_up{endpoint="worker"}'
+        daemon.wait_for(lambda: daemon.metrics().get(canary) == 1, 120)
+        metrics = daemon.wait_for(lambda: answered(daemon.metrics()), 60)
+        assert metrics['forewarn_canary_duration_seconds{endpoint="worker"}'] > 0
+        assert any(series.startswith("forewarn_inference_time_to_first_token_seconds_bucket{") for series in metrics)
+        assert any("random weights" in line for line in daemon.lines)
+        (worker,) = [child for child in daemon.children() if child.cmdline()[-1] == "worker.child"]
+        assert worker.nice() == 19
+        (ready,) = [line for line in daemon.lines if "the worker answers requests" in line]
+        url = ready.partition('"url":"')[2].partition('"')[0]
+        question = {"prompt": "hello", "max_tokens": 8}
+        completion = urllib3.request("POST", f"{url}/v1/completions", json=question).json()
+        assert completion["usage"]["completion_tokens"] >= 1
+        status, seconds = daemon.terminate()
+        assert status == 0
+        assert seconds < 5
+        assert not worker.is_running()
+
+
+def answered(metrics: dict[str, float]) -> dict[str, float] | None:
+    done = [value for series, value in metrics.items() if "inference_request_duration_seconds_count" in series]
+    return metrics if done and min(done) >= 1 else None
+
+
+@pytest.mark.slow
+def test_it_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
+    config = tmp_path / "forewarn.toml"
+    config.write_text(CONFIG)
+    command = [str(FOREWARN), "worker", "run", "--config", str(config), "--data-dir", str(tmp_path / "data")]
+    worker = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert worker.stderr is not None
+    try:
+        for line in worker.stderr:
+            if "the worker answers requests" in line:
+                break
+        else:
+            pytest.fail("it never answered")
+        url = line.partition('"url":"')[2].partition('"')[0]
+        assert urllib3.request("GET", f"{url}/healthz").status == 200
+        started = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(10) == 0
+        assert time.monotonic() - started < 5
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stderr.close()
