@@ -24,6 +24,11 @@ HISTORY_DAYS = 28
 STEP_MS = 5 * MINUTE
 LEAKING_GPU, LEAK_REACHES_LIMIT_MS = 3, 62 * HOUR
 DISK_SIZE, DISK_FULL_IN_MS = 3.5e12, 58 * HOUR
+GPU_QUIET_COUNTERS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("gpu_throttled_seconds_total", {"reason": "sw_power_cap"}),
+    ("gpu_throttled_seconds_total", {"reason": "hw_thermal"}),
+    ("gpu_ecc_errors_total", {"type": "uncorrected", "scope": "volatile"}),
+)
 SIMULATED: Labels = (("simulated", "true"),)
 
 
@@ -125,7 +130,8 @@ class Node:
         noon = -2 * np.pi * (14 * HOUR % DAY) / DAY + np.pi / 2
         monday = float(self._random.uniform(0, 0.5))
         waves = [Wave(swing, DAY, noon), Wave(swing / 4, DAY / 2, noon * 2), Wave(swing / 3, 7 * DAY, monday)]
-        for minutes, share in ((191, 0.12), (67, 0.10), (23, 0.10), (7.3, 0.06)):
+        slow = ((83 * 60, 0.15), (53 * 60, 0.15), (31 * 60, 0.15))  # no calendar explains these: forecasts have bands
+        for minutes, share in (*slow, (191, 0.12), (67, 0.10), (23, 0.10), (7.3, 0.06)):
             waves.append(Wave(swing * share, minutes * MINUTE, float(self._random.uniform(0, 2 * np.pi))))
         return Curve(level, tuple(waves), origin=self._origin, low=0.0, high=high, noise=swing * 0.3)
 
@@ -160,6 +166,8 @@ class Node:
             key = SeriesKey(f"forewarn_{name}", labels)
             yield Simulated(key.with_labels(labels_of(extra)), curve)
         yield Simulated(SeriesKey("forewarn_gpu_energy_joules_total", labels), self._scaled(load, 560.0, 95.0), True)
+        for name, extra in GPU_QUIET_COUNTERS:
+            yield Simulated(SeriesKey(f"forewarn_{name}", labels).with_labels(labels_of(extra)), Curve(0.0), True)
 
     def _gpu_memory(self, gpu: int) -> Curve:
         shape = self._load(0.62 + float(self._random.uniform(-0.04, 0.04)), 0.03)
@@ -193,7 +201,7 @@ class Node:
             yield Simulated(key, self._scaled(load, factor, 1e5), True)
 
     def _inference(self) -> Iterator[Simulated]:
-        load = self._load(0.5, 0.28)
+        load = self._load(0.5, 0.2)
         labels = {"model_name": "simulated-70b", "server": "simulated", **dict(SIMULATED)}
         gauges = {
             "requests_running": self._scaled(load, 60.0, 0.0),

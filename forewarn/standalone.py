@@ -20,7 +20,8 @@ from forewarn.systemd import Notifier
 
 log = logging.getLogger(__name__)
 
-RECONNECT_SECONDS = 10.0
+RECONNECT_SECONDS = 3.0
+ANNOUNCE_SECONDS = 5.0
 
 
 class Daemon:
@@ -40,10 +41,20 @@ class Daemon:
 
     def send(self, frame: Frame) -> None:
         """Hand a frame to the daemon, where one runs."""
-        if frame.get("kind") == "ready":
+        kind = frame.get("kind")
+        if kind == "ready":
             self._notifier.ready(str(frame.get("url", "running")))
-        if frame.get("kind") in {"off", "unavailable"}:
+            threading.Thread(target=self._repeat, args=(frame,), name="announcing", daemon=True).start()
+        elif kind in {"off", "unavailable"}:
             self.problem = frame
+        self._hand_over(frame)
+
+    def _repeat(self, frame: Frame) -> None:
+        """Say it again and again: the daemon that heard it may have been started or configured anew."""
+        while not self.stopping.wait(ANNOUNCE_SECONDS):
+            self._hand_over(frame)
+
+    def _hand_over(self, frame: Frame) -> None:
         with self._lock:
             if self._client is None and time.monotonic() < self._retry_at:
                 return
