@@ -19,7 +19,8 @@ from forewarn.base.lane import Lane, StuckError
 log = logging.getLogger(__name__)
 
 _LANE_GRACE_SECONDS = 1.0
-_DATABASE_PAUSE_SECONDS = 5.0
+DATABASE_PAUSE_SECONDS = 5.0
+"""Between tries while the outbox cannot be used."""
 
 
 class Submit(Protocol):
@@ -46,11 +47,13 @@ class Dispatcher:
         submit: Submit,
         *,
         random: Callable[[], float] = randomness.random,
+        pause_seconds: float = DATABASE_PAUSE_SECONDS,
     ) -> None:
         self._outbox = outbox
         self._clock = clock
         self._submit = submit
         self._random = random
+        self._pause_seconds = pause_seconds
         self._routes = [_Route(settings, clock) for settings in receivers]
         self.delivered: Counter[str] = Counter({settings.name: 0 for settings in receivers})
         self.failed: Counter[tuple[str, str]] = Counter()
@@ -84,7 +87,7 @@ class Dispatcher:
                 step = await self._step(route)
             except (ForewarnError, sqlite3.Error) as error:
                 log.error("the outbox cannot be used", extra={"receiver": route.settings.name, "error": str(error)})  # noqa: TRY400  the error's text says all
-                step = self._clock.now_ms() + _DATABASE_PAUSE_SECONDS * 1000
+                step = self._clock.now_ms() + self._pause_seconds * 1000
                 route.awake.clear()
             await self._wait(route, step)
 
@@ -105,7 +108,7 @@ class Dispatcher:
         if outcome.verdict == "retry" and outcome.retry_after is not None:
             pause = max(pause, outcome.retry_after)
             route.paused_until = self._clock.monotonic() + outcome.retry_after
-        dead = await self._submit(self._outbox.settle, delivery, outcome, pause)
+        dead = await self._keep(delivery, outcome, pause)
         facts = {"receiver": name, "group": delivery.group_key, "attempt": delivery.attempts}
         if outcome.reason is None:
             self.delivered[name] += 1
@@ -117,6 +120,21 @@ class Dispatcher:
             log.error("notification undeliverable", extra=facts)
         else:
             log.warning("notification not delivered", extra={**facts, "again_in_seconds": round(pause, 1)})
+
+    async def _keep(self, delivery: Delivery, outcome: Outcome, pause: float) -> bool:
+        """Write down how an attempt ended, as often as it takes: until then its group stands as being sent."""
+        told = False
+        while True:
+            try:
+                dead: bool = await self._submit(self._outbox.settle, delivery, outcome, pause)
+            except (ForewarnError, sqlite3.Error) as error:
+                if not told:
+                    facts = {"receiver": delivery.receiver, "group": delivery.group_key, "error": str(error)}
+                    log.error("the end of an attempt cannot be written down; it is tried again", extra=facts)  # noqa: TRY400  the error's text says all
+                    told = True
+                await self._clock.sleep(self._pause_seconds)
+            else:
+                return dead
 
     async def _wait(self, route: "_Route", until_ms: float | None) -> None:
         if until_ms is None:

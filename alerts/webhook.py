@@ -89,6 +89,9 @@ class Webhook:
                 )
             except HTTPError as error:
                 return _of_error(error)
+            except ValueError:  # its text may show a part of the token
+                detail = "the address or the token holds characters that no HTTP request can carry"
+                return Outcome("retry", "settings", detail)
             response.close()
             asked = parse_retry_after(response.headers.get("Retry-After"), self._clock.now_ms())
             return of_status(response.status, asked)

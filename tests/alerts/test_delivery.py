@@ -43,7 +43,12 @@ class House:
         self.engine = Engine(self.settings, self.store, Forecasts(), self.connection, path, self.clock)
         random = itertools.repeat(0.02)
         self.dispatcher = Dispatcher(
-            self.engine.outbox, self.settings.receiver, self.clock, self.submit, random=lambda: next(random)
+            self.engine.outbox,
+            self.settings.receiver,
+            self.clock,
+            self.submit,
+            random=lambda: next(random),
+            pause_seconds=0.02,
         )
 
     async def submit(self, function: Callable[..., Any], /, *args: Any) -> Any:
@@ -191,6 +196,22 @@ async def test_every_metric_is_in_the_catalogue_with_its_labels(tmp_path: Path) 
         assert sample.counter == (metric.type == "counter")
     unseen = {name for name in CATALOGUE if name.startswith(("forewarn_alert", "forewarn_notif"))}
     assert unseen - {sample.key.name for sample in found} == {"forewarn_alert_rule_errors_total"}
+
+
+async def test_a_fault_of_the_database_after_an_attempt_loses_no_later_notification(tmp_path: Path) -> None:
+    with listening() as listener:
+        async with running(tmp_path / "s.db", ops(listener)) as house:
+            fault = "CREATE TRIGGER fault BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'fault'); END"
+            await house.submit(house.connection.execute, fault)
+            await house.measure(81)
+            await requests(listener, 1)
+            await asyncio.sleep(0.1)
+            assert house.metric("forewarn_notifications_total", receiver="ops") == 0
+            await house.submit(house.connection.execute, "DROP TRIGGER fault")
+            await until(lambda: house.metric("forewarn_notifications_total", receiver="ops") == 1)
+            await house.measure(20)
+            resolved = (await requests(listener, 2))[1]
+    assert resolved["status"] == "resolved"
 
 
 async def test_without_receivers_it_waits(tmp_path: Path) -> None:

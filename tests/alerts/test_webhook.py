@@ -64,6 +64,17 @@ def test_the_token_is_read_before_every_attempt(tmp_path: Path) -> None:
     assert [request.headers["Authorization"] for request in listener.requests] == ["Bearer first", "Bearer second"]
 
 
+@pytest.mark.parametrize("text", ["to€ken", "two\nlines"])
+def test_a_token_that_no_header_can_carry_is_an_outcome_that_does_not_show_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token").write_text(text, encoding="utf-8")
+    with listening() as listener:
+        outcome = hook(listener.url, bearer_token_file=tmp_path / "token").post(b"{}")
+    assert (outcome.verdict, outcome.reason, outcome.reached) == ("retry", "settings", False)
+    assert "€" not in outcome.detail
+    assert "lines" not in outcome.detail
+    assert listener.requests == []
+
+
 def test_the_address_may_live_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "url"
     webhook = Webhook(ReceiverSettings(name="ops", url_file=file), CLOCK)
