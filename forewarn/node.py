@@ -68,7 +68,7 @@ class Relay:
         self._clock = clock
         self._fresh_seconds = fresh_seconds
         self._samples: list[Sample] = []
-        self._since: float | None = None
+        self._since = clock.monotonic()  # a child that was just started has not been silent yet
         self._off = ""
 
     def on_frame(self, frame: Frame) -> None:
@@ -87,7 +87,7 @@ class Relay:
         """The child's newest samples."""
         if self._off:
             raise CollectError("off", self._off)
-        if self._since is None or self._clock.monotonic() - self._since > self._fresh_seconds:
+        if self._clock.monotonic() - self._since > self._fresh_seconds:
             raise CollectError("silent", f"{self.name} has sent nothing for {self._fresh_seconds:.0f} s")
         return self._samples
 
