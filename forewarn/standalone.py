@@ -4,6 +4,7 @@ Frames that would go to the parent go to the daemon's control socket instead, wh
 """
 
 import logging
+import os
 import queue
 import signal
 import threading
@@ -90,3 +91,5 @@ def run_alone(name: str, main: Callable[[Channel], None], settings: Frame, contr
     main(daemon)
     if daemon.problem is not None:
         raise ForewarnError(daemon.problem["reason"], hint=daemon.problem.get("hint"))
+    logging.shutdown()
+    os._exit(0)  # taking torch down in good order takes seconds that systemd need not wait for

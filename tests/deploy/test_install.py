@@ -87,6 +87,7 @@ def test_under_systemd_it_runs_reloads_and_ends(machine: Machine, tmp_path: Path
     wheel = build_wheel(tmp_path)
     shutil.copy(wheel, machine.folder / "var/tmp")
     with machine.booted():
+        machine.ok("mount", "-t", "tmpfs", "-o", "size=77m", "tmpfs", "/home")
         again = machine.ok("sh", "-c", f"/opt/forewarn/bin/forewarn install-service --from /var/tmp/{wheel.name} 2>&1")
         assert "kept /etc/forewarn/forewarn.toml" in again
         assert config.read_text() == CONFIG
@@ -121,6 +122,7 @@ def _is_in_its_sandbox(machine: Machine) -> None:
     inside = ("nsenter", "--target", pid, "--mount")
     for folder in ("/etc", "/opt", "/usr", "/home"):
         assert "ro" in machine.ok(*inside, "findmnt", "-nT", folder, "-o", "OPTIONS").strip().split(",")
+    assert machine.ok(*inside, "findmnt", "-n", "-o", "SIZE", "/home").strip() == "77M"  # it fills up, so it is seen
     assert machine.ok("stat", "-c", "%a %U", "/var/lib/forewarn").split() == ["700", "forewarn"]
 
 

@@ -107,9 +107,8 @@ def test_folders_of_the_current_directory_are_not_imported(installed: Path, trap
 
 def test_what_needs_an_extra_says_which(installed: Path, tmp_path: Path) -> None:
     command = [installed / "forewarn", "worker", "run", "--data-dir", tmp_path / "data"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=_environ(), capture_output=True, text=True, timeout=60, check=False
-    )
+    env = {**_environ(), "FOREWARN_WORKER__LISTEN": "127.0.0.1:0"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "error: the bundled worker needs the extra 'worker'" in done.stderr
     assert "Traceback" not in done.stderr
