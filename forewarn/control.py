@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from forewarn.base import frames
-from forewarn.base.errors import ForewarnError
+from forewarn.base.errors import ChildError, ForewarnError
 from forewarn.base.frames import Frame
 from forewarn.base.streams import read_frame
 
@@ -50,11 +50,18 @@ class ControlServer:
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer):
-            while (request := await read_frame(reader)) is not None:
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            while (request := await self._next(reader)) is not None:
                 writer.write(frames.encode(await self._answer(request)))
-                with contextlib.suppress(ConnectionError):
-                    await writer.drain()
+                await writer.drain()
+
+    async def _next(self, reader: asyncio.StreamReader) -> Frame | None:
+        """The next request, None at the end; whoever sends what is no frame is hung up on."""
+        try:
+            return await read_frame(reader)
+        except (ChildError, ValueError) as error:
+            log.warning("somebody sent garbage to the control socket", extra={"error": str(error)})
+            return None
 
     async def _answer(self, request: Frame) -> Frame:
         handler = self._handlers.get(request.get("kind", ""))

@@ -1,0 +1,139 @@
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psutil
+import pytest
+
+from forewarn.base.clock import SystemClock
+from forewarn.base.frames import Frame
+from forewarn.supervise import Child, ChildSpec
+
+MODULE = "tests.support.small_child"
+
+
+class Impatient(SystemClock):
+    """Notes the pauses and does not wait for them."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+
+class Rig:
+    def __init__(self, behaviour: str = "", **spec: Any) -> None:
+        self.frames: asyncio.Queue[Frame] = asyncio.Queue()
+        self.exits: list[int] = []
+        self.clock = Impatient()
+        settings = lambda: {"behaviour": behaviour, "log_level": "INFO"}  # noqa: E731
+        self.child = Child(
+            ChildSpec("small", MODULE, settings, self.frames.put_nowait, on_exit=self.exits.append, **spec), self.clock
+        )
+
+    async def next(self, kind: str) -> Frame:
+        while True:
+            frame = await asyncio.wait_for(self.frames.get(), 20)
+            if frame["kind"] == kind:
+                return frame
+
+
+@contextlib.asynccontextmanager
+async def running(rig: Rig) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(rig.child.run())
+    try:
+        yield task
+    finally:
+        await rig.child.stop()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_frames_go_both_ways_and_the_end_is_orderly() -> None:
+    rig = Rig()
+    async with running(rig):
+        hello = await rig.next("hello")
+        assert hello["settings"]["behaviour"] == ""
+        assert rig.child.pid == hello["pid"]
+        rig.child.send({"n": 1})
+        assert (await rig.next("echo"))["frame"] == {"n": 1}
+        assert rig.child.up
+        assert await rig.child.stop()
+        await rig.next("bye")
+    assert rig.exits == [0]
+    assert rig.child.restarts == 0
+
+
+async def test_one_that_fails_is_started_again_with_longer_and_longer_pauses() -> None:
+    rig = Rig("fail")
+    async with running(rig):
+        for _ in range(4):
+            await rig.next("hello")
+    assert rig.exits[:3] == [3, 3, 3]
+    assert rig.clock.pauses[:3] == [1, 2, 4]
+    assert rig.child.restarts >= 3
+
+
+async def test_one_that_has_nothing_to_do_is_left_alone() -> None:
+    rig = Rig("finish")
+    async with running(rig) as task:
+        await asyncio.wait_for(task, 20)
+    assert rig.child.finished
+    assert not rig.child.up
+    assert rig.child.restarts == 0
+
+
+async def test_one_that_is_silent_is_killed_and_started_again() -> None:
+    rig = Rig("deaf", silence_seconds=1.0)
+    async with running(rig):
+        first = await rig.next("hello")
+        second = await rig.next("hello")
+        assert first["pid"] != second["pid"]
+    assert rig.exits[0] == -9
+
+
+async def test_one_that_is_stuck_ends_within_two_seconds_all_the_same() -> None:
+    rig = Rig("deaf")
+    async with running(rig):
+        pid = (await rig.next("hello"))["pid"]
+        began = time.monotonic()
+        assert await rig.child.stop()
+        assert time.monotonic() - began < 3
+    assert not psutil.pid_exists(pid)
+
+
+async def test_an_abandoned_one_ends_by_itself() -> None:
+    rig = Rig("deaf")
+    async with running(rig):
+        pid = (await rig.next("hello"))["pid"]
+        began = time.monotonic()
+        await rig.child.abandon()
+        assert time.monotonic() - began < 0.5
+        await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], 4)
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("behaviour", ["", "deaf"])
+def test_a_child_does_not_outlive_its_parent(behaviour: str) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from forewarn.base.clock import SystemClock\n"
+        "from forewarn.supervise import Child, ChildSpec\n"
+        "def told(frame): print(frame['pid'], flush=True)\n"
+        f"spec = ChildSpec('small', {MODULE!r}, lambda: {{'behaviour': {behaviour!r}}}, told)\n"
+        "asyncio.run(Child(spec, SystemClock()).run())\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs([child], 4)
+    assert alive == []
