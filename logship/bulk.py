@@ -130,7 +130,7 @@ def _read(status: int, data: bytes, retry_after: str | None, count: int) -> Answ
         return Answer(status, [Item(201)] * count)
     try:
         items = [_item(entry) for entry in orjson.loads(data)["items"]]
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return Answer(0, reason="the answer is no answer of a bulk request")
     if len(items) != count:
         return Answer(0, reason=f"the answer speaks of {len(items)} documents instead of {count}")

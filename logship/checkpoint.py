@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from forewarn.base.sqlite import migrate, open_writer
+from logship.errors import LogshipError
 from logship.identity import Fingerprint, Identity
 
 FILE_NAME = "logship.db"
@@ -102,14 +103,25 @@ class Checkpoint:
 
     Args:
         path: the database's file.
+
+    Raises:
+        LogshipError: the file is damaged or cannot be opened.
+        StoreError: a newer Forewarn wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._connection = open_writer(path)
-        migrate(self._connection, path, "logship", MIGRATIONS)
-        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM streams ORDER BY number")
-        self._streams = {row[0]: _stream(row) for row in rows}
+        try:
+            self._connection = open_writer(path)
+            migrate(self._connection, path, "logship", MIGRATIONS)
+            rows = self._connection.execute(f"SELECT {_COLUMNS} FROM streams ORDER BY number")
+            self._streams = {row[0]: _stream(row) for row in rows}
+        except (sqlite3.Error, OSError) as error:
+            raise LogshipError(
+                f"cannot use the log shipper's checkpoint {path}: {error}",
+                hint="is there room on the disk? If the file is damaged, move it away: files are then read from their"
+                " beginning, and Elasticsearch knows most lines by their ids",
+            ) from error
 
     def get(self, file_id: str) -> Stream:
         """A stream by its id."""

@@ -6,10 +6,12 @@ The first frame holds ``logs`` (settings), ``data_dir``, ``hostname`` and ``log_
 - ``{"kind": "off", "reason": "..."}`` every ten seconds, where it cannot do its work (an extra is missing, a secret
   cannot be read). It waits for the end, so that it is not started again and again.
 
-At the end of its input or on SIGTERM it writes down what has arrived and ends.
+At the end of its input or on SIGTERM it writes down what has arrived and ends. Where reading or sending breaks off it
+says why and ends with an error, to be started anew.
 """
 
 import logging
+import os
 import random
 import threading
 from pathlib import Path
@@ -27,7 +29,11 @@ log = logging.getLogger(__name__)
 
 
 def main(parent: Channel) -> None:
-    """Ship logs until the parent is gone or asks for the end."""
+    """Ship logs until the parent is gone or asks for the end.
+
+    Raises:
+        LogshipError: reading or sending has broken off.
+    """
     first = parent.settings
     settings = LogsSettings.model_validate(first["logs"])
     try:
@@ -53,10 +59,19 @@ def main(parent: Channel) -> None:
     shipper.stop()
 
 
+def _main_or_failure(parent: Channel) -> None:
+    try:
+        main(parent)
+    except ForewarnError as error:
+        log.error(error.message, extra={"hint": error.hint})  # noqa: TRY400  the message is the whole story
+        logging.shutdown()
+        os._exit(error.exit_code)  # a reader of standard input still runs, and would hold up an ordinary exit
+
+
 def _stop_with(parent: Channel, shipper: Shipper) -> None:
     parent.stopping.wait()
     shipper.ask_to_stop()
 
 
 if __name__ == "__main__":
-    serve(main)
+    serve(_main_or_failure)

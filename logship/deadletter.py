@@ -42,14 +42,22 @@ class DeadLetters:
         time = rfc3339(self._clock.now_ms())
         data = b"".join(_line(time, document, item) for document, item in refused)
         with self._lock:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                size = os.fstat(descriptor).st_size
-                if size + len(data) > self._limit:
-                    raise self._full(f"its limit is {self._limit} bytes")
-                self._append(descriptor, size, data)
-            finally:
-                os.close(descriptor)
+                self._keep(data)
+            except OSError as error:
+                raise self._full(error.strerror or str(error)) from error
+
+    def _keep(self, data: bytes) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size + len(data) > self._limit:
+                raise self._full(f"its limit is {self._limit} bytes")
+            self._append(descriptor, size, data)
+        finally:
+            os.close(descriptor)
+        if size == 0:
+            _flush(self._path.parent)  # the new file's name
 
     def _append(self, descriptor: int, size: int, data: bytes) -> None:
         try:
@@ -57,15 +65,23 @@ class DeadLetters:
             while view:
                 view = view[os.write(descriptor, view) :]
             os.fsync(descriptor)
-        except OSError as error:
+        except OSError:
             os.ftruncate(descriptor, size)
-            raise self._full(error.strerror or str(error)) from error
+            raise
 
     def _full(self, reason: str) -> DeadLetterFullError:
         return DeadLetterFullError(
             f"{self._path} takes no more refused documents: {reason}",
             hint="look at the reasons in it, then move it away or raise logs.dead_letter_bytes",
         )
+
+
+def _flush(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _line(time: str, document: bytes, item: Item) -> bytes:

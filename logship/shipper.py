@@ -4,7 +4,9 @@ import contextlib
 import logging
 import queue
 import random
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from forewarn.base.clock import Clock
@@ -14,7 +16,7 @@ from logship.checkpoint import FILE_NAME, Checkpoint
 from logship.control import Control
 from logship.deadletter import FILE_NAME as DEAD_LETTERS
 from logship.deadletter import DeadLetters
-from logship.errors import ControlError
+from logship.errors import ControlError, LogshipError
 from logship.ledger import Ledger
 from logship.reader import Reader
 from logship.sender import FIRST_WAIT, LONGEST_WAIT, PAUSE_SECONDS, Sender
@@ -86,12 +88,13 @@ class Shipper:
             pause_seconds=pause_seconds,
         )
         self._threads = [
-            threading.Thread(target=self._reader.run, name="reader", daemon=True),
+            threading.Thread(target=self._work, args=(self._reader.run,), name="reader", daemon=True),
             *(
-                threading.Thread(target=self._send, name=f"sender-{number}", daemon=True)
+                threading.Thread(target=self._work, args=(self._send,), name=f"sender-{number}", daemon=True)
                 for number in range(settings.connections)
             ),
         ]
+        self._fault: Exception | None = None
         self._prepared = threading.Event()
         self._preparing = threading.Lock()
 
@@ -101,10 +104,20 @@ class Shipper:
             thread.start()
 
     def keep(self, seconds: float) -> None:
-        """Keep the checkpoint up to date for a while, or until the end is asked for."""
+        """Keep the checkpoint up to date for a while, or until the end is asked for.
+
+        Raises:
+            LogshipError: reading or sending has broken off, or the checkpoint cannot be written; what has not arrived
+                is sent again by the next shipper.
+        """
         end = self._clock.monotonic() + seconds
         while not self._stopping.wait(max(0.0, min(COMMIT_SECONDS, end - self._clock.monotonic()))):
-            self._ledger.commit()
+            try:
+                self._ledger.commit()
+            except sqlite3.Error as error:
+                self._fault = error
+            if self._fault is not None:
+                raise _broken_off(self._fault) from self._fault
             if self._clock.monotonic() >= end:
                 return
 
@@ -128,6 +141,12 @@ class Shipper:
     def samples(self) -> list[RawSample]:
         """What the shipper says of itself."""
         return self._stats.samples()
+
+    def _work(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  whatever it was, a shipper that lost a thread must not look alive
+            self._fault = error
 
     def _send(self) -> None:
         if self._prepare():
@@ -160,3 +179,8 @@ class Shipper:
         self._control.close()
         self._control = None
         return 0.0
+
+
+def _broken_off(fault: Exception) -> LogshipError:
+    hint = "is there room on the disk of the data directory?" if isinstance(fault, (OSError, sqlite3.Error)) else None
+    return LogshipError(f"the log shipper broke off: {fault or type(fault).__name__}", hint=hint)

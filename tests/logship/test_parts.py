@@ -1,6 +1,10 @@
 """Settings, names of generations, the checkpoint's account, the child without its extra."""
 
+import contextlib
+import socket
+import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from forewarn.base.clock import SystemClock
-from logship.bulk import Item
+from logship.bulk import Bulk, Item
 from logship.checkpoint import Anchor, Checkpoint, Stream
 from logship.deadletter import DeadLetters
 from logship.errors import DeadLetterFullError
@@ -162,6 +166,67 @@ def test_a_full_file_of_dead_letters_refuses_whole_and_stays_readable(tmp_path: 
     with pytest.raises(DeadLetterFullError, match="raise logs"):
         letters.write([(document, Item(400, "t", "r"))] * 3)
     assert (tmp_path / "dead.jsonl").read_bytes() == before
+
+
+def test_dead_letters_that_cannot_be_opened_are_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "dead.jsonl").mkdir()
+    letters = DeadLetters(tmp_path / "dead.jsonl", 400, SystemClock())
+    with pytest.raises(DeadLetterFullError, match="takes no more"):
+        letters.write([(b'{"create":{"_index":"i","_id":"n"}}\n{"message":"m"}\n', Item(400, "t", "r"))])
+
+
+@contextlib.contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that answers one request with this body; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+                )
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(10)
+
+
+@pytest.mark.parametrize("answer", [b'{"items":["x"]}', b'{"items":[{}]}', b'{"items":[7]}', b"[]", b"<html>"])
+def test_an_answer_that_is_none_is_no_end_of_the_sender(answer: bytes) -> None:
+    with answering(answer) as url:
+        bulk = Bulk(LogsSettings.model_validate({"url": url}))
+        assert bulk.post([b"{}\n{}\n"]).status == 0
+
+
+def without_streams(directory: Path) -> None:
+    directory.mkdir()
+    Checkpoint(directory / "logship.db").close()
+    with contextlib.closing(sqlite3.connect(directory / "logship.db")) as connection:
+        connection.execute("CREATE TRIGGER fault BEFORE INSERT ON streams BEGIN SELECT RAISE(ABORT, 'no room'); END")
+
+
+def test_a_shipper_that_can_no_longer_read_ends_and_says_why(tmp_path: Path) -> None:
+    """A thread that dies in silence would leave a process that looks alive and ships nothing."""
+    without_streams(tmp_path / "data")
+    (tmp_path / "app.log").write_bytes(b"line\n")
+    settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
+    with shipping(settings, tmp_path / "data") as child:
+        assert child.process.wait(20) == 1
+    [told] = [line for line in (tmp_path / "data" / "stderr.log").read_text().splitlines() if "broke off" in line]
+    assert "no room" in told
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "logship.db").write_bytes(b"this is no database, whatever its name may say" * 100)
+    settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
+    with shipping(settings, tmp_path / "data") as child:
+        wait_for(lambda: bool(child.frames), "a frame")
+        assert child.frames[0]["kind"] == "off"
+        assert "logship.db" in child.frames[0]["reason"]
 
 
 def test_without_the_extra_the_room_says_so_and_stays_off(tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ class LocalServer(Server):
             "discovery.type": "single-node",
             "xpack.security.enabled": "false",
             "cluster.routing.allocation.disk.threshold_enabled": "false",
+            "cluster.info.update.interval": "1h",  # each update lifts the blocks that a test has put on an index
         }
         conf = self._folder / "conf"
         (conf / "elasticsearch.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))

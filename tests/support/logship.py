@@ -100,7 +100,8 @@ def shipping(
     try:
         yield child
     finally:
-        if child.process.returncode is None:
+        assert child.process.stdin is not None
+        if not child.process.stdin.closed:
             child.stop()
 
 
