@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -20,6 +19,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 HEALTHY_SECONDS = 60.0
+NOT_STARTED = 127
+"""The status of a child that could not even be started, as a shell says it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Child:
     Attributes:
         restarts: times it had to be started again.
         finished: it ended by itself with status 0 and is not started again.
-        started: set once it was started for the first time.
+        started: set once it was tried to start it for the first time.
     """
 
     def __init__(self, spec: ChildSpec, clock: Clock) -> None:
@@ -62,7 +63,7 @@ class Child:
         self.started = asyncio.Event()
         self._clock = clock
         self._process: Process | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._hung = False
 
     @property
@@ -78,10 +79,10 @@ class Child:
     async def run(self) -> None:
         """Keep the child running until ``stop``, or until it ends by itself with status 0."""
         pause = FIRST_PAUSE
-        while True:
+        while not self._stopping.is_set():
             started = self._clock.monotonic()
             status = await self.run_once()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if status == 0:
                 self.finished = True
@@ -94,11 +95,34 @@ class Child:
             )
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            self.restarts += 1
+            self.restarts += not self._stopping.is_set()
 
     async def run_once(self) -> int:
         """Start the child, hand its frames on until it ends, and return its exit status."""
-        process = self._process = await asyncio.create_subprocess_exec(
+        try:
+            process = self._process = await self._start()
+        except OSError as error:
+            log.error("cannot start a child", extra={"child": self.spec.name, "error": error.strerror})  # noqa: TRY400
+            return NOT_STARTED
+        finally:
+            self.started.set()
+        if self._stopping.is_set():  # it was asked for while the process came to be
+            _kill(process)
+        self._hung = False
+        self.spec.on_start()
+        self.send(self.spec.settings())
+        try:
+            await self._pump(process)
+        except Exception:
+            # Whatever a malformed frame led to: the child is started anew, and the watch over it goes on.
+            log.exception("child broke its protocol, killing it", extra={"child": self.spec.name})
+            _kill(process)
+        status = await process.wait()
+        self.spec.on_exit(status)
+        return status
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
             "-m",
@@ -107,14 +131,6 @@ class Child:
             stdout=PIPE,
             env={**os.environ, PARENT_PID_VARIABLE: str(os.getpid())},
         )
-        self._hung = False
-        self.started.set()
-        self.spec.on_start()
-        self.send(self.spec.settings())
-        await self._pump(process)
-        status = await process.wait()
-        self.spec.on_exit(status)
-        return status
 
     def send(self, frame: Frame) -> None:
         """Hand the child a frame; nothing happens where it does not run."""
@@ -123,7 +139,7 @@ class Child:
 
     async def stop(self) -> bool:
         """End the child: end of file first, SIGKILL after the grace; False where even that did not end it."""
-        self._stopping = True
+        self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return True
@@ -132,13 +148,12 @@ class Child:
         if await _ended(process, GRACE_SECONDS + 0.5):
             return True
         log.warning("child did not end in time, killing it", extra={"child": self.spec.name})
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         return await _ended(process, 0.5)
 
     async def abandon(self) -> None:
         """Ask the child to end, and leave it to itself: it is stuck in a call that must not be interrupted."""
-        self._stopping = True
+        self._stopping.set()
         if self._process and self._process.stdin:
             self._process.stdin.close()
 
@@ -153,11 +168,16 @@ class Child:
                     "child is silent, killing it",
                     extra={"child": self.spec.name, "seconds": self.spec.silence_seconds},
                 )
-                process.send_signal(signal.SIGKILL)
+                _kill(process)
                 return
             if frame is None:
                 return
             self.spec.on_frame(frame)
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 async def _ended(process: Process, seconds: float) -> bool:
