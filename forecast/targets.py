@@ -11,7 +11,7 @@ from collector.catalogue import CATALOGUE, Kind, Limit, Metric
 from collector.series import Matcher, SeriesKey, parse_selector
 from collector.store import Series
 from forecast.settings import Statistic, TargetSettings
-from forecast.sources import Gauge, Mean, Rate, Reader, Source
+from forecast.sources import WINDOW, Gauge, Mean, Rate, Reader, Source
 from forewarn.base.clock import DAY, HOUR
 
 LIMIT_LOOKBACK = 7 * DAY
@@ -135,11 +135,14 @@ class _Limits:
         self._as_of_ms = as_of_ms
 
     def whole(self, key: SeriesKey, limit: Limit) -> float | None:
-        """The whole of the capacity, of which the limit is a share."""
+        """The whole of the capacity, of which the limit is a share; from windows that ended by ``as_of_ms``."""
         if limit.value is not None:
             return limit.value
         held = self._stored.get(SeriesKey(limit.metric, key.labels)) if limit.metric is not None else None
         if held is None:
             return None
-        found = self._reader.rollup(held.id, self._as_of_ms - LIMIT_LOOKBACK, self._as_of_ms, HOUR)
+        hour_ms, window_ms = (self._as_of_ms - self._as_of_ms % step for step in (HOUR, WINDOW))
+        found = self._reader.rollup(held.id, hour_ms, window_ms, WINDOW)
+        if not found.times.size:
+            found = self._reader.rollup(held.id, hour_ms - LIMIT_LOOKBACK, hour_ms, HOUR)
         return float(found.last[-1]) if found.times.size else None

@@ -45,6 +45,18 @@ def test_a_limit_that_hangs_on_another_metric_is_found(reader: MemoryReader, met
     assert {target.below for target in found} == {limit.below}
 
 
+@pytest.mark.parametrize("ago_minutes", [17, 50, 26 * 60])
+def test_a_limit_is_what_was_known_by_then(reader: MemoryReader, ago_minutes: int) -> None:
+    """A total that changes within the hour, and within the five minutes, in which the forecast looks ahead."""
+    as_of_ms = NOW_MS + 17 * MINUTE_MS
+    key = SeriesKey.of("forewarn_gpu_memory_used_bytes", gpu="0", uuid="u")
+    constant(reader, key, 5.0)
+    times = [as_of_ms - ago_minutes * MINUTE_MS, as_of_ms + MINUTE_MS, as_of_ms + 10 * MINUTE_MS]
+    reader.add(SeriesKey("forewarn_gpu_memory_total_bytes", key.labels), times, [1000.0, 7.0, 8.0])
+    share = CATALOGUE["forewarn_gpu_memory_used_bytes"].limit.share  # type: ignore[union-attr]
+    assert {target.limit for target in find_targets(reader, [], as_of_ms)} == {1000.0 * share}
+
+
 def test_rows_win_and_the_first_that_matches_counts(reader: MemoryReader) -> None:
     constant(reader, SeriesKey.of("forewarn_gpu_utilization_ratio", gpu="0"), 0.5)
     constant(reader, SeriesKey.of("forewarn_gpu_utilization_ratio", gpu="1"), 0.5)

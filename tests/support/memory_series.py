@@ -8,7 +8,7 @@ from collector.store import Rollup, Series
 
 
 class MemoryReader:
-    """Series held as arrays; windows are computed sample by sample."""
+    """Series held as arrays; windows are computed sample by sample, whole also beyond the range's ends."""
 
     def __init__(self) -> None:
         self._data: list[tuple[Series, np.ndarray, np.ndarray]] = []
@@ -26,7 +26,7 @@ class MemoryReader:
     def rollup(self, series_id: int, start_ms: int, end_ms: int, step_ms: int) -> Rollup:
         series, times, values = self._data[series_id]
         growth = _growth(values) if series.counter else np.full(values.shape, np.nan)
-        inside = (times >= start_ms) & (times < end_ms)
+        inside = (times >= start_ms // step_ms * step_ms) & (times < -(-end_ms // step_ms) * step_ms)
         times, values, growth = times[inside], values[inside], growth[inside]
         starts, first, count = np.unique(times // step_ms, return_index=True, return_counts=True)
         rows = [slice(begin, begin + size) for begin, size in zip(first, count, strict=True)]
