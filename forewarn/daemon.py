@@ -77,6 +77,7 @@ class Daemon:
         self._control: ControlServer
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._coming: Rooms | None = None
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit status."""
@@ -112,14 +113,22 @@ class Daemon:
             self._notifier.ready(f"serving {self.url}")
 
     async def _change(self, config: Config) -> None:
-        """The old rooms end before the new ones are built, so that no notification is sent by both."""
+        """The old rooms end before the new ones are built, so that no notification is sent by both.
+
+        Until the new ones have collected, the API shows what the old ones had.
+        """
         if (config.api, config.metrics) != (self.config.api, self.config.metrics):
             log.warning("[api] and [metrics] change at the next start only")
         self._scheduler.remove_all_jobs()
         await self.rooms.stop()
         self.config, self.base.config_good = config, True
-        self.rooms = await Rooms.build(config, self.node, self.base, self.hostname)
-        await self.rooms.start()
+        rooms = await Rooms.build(config, self.node, self.base, self.hostname)
+        if self._stop.is_set():
+            return
+        self._coming = rooms
+        await rooms.start()
+        await rooms.collect()
+        self.rooms, self._coming = rooms, None
         self._schedule_jobs()
         log.info("configuration read again")
 
@@ -196,7 +205,9 @@ class Daemon:
         self._notifier.stopping()
         self._scheduler.pause()
         await self._control.close()
-        _, clean = await asyncio.gather(self._close_servers(), self.rooms.stop())
+        rooms = [self.rooms, *([self._coming] if self._coming else [])]
+        _, *ended = await asyncio.gather(self._close_servers(), *(each.stop() for each in rooms))
+        clean = all(ended)
         self._scheduler.shutdown(wait=False)
         written = self.base.close()
         if not clean:

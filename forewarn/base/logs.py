@@ -6,7 +6,7 @@ import sys
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-_NOISY = ("apscheduler", "uvicorn.access", "uvicorn.error", "cmdstanpy", "prophet")
+_NOISY = ("apscheduler", "uvicorn.access", "uvicorn.error", "cmdstanpy", "prophet", "matplotlib")
 _SILENCED = ("urllib3", "elastic_transport")  # our own lines tell of every failed request, once
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 _PLAIN = "\x1b[0m"

@@ -235,6 +235,7 @@ async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tm
         with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
             child.settled_round()
             found = by_text(await source.health.collect())
+            await source.health.close()
             assert {str(sample.key.label("gpu")) for sample in await source.collect()} == set("012"[:count])
     assert (found["forewarn_gpu_expected"], found["forewarn_gpu_present"]) == (3, 2)
     up = sorted((text[-3], value) for text, value in found.items() if text.startswith("forewarn_gpu_up"))
