@@ -24,7 +24,12 @@ class ForecastSettings(Settings):
     """When forecasts are made, from what, and how. The horizon is always 72 hours in hourly steps."""
 
     enabled: bool = Field(True, description="Whether forecasts are made on the schedule.")
-    every: Seconds = Field(HOUR_SECONDS, ge=300, description="Time between two runs.")
+    every: Seconds = Field(
+        HOUR_SECONDS,
+        ge=300,
+        le=2 * HOUR_SECONDS,
+        description="Time between two runs; two hours at most, for alerts trust a forecast for three.",
+    )
     at_start: bool = Field(True, description="Whether a run is made when the daemon starts.")
     history: Seconds = Field(
         28 * DAY_SECONDS,

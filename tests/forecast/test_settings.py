@@ -11,7 +11,7 @@ def test_defaults_and_durations() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"every": "1s"}, {"history": "1h"}, {"model": "arima"}, {"horizon": "24h"}, {"nice": 40}]
+    "wrong", [{"every": "1s"}, {"every": "6h"}, {"history": "1h"}, {"model": "arima"}, {"horizon": "24h"}, {"nice": 40}]
 )
 def test_nonsense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
