@@ -16,6 +16,8 @@ from logship.settings import FileSettings, LogsSettings
 from logship.stamps import Stamper, level_of
 
 ECS_VERSION = "8.17.0"
+_LONGEST_CHARACTER = 4
+"""Bytes that one character takes in UTF-8, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,14 @@ class Encoder:
 def boundary(data: bytes, limit: int) -> int:
     """The largest length up to ``limit`` that does not part a UTF-8 character."""
     end = limit
-    while end > limit - 4 and data[end] & 0xC0 == 0x80:
+    while end > limit - _LONGEST_CHARACTER and data[end] & 0xC0 == 0x80:
         end -= 1
     return end if data[end] & 0xC0 != 0x80 else limit
 
 
 def _lines(data: bytes, max_line: int) -> Iterator[tuple[int, bytes, bool]]:
-    """Offset, text without its line end, and whether the line goes on in the next piece."""
-    lines = data.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
+    """Offset, text without its line end, and whether the line goes on after it."""
+    *lines, rest = data.split(b"\n")
     offset = 0
     for line in lines:
         after = offset + len(line) + 1
@@ -125,6 +125,12 @@ def _lines(data: bytes, max_line: int) -> Iterator[tuple[int, bytes, bool]]:
                 offset, line = offset + cut, line[cut:]  # noqa: PLW2901  the rest of the same line
         yield offset, line.removesuffix(b"\r"), False
         offset = after
+    while len(rest) > max_line:
+        cut = boundary(rest, max_line)
+        yield offset, rest[:cut], True
+        offset, rest = offset + cut, rest[cut:]
+    if rest:  # the reader cut it off a longer line, or a file ends with it
+        yield offset, rest, len(rest) > max_line - _LONGEST_CHARACTER
 
 
 def _json(text: bytes) -> bytes:

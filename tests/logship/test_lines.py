@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ import pytest
 from logship.encode import Encoded, Encoder
 from logship.settings import FileSettings, LogsSettings
 from logship.stamps import Stamper, level_of
+from logship.tail import TailedFile
 
 REFERENCE = datetime(2026, 1, 3, tzinfo=UTC)
 
@@ -118,6 +120,19 @@ def test_long_lines_are_split_between_characters_and_marked() -> None:
     assert [document["log"].get("flags") for document in found] == [["split"], None, None]
     odd = sources(encode(encoder(max_line_bytes=1025), ("é" * 1000 + "\n").encode()))
     assert "�" not in "".join(document["message"] for document in odd)
+
+
+@pytest.mark.parametrize("limit", [300, 1024, 16 * 1024])
+def test_long_lines_are_marked_however_they_are_read(tmp_path: Path, limit: int) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(("é" * 1600 + "!\nshort\nno end").encode())
+    file = TailedFile.open(path, 1024)
+    found = []
+    while (piece := file.read(limit, final=True)) is not None:
+        found += sources(encode(encoder(max_line_bytes=1024), piece.data, piece.start))
+    file.close()
+    assert "".join(document["message"] for document in found) == "é" * 1600 + "!shortno end"
+    assert [document["log"].get("flags") for document in found] == [["split"]] * 3 + [None] * 3
 
 
 def test_lines_without_any_time_take_that_of_reading_and_say_so() -> None:
