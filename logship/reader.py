@@ -83,17 +83,23 @@ class Reader:
             family.close()
 
     def _scan(self) -> None:
+        there: set[Path] = set()
         for file in self._settings.file:
             paths = [Path(found) for found in glob(file.path, recursive=True)]  # noqa: PTH207  the pattern is absolute
-            if not paths and not has_magic(file.path):
+            if not paths and not has_magic(file.path) and Path(file.path) not in self._families:
                 self._trouble(Path(file.path), "there is no such file yet")
             for path, older in by_family(paths, self._families).items():
+                if older or path in paths:
+                    there.add(path)
                 if path not in self._families and not path.is_dir():
                     self._begin(path, older, file)
         self._first_scan = False
         for path, family in self._families.items():
             self._look(path, family)
             family.retire()
+        for path in [path for path, family in self._families.items() if path not in there and not family.files]:
+            del self._families[path]  # a path that comes again is begun again, where its checkpoint says
+            self._troubles.pop(path, None)
         self._stats.lag({str(path): family.lag() for path, family in self._families.items()})
 
     def _begin(self, path: Path, older: list[Path], file: FileSettings) -> None:
