@@ -24,7 +24,6 @@ VARIABLES = {
     "$target": "forewarn_node_filesystem_avail_bytes",
 }
 EMPTY_HERE = {
-    "Time held down, by reason",
     "Clocks held down",
     "XID errors",
     "Disk writes",
