@@ -138,7 +138,9 @@ class Collector:
             waited = f"no answer for {seat.duration:.1f} s"
             self._fail(seat, CollectError("stuck" if stuck else "timeout", waited))
             return
-        error = CollectError("cancelled", "the call was cancelled") if task.cancelled() else task.exception()
+        if task.cancelled():  # the source is being closed: it has not failed
+            return
+        error = task.exception()
         if error is not None:
             self._fail(seat, error)
             return

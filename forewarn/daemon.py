@@ -1,12 +1,13 @@
 """The daemon: the parent process from its start to its end."""
 
 import asyncio
+import contextlib
 import logging
+import math
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -18,10 +19,12 @@ from api.services import Services
 from forecast.results import Forecast
 from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
+from forewarn.base.lane import Lane
 from forewarn.config import Config
 from forewarn.control import ControlServer
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
+from forewarn.limit import TimeLimit
 from forewarn.memory import give_back, one_arena, settle
 from forewarn.node import Node
 from forewarn.requests import Requests
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 
 COMPACT_EVERY = 10.0
 FIRST_FORECAST_AFTER = 15.0
+ROUNDS_MISSED_SECONDS = 60.0
+WATCHDOG = "watchdog"
 
 
 class Daemon:
@@ -74,43 +79,56 @@ class Daemon:
         self._notifier = Notifier()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._servers: list[HttpServer] = []
-        self._control: ControlServer
         self._stop = asyncio.Event()
-        self._reloading = asyncio.Lock()
+        self._busy = asyncio.Lock()
         self._coming: Rooms | None = None
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._ending = contextlib.AsyncExitStack()
+        self._limit = TimeLimit()
+        self._clean = True
 
     async def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; the exit status."""
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._keep(self.reload()))
-        listeners = self._bind()
-        self.base = Foundation.open(self._data, self.config, self.clock)
-        self.rooms = await Rooms.build(self.config, self.node, self.base, self.hostname)
-        await self._serve(listeners)
-        await self.rooms.start()
-        await self.rooms.collect()
-        self._schedule()
-        self._notifier.ready(f"serving {self.url}")
-        self._announce(self.url)
-        settle()
-        await self._stop.wait()
-        return await self._end()
+        """Serve until SIGTERM or SIGINT, which are heard from the first moment on; the exit status.
+
+        Raises:
+            ForewarnError: it could not start.
+        """
+        self._listen_to_signals()
+        starting = asyncio.create_task(self._start(), name="start")
+        stopped = asyncio.create_task(self._stop.wait(), name="stop")
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+                await stopped
+        finally:
+            stopped.cancel()
+            await self._end()
+        return 0 if self._clean else 1
 
     async def reload(self) -> None:
         """Read the configuration again and build the rooms anew; a bad one changes nothing."""
-        async with self._reloading:
+        async with self._busy:
             self._notifier.reloading()
             try:
-                config = self._reload()
-                effective_rules(config.alerts)
-            except ForewarnError as error:
-                self.base.config_good = False
-                log.error("the configuration is wrong, the old one stays", extra={"error": str(error)})  # noqa: TRY400
-            else:
-                await self._change(config)
+                await self._read_again()
+            except Exception:
+                # Half of the rooms may be gone: a daemon that is started anew is better than one that does nothing.
+                log.exception("the daemon cannot go on after the reload, it ends")
+                self._clean = False
+                self._ask_to_end()
             self._notifier.ready(f"serving {self.url}")
+
+    async def _read_again(self) -> None:
+        try:
+            config = self._reload()
+            effective_rules(config.alerts)
+        except ForewarnError as error:
+            self.base.config_good = False
+            log.error("the configuration is wrong, the old one stays", extra={"error": str(error)})  # noqa: TRY400
+        else:
+            await self._change(config)
 
     async def _change(self, config: Config) -> None:
         """The old rooms end before the new ones are built, so that no notification is sent by both.
@@ -119,18 +137,50 @@ class Daemon:
         """
         if (config.api, config.metrics) != (self.config.api, self.config.metrics):
             log.warning("[api] and [metrics] change at the next start only")
-        self._scheduler.remove_all_jobs()
+        for job in self._scheduler.get_jobs():
+            if job.id != WATCHDOG:
+                job.remove()
         await self.rooms.stop()
         self.config, self.base.config_good = config, True
-        rooms = await Rooms.build(config, self.node, self.base, self.hostname)
-        if self._stop.is_set():
-            return
-        self._coming = rooms
+        self._coming = rooms = await Rooms.build(config, self.node, self.base, self.hostname)
         await rooms.start()
         await rooms.collect()
         self.rooms, self._coming = rooms, None
         self._schedule_jobs()
         log.info("configuration read again")
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._ask_to_end)
+        loop.add_signal_handler(signal.SIGHUP, self._ask_to_reload)
+
+    def _ask_to_end(self) -> None:
+        self._limit.start()
+        self._stop.set()
+
+    def _ask_to_reload(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _start(self) -> None:
+        async with self._busy:
+            listeners = self._bind()
+            # A disk that does not answer must not keep the signals away.
+            opening = Lane("opening the databases")
+            self.base = await opening.call(Foundation.open, self._data, self.config, self.clock, deadline=math.inf)
+            opening.close()
+            self._ending.callback(self._close_base)
+            self.rooms = await Rooms.build(self.config, self.node, self.base, self.hostname)
+            self._ending.push_async_callback(self._stop_rooms)
+            await self._serve(listeners)
+            await self.rooms.start()
+            await self.rooms.collect()
+            self._schedule()
+            self._notifier.ready(f"serving {self.url}")
+            self._announce(self.url)
+            settle()
 
     def _bind(self) -> list[tuple[socket.socket, bool]]:
         """Both sockets, before anything else is started: a taken port must cost nothing."""
@@ -160,12 +210,16 @@ class Daemon:
             server = HttpServer(app, listener)
             await server.start()
             self._servers.append(server)
-        self._control = ControlServer(self._data.control, Requests(self).handlers())
-        await self._control.start()
+        control = ControlServer(self._data.control, Requests(self).handlers())
+        self._ending.push_async_callback(control.close)
+        await control.start()
 
     def _schedule(self) -> None:
         self._schedule_jobs()
+        if self._notifier.watchdog_seconds:
+            self._every(WATCHDOG, self._notifier.watchdog_seconds / 3, self._beat)
         self._scheduler.start()
+        self._ending.callback(self._scheduler.pause)
 
     def _schedule_jobs(self) -> None:
         """Coroutine jobs in UTC; a late one runs once, and none runs beside itself."""
@@ -176,8 +230,6 @@ class Daemon:
         if config.forecast.enabled:
             first = self._first_forecast_after if config.forecast.at_start else config.forecast.every
             self._every("forecast", config.forecast.every, rooms.forecast, first=first)
-        if self._notifier.watchdog_seconds:
-            self._every("watchdog", self._notifier.watchdog_seconds / 3, self._beat)
 
     def _every(
         self, name: str, seconds: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
@@ -198,28 +250,38 @@ class Daemon:
         give_back()  # a slice works on megabytes that it does not need afterwards
 
     async def _beat(self) -> None:
-        self._notifier.beat()
+        """Tell systemd that all is well, as long as rounds go on: a loop that runs is not enough."""
+        if self.rooms.seconds_since_round() < max(ROUNDS_MISSED_SECONDS, 3 * self.config.collector.interval):
+            self._notifier.beat()
 
-    async def _end(self) -> int:
-        log.info("ending")
+    async def _end(self) -> None:
+        """Close what has been opened, in time or not at all."""
+        self._limit.start()
+        if self._stop.is_set():
+            log.info("ending")
         self._notifier.stopping()
-        self._scheduler.pause()
-        await self._control.close()
+        for task in self._reloads:
+            task.cancel()
+        await asyncio.gather(*self._reloads, return_exceptions=True)
+        await self._ending.aclose()
+        self._limit.cancel()
+
+    async def _stop_rooms(self) -> None:
         rooms = [self.rooms, *([self._coming] if self._coming else [])]
         _, *ended = await asyncio.gather(self._close_servers(), *(each.stop() for each in rooms))
-        clean = all(ended)
-        self._scheduler.shutdown(wait=False)
-        written = self.base.close()
-        if not clean:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        if not all(ended):
+            self._clean = False
             log.error("a driver call or a child is stuck and was left behind", extra={"hint": "see the log above"})
-        return 0 if clean and written else 1
 
     async def _close_servers(self) -> None:
         await asyncio.gather(*(server.stop() for server in self._servers))
 
-    def _keep(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(lambda done: done.exception())
+    def _close_base(self) -> None:
+        if not self.base.close():
+            self._clean = False
+            log.error("a write did not come back and was left behind", extra={"hint": "does the disk answer?"})
 
 
 class _Now:

@@ -9,6 +9,7 @@ from collector.series import Sample, Scrape, SeriesKey
 from collector.store import Store
 from forecast.results import ForecastBook
 from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.errors import StoreError
 from forewarn.base.sqlite import open_writer
 from forewarn.config import Config
 from forewarn.datadir import DataDir
@@ -54,7 +55,13 @@ class Foundation:
                 "metrics.db was damaged: set aside, a new one begun",
                 extra={"kept_as": str(store.set_aside), "hint": "history before now is in that file"},
             )
-        return cls(data, clock, store, open_writer(data.state))
+        try:
+            return cls(data, clock, store, open_writer(data.state))
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot open {data.state}: {error}",
+                hint="where it is damaged, move it away: alert states and forecasts begin anew, the series stay",
+            ) from error
 
     async def keep(self, scrape: Scrape) -> None:
         """Store a scrape; it is on the disk when this returns.

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 FORECAST_PAGE_SECONDS = 60.0
 COMPACTION_SLICES = 100
+APPEND_SHARE = 0.5
 
 
 class Rooms:
@@ -51,6 +52,9 @@ class Rooms:
         self._forecast_page = b""
         self._forecast_page_due = 0.0
         self._store_error = ""
+        self._ended = False
+        self._round_at = base.clock.monotonic()
+        self._appending: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._dispatcher: Dispatcher
 
@@ -85,6 +89,7 @@ class Rooms:
 
     async def stop(self) -> bool:
         """End everything; False where a driver call or a child is stuck."""
+        self._ended = True
         stuck = self.furniture.nvml is not None and self.furniture.nvml.hanging is not None
         ended = await asyncio.gather(
             self.forecasts.stop(),
@@ -98,11 +103,19 @@ class Rooms:
 
     async def collect(self) -> None:
         """One round: ask the sources, render the page, store the samples."""
-        scrape = self._marked(await self.collector.round())
+        found = await self.collector.round()
+        if self._ended:  # sources that are being closed have not failed
+            return
+        scrape = self._marked(found)
         self._rendered = render(scrape, self._hostname)
         if self._base.clock.monotonic() >= self._forecast_page_due:
             self.render_forecasts()
+        self._round_at = self._base.clock.monotonic()
         await self._append(scrape)
+
+    def seconds_since_round(self) -> float:
+        """How long ago the last round ended, or these rooms were made."""
+        return self._base.clock.monotonic() - self._round_at
 
     def render_forecasts(self) -> None:
         """Render the forecasts' part of the page, which changes with the forecasts and, slowly, with time."""
@@ -144,6 +157,14 @@ class Rooms:
         )
 
     async def _append(self, scrape: Scrape) -> None:
+        """Store a scrape; a disk that does not answer holds up no round, it costs the scrapes that come meanwhile."""
+        if self._appending is not None and not self._appending.done():
+            self._note_store(StoreError("the disk does not answer", hint="see the kernel's log"))
+            return
+        self._appending = asyncio.get_running_loop().create_task(self._keep(scrape), name="append")
+        await asyncio.wait({self._appending}, timeout=APPEND_SHARE * self.config.collector.interval)
+
+    async def _keep(self, scrape: Scrape) -> None:
         try:
             await self._base.keep(scrape)
         except StoreError as error:

@@ -1,9 +1,12 @@
 """Talking to systemd: sd_notify(3), one datagram to ``$NOTIFY_SOCKET``; nothing happens outside systemd."""
 
+import logging
 import os
 import socket
 import time
 from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
 
 
 class Notifier:
@@ -39,5 +42,8 @@ class Notifier:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.sendto(message.encode(), address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sender:
+            try:
+                sender.sendto(message.encode(), address)
+            except OSError as error:  # nobody listens: it was somebody else's environment
+                log.debug("systemd was not told", extra={"message_": message, "error": str(error)})
