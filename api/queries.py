@@ -1,14 +1,15 @@
 """Blocking queries, run off the event loop on a few threads of their own, with bounds on what may be asked."""
 
-import asyncio
+import math
+import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from api.answers import ApiError
 from collector.series import Matcher, parse_selector
 from forewarn.base.clock import HOUR, SECOND, parse_time, rfc3339
+from forewarn.base.crew import Crew
 
 T = TypeVar("T")
 
@@ -18,18 +19,25 @@ MAX_POINTS = 11_000
 """Windows of one series in one answer, as many as Prometheus allows."""
 MAX_SERIES = 200
 """Series in one answer to a range query."""
+MAX_POINTS_IN_ALL = 100_000
+"""Windows of all series in one answer: what the parent can hold and write without being missed elsewhere."""
 DEFAULT_POINTS = 300
+MAX_CHOICES = 3
+"""Repeats, and groups, in one regular expression: with more, a mismatch may take Python for ever, all threads held."""
+MAX_EXPRESSION = 500
+_ONE_CHARACTER = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
 
 
 class Queries:
     """Runs the store's blocking methods."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api-query")
+        self._crew = Crew("api-query", THREADS)
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """The result of ``function(*args)``."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        return await self._crew.submit(function, *args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +68,47 @@ class Span:
             raise ApiError(400, f"more than {MAX_POINTS} points a series", hint=f"ask for step={least:.0f} or more")
         return cls(start_ms, end_ms, step_ms)
 
+    def check_series(self, count: int) -> None:
+        """Refuse an answer that would be too large.
+
+        Raises:
+            ApiError: there are too many series, or too many points in all of them.
+        """
+        if count > MAX_SERIES:
+            raise ApiError(400, f"{count} series fit, {MAX_SERIES} at most are answered", hint="narrow the selector")
+        points = count * ((self.end_ms - self.start_ms) // self.step_ms)
+        if points > MAX_POINTS_IN_ALL:
+            least = self.step_ms / 1000 * points / MAX_POINTS_IN_ALL
+            raise ApiError(
+                400,
+                f"more than {MAX_POINTS_IN_ALL} points in {count} series",
+                hint=f"ask for step={math.ceil(least)} or more, or narrow the selector",
+            )
+
 
 def parse_match(text: str) -> tuple[Matcher, ...]:
     """The conditions of a selector.
 
     Raises:
-        ApiError: the text is no selector.
+        ApiError: the text is no selector, or holds a regular expression that may take for ever.
     """
     try:
-        return parse_selector(text)
+        matchers = parse_selector(text)
     except ValueError as error:
         raise ApiError(400, f"match: {error}", hint='write it like forewarn_gpu_power_watts{gpu="0"}') from error
+    for matcher in matchers:
+        if "~" in matcher.operator and _costly(matcher.value):
+            hint = f"at most {MAX_CHOICES} repeats, of single characters, and {MAX_CHOICES} groups: .*(used|free).*"
+            raise ApiError(400, f"match: {matcher.value!r} is too costly a regular expression", hint=hint)
+    return matchers
+
+
+def _costly(expression: str) -> bool:
+    """Whether Python may need exponential time, or a high power of the text's length, to see that it does not match."""
+    plain = _ONE_CHARACTER.sub("x", expression)
+    repeats = sum(plain.count(sign) for sign in "*+{?") - plain.count("(?")
+    many = max(repeats, plain.count("(")) > MAX_CHOICES or len(expression) > MAX_EXPRESSION
+    return many or _REPEATED_GROUP.search(plain) is not None
 
 
 def _time(text: str, parameter: str) -> int:

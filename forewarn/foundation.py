@@ -9,11 +9,11 @@ from collector.series import Sample, Scrape, SeriesKey
 from collector.store import Store
 from forecast.results import ForecastBook
 from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.crew import Crew
 from forewarn.base.errors import StoreError
 from forewarn.base.sqlite import open_writer
 from forewarn.config import Config
 from forewarn.datadir import DataDir
-from forewarn.writer import WriterThread
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class Foundation:
         self.stats = store.stats()
         self.writable = True
         self.config_good = True
-        self.series_writer = WriterThread("series-writer")
-        self.state_writer = WriterThread("state-writer")
+        self.series_writer = Crew("series-writer")
+        self.state_writer = Crew("state-writer")
 
     @classmethod
     def open(cls, data: DataDir, config: Config, clock: Clock) -> Self:

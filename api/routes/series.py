@@ -5,23 +5,24 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.answers import ApiError, Json
+from api.answers import Json
 from api.models import LatestAnswer, RangeAnswer, SeriesAnswer
-from api.queries import MAX_SERIES, Queries, Span, parse_match
-from api.services import Services
+from api.queries import Queries, Span, parse_match
+from api.services import SeriesStore, Services
 from collector.catalogue import metric_of_sample
 from collector.series import Matcher, SeriesKey
 from collector.store import Rollup, Series
 from forewarn.base.clock import rfc3339
 
 LIST_LIMIT = 2_000
+LONGEST_STEP = 366 * 86_400
 
 Match = Annotated[
     list[str], Query(description='Selectors such as `forewarn_gpu_power_watts{gpu="0"}`; repeatable, one must fit.')
 ]
 OneMatch = Annotated[str, Query(description='A selector such as `forewarn_gpu_memory_used_bytes{gpu=~"0|1"}`.')]
 Time = Annotated[str | None, Query(description="RFC 3339, or seconds since the epoch.")]
-Step = Annotated[float | None, Query(description="Length of a window in seconds, 1 or more.", allow_inf_nan=False)]
+Step = Annotated[float | None, Query(description="Length of a window in seconds, 1 or more.", le=LONGEST_STEP)]
 Age = Annotated[float | None, Query(description="Oldest sample that counts, in seconds.", gt=0, le=86_400)]
 
 
@@ -65,18 +66,13 @@ def series_router(services: Services, queries: Queries) -> APIRouter:
         """
         span = Span.parse(start, end, step, services.clock.now_ms())
         found = await queries.run(store.series, *parse_match(match))
-        if len(found) > MAX_SERIES:
-            raise ApiError(
-                400, f"{len(found)} series fit, {MAX_SERIES} at most are answered", hint="narrow the selector"
-            )
-        rows = [
-            (one, await queries.run(store.rollup, one.id, span.start_ms, span.end_ms, span.step_ms)) for one in found
-        ]
+        span.check_series(len(found))
+        rows = [await queries.run(_row, store, one, span) for one in found]
         body = {
             "start": rfc3339(span.start_ms),
             "end": rfc3339(span.end_ms),
             "step_seconds": span.step_ms / 1000,
-            "series": [_columns(one, rollup) for one, rollup in rows if len(rollup.times)],
+            "series": [row for row in rows if row is not None],
         }
         return Json(body)
 
@@ -95,6 +91,12 @@ def _described(series: Series) -> dict[str, Any]:
         "unit": metric.unit if metric else "",
         "help": metric.help if metric else "",
     }
+
+
+def _row(store: SeriesStore, series: Series, span: Span) -> dict[str, Any] | None:
+    """A series as it is answered, None where it has no windows; made off the loop, for it may be long."""
+    rollup = store.rollup(series.id, span.start_ms, span.end_ms, span.step_ms)
+    return _columns(series, rollup) if len(rollup.times) else None
 
 
 def _columns(series: Series, rollup: Rollup) -> dict[str, Any]:

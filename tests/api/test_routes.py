@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from api import models
 from api.app import create_app
-from api.queries import MAX_POINTS
+from api.queries import MAX_POINTS, MAX_POINTS_IN_ALL
 from collector.catalogue import CATALOGUE
 from collector.series import parse_selector
 from forewarn.base.clock import HOUR, SystemClock, parse_time, rfc3339
@@ -191,6 +191,13 @@ async def test_seconds_since_the_epoch_are_times_too(api: httpx.AsyncClient) -> 
         ("/v1/query?match=up&start=2026-01-02&end=2026-01-01", 400, "start is not before end"),
         ("/v1/query?match=up&step=0.5", 400, "step is shorter than a second"),
         ("/v1/query?match=up&step=nan", 422, "step"),
+        ("/v1/query?match=up&step=1e300", 422, "step"),
+        ("/v1/query?match=up&step=1e20", 422, "step"),
+        (
+            '/v1/query?match={__name__=~"forewarn_node_.*"}&step=1&start=0&end=10000',
+            400,
+            f"more than {MAX_POINTS_IN_ALL} points in",
+        ),
         ("/v1/query?match=up&step=1&start=2026-01-01&end=2026-01-02", 400, f"more than {MAX_POINTS} points"),
         ("/v1/latest?match=up&max_age=-1", 422, "max_age"),
         ("/v1/forecasts?target=nothing", 404, "no forecast of nothing"),
@@ -207,6 +214,35 @@ async def test_every_refusal_has_the_one_shape(api: httpx.AsyncClient, path: str
     error = models_error(answer)
     assert message in error["message"]
     assert error["hint"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "([a-z_]+)+1",
+        "([a-z_]*){9}1",
+        r"(\w|_)*1",
+        "[a-z_]?" * 40 + "1",
+        "(a|.)" * 40 + "1",
+        ".*.*.*.*1",
+        "[]a-z_]+" * 4,
+        "a|" * 300,
+    ],
+)
+async def test_an_expression_that_would_hold_all_threads_is_refused(api: httpx.AsyncClient, expression: str) -> None:
+    answer = await api.get(
+        "/v1/series", params={"match": f'{{__name__=~"{expression.replace(chr(92), chr(92) * 2)}"}}'}
+    )
+    assert answer.status_code == 400
+    assert "too costly" in models_error(answer)["message"]
+
+
+@pytest.mark.parametrize(
+    "expression", ["forewarn_.*|process_.*", "forewarn_gpu_(memory|power)_.*", "(?:a|b)?.+", r"[*+?({]{2}\\(\\*.*"]
+)
+async def test_other_expressions_are_answered(api: httpx.AsyncClient, expression: str) -> None:
+    answer = await api.get("/v1/series", params={"match": f'{{__name__=~"{expression}"}}'})
+    assert answer.status_code == 200, answer.text
 
 
 def models_error(answer: httpx.Response) -> dict[str, str]:

@@ -1,9 +1,13 @@
-"""The writer thread: the one place where the parent touches a database for writing."""
+"""A crew: daemon threads for calls that may block but must not be given up: writes, queries.
+
+Nobody waits for them at the exit, as the interpreter does for those of ``concurrent.futures``.
+"""
 
 import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,25 +15,29 @@ T = TypeVar("T")
 _Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
-class WriterThread:
-    """Runs writing calls one after another, in the order of their submission, off the event loop."""
+class Crew:
+    """Runs calls off the event loop, in the order of their submission; a crew of one runs one after another."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, size: int = 1) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
 
     async def submit(self, function: Callable[..., T], *args: Any) -> T:
-        """The result of ``function(*args)``, run on the writer thread; what it raises is raised here."""
+        """The result of ``function(*args)``, run on a thread of the crew; what it raises is raised here."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put((future, function, args))
         return await asyncio.shield(future)
 
     def close(self, timeout: float = 2.0) -> bool:
         """Finish what was submitted; False where that took longer than ``timeout`` seconds."""
-        self._jobs.put(None)
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        end = time.monotonic() + timeout
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
