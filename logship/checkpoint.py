@@ -163,6 +163,14 @@ class Checkpoint:
             )
             self._streams.update((stream.file_id, stream) for stream in streams)
 
+    def forget(self, file_ids: Collection[str]) -> None:
+        """Drop streams and their anchors, durable on return."""
+        with self._lock, self._connection:
+            for table in ("streams", "anchors"):
+                self._connection.executemany(f"DELETE FROM {table} WHERE file_id = ?", [(name,) for name in file_ids])
+            for name in file_ids:
+                del self._streams[name]
+
     def history(self, path: str) -> set[Identity] | None:
         """Generations from before a path was followed, which are not read; None where it never was."""
         with self._lock:

@@ -134,6 +134,20 @@ class Family:
             self.files.remove(file)
             file.close()
 
+    def forget(self) -> None:
+        """Forget what was read of a path that is gone, so that the checkpoint does not grow with every file ever seen.
+
+        A file that is still in the folder stays known, or it would be read again. Where the file system keeps no time
+        of birth all stay known: a later file of the same inode must not be given the same name.
+        """
+        try:
+            there = {entry.inode() for entry in os.scandir(self.path.parent)}
+        except FileNotFoundError:
+            there = set()
+        known = self._checkpoint.of_path(str(self.path))
+        gone = [stream for stream in known if stream.finished and stream.identity.inode not in there]
+        self._ledger.forget([stream.file_id for stream in gone if stream.identity.birth_ns])
+
     def lag(self) -> int:
         """Bytes that were written and have not arrived."""
         return sum(

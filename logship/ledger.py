@@ -1,6 +1,7 @@
 """Who has arrived: acknowledged pieces of every stream, and the prefix without gaps that they make."""
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ class Ledger:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._lock = threading.Lock()
+        self._committing = threading.Lock()
         self._reached: dict[str, int] = {}
         self._waiting: dict[str, dict[int, Span]] = {}
         self._moved: dict[str, Span] = {}
@@ -50,6 +52,8 @@ class Ledger:
         """These pieces have arrived, whole."""
         with self._lock:
             for span in spans:
+                if span.file_id not in self._reached:
+                    continue  # forgotten meanwhile
                 waiting = self._waiting.setdefault(span.file_id, {})
                 waiting[span.start] = span
                 while (following := waiting.pop(self._reached[span.file_id], None)) is not None:
@@ -63,11 +67,21 @@ class Ledger:
 
     def commit(self) -> bool:
         """Make what has been reached durable; whether there was anything."""
-        with self._lock:
-            moved, self._moved = self._moved, {}
-        if moved:
-            self._checkpoint.change({span.file_id: self._changes(span) for span in moved.values()})
-        return bool(moved)
+        with self._committing:
+            with self._lock:
+                moved, self._moved = self._moved, {}
+            if moved:
+                self._checkpoint.change({span.file_id: self._changes(span) for span in moved.values()})
+            return bool(moved)
+
+    def forget(self, file_ids: Collection[str]) -> None:
+        """Keep no account of these streams any more, here and on disk."""
+        with self._committing:
+            with self._lock:
+                for account in (self._reached, self._waiting, self._moved):
+                    for file_id in file_ids:
+                        account.pop(file_id, None)
+            self._checkpoint.forget(file_ids)
 
     def _changes(self, span: Span) -> dict[str, Any]:
         changes = {

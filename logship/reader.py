@@ -98,7 +98,7 @@ class Reader:
             self._look(path, family)
             family.retire()
         for path in [path for path, family in self._families.items() if path not in there and not family.files]:
-            del self._families[path]  # a path that comes again is begun again, where its checkpoint says
+            self._families.pop(path).forget()  # a path that comes again is begun again
             self._troubles.pop(path, None)
         self._stats.lag({str(path): family.lag() for path, family in self._families.items()})
 

@@ -1,16 +1,20 @@
 """Files that are removed for good: let go of, without a word too many, and begun again where they come again."""
 
+import contextlib
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from forewarn.base.clock import SystemClock
 from logship.family import LINGER_SECONDS
+from logship.identity import identify
 from logship.settings import LogsSettings
 from logship.shipper import Shipper
 from tests.support.bulk_sink import BulkSink
@@ -26,8 +30,41 @@ class LeapingClock(SystemClock):
         return super().monotonic() + self.leap
 
 
+@contextlib.contextmanager
+def following(sink: BulkSink, directory: Path, clock: LeapingClock, *patterns: str) -> Iterator[Shipper]:
+    files = [{"path": str(directory / pattern)} for pattern in patterns]
+    settings = LogsSettings.model_validate({"url": sink.url, "file": files, "flush_interval": "20ms"})
+    shipper = Shipper(settings, directory, hostname="n", clock=clock, chance=random.Random(1))
+    shipper.start()
+    keeper = threading.Thread(target=shipper.keep, args=(1e6,))
+    keeper.start()
+    try:
+        yield shipper
+    finally:
+        shipper.stop()
+        keeper.join()
+
+
+def known(directory: Path) -> list[str]:
+    """Names of the files of which the checkpoint knows streams."""
+    with contextlib.closing(sqlite3.connect(directory / "logship.db")) as connection:
+        rows = connection.execute("SELECT path FROM streams ORDER BY number").fetchall()
+    return [Path(path).name for (path,) in rows]
+
+
 def lags(shipper: Shipper) -> set[str]:
     return {Path(labels["path"]).name for name, labels, _, _ in shipper.samples() if name == "forewarn_logs_lag_bytes"}
+
+
+def births_are_kept(directory: Path) -> bool:
+    with (directory / "probe").open("wb") as file:
+        return identify(file.fileno()).birth_ns != 0
+
+
+def leapt(clock: LeapingClock) -> bool:
+    """Always; a file must first have been seen quiet, and then long afterwards."""
+    clock.leap += LINGER_SECONDS / 2
+    return True
 
 
 @pytest.mark.parametrize("pattern", ["*.log", "b.log"])
@@ -39,27 +76,34 @@ def test_a_removed_file_is_let_go_of_and_begun_again(
     gone = tmp_path / "b.log"
     gone.write_bytes(b"b one\n")
     clock = LeapingClock()
-    with BulkSink() as sink:
-        files = [{"path": str(tmp_path / "a.log")}, {"path": str(tmp_path / pattern)}]
-        settings = LogsSettings.model_validate({"url": sink.url, "file": files, "flush_interval": "20ms"})
-        shipper = Shipper(settings, tmp_path, hostname="n", clock=clock, chance=random.Random(1))
-        shipper.start()
-        keeper = threading.Thread(target=shipper.keep, args=(10_000,))
-        keeper.start()
-        try:
-            wait_for(lambda: len(sink.documents) == 2, "both lines")
-            assert lags(shipper) == {"a.log", "b.log"}
-            gone.unlink()
-            time.sleep(2.5)
-            clock.leap += 2 * LINGER_SECONDS
-            wait_for(lambda: lags(shipper) == {"a.log"}, "the end of b.log")
-            gone.write_bytes(b"b two\n")
-            wait_for(lambda: len(sink.documents) == 3, "the new line")
-        finally:
-            shipper.stop()
-            keeper.join()
+    with BulkSink() as sink, following(sink, tmp_path, clock, "a.log", pattern) as shipper:
+        wait_for(lambda: len(sink.documents) == 2, "both lines")
+        wait_for(lambda: lags(shipper) == {"a.log", "b.log"}, "both lags")
+        gone.unlink()
+        time.sleep(2.5)  # some scans: what they log is counted below
+        wait_for(lambda: leapt(clock) and lags(shipper) == {"a.log"}, "the end of b.log")
+        if births_are_kept(tmp_path):
+            assert known(tmp_path) == ["a.log"]
+        gone.write_bytes(b"b two\n")
+        wait_for(lambda: len(sink.documents) == 3, "the new line")
     messages = Counter(document["message"] for document in sink.documents.values())
     assert messages == {"a one": 1, "b one": 1, "b two": 1}
     told = [record.getMessage() for record in caplog.records]
     assert sum("no such file" in line for line in told) <= 1
     assert sum("can be read again" in line for line in told) <= 1
+
+
+def test_a_generation_that_outlives_its_path_is_not_read_again(tmp_path: Path) -> None:
+    path, clock = tmp_path / "a.log", LeapingClock()
+    path.write_bytes(b"one\n")
+    with BulkSink() as sink, following(sink, tmp_path, clock, "a.log") as shipper:
+        wait_for(lambda: len(sink.documents) == 1, "the first line")
+        path.rename(tmp_path / "a.log.1")
+        path.write_bytes(b"two\n")
+        wait_for(lambda: len(sink.documents) == 2, "the second line")
+        path.unlink()
+        wait_for(lambda: leapt(clock) and lags(shipper) == set(), "the end of both")
+        requests = len(sink.times)
+        path.write_bytes(b"three\n")
+        wait_for(lambda: len(sink.documents) == 3, "the third line")
+    assert len(sink.times) == requests + 1, "the older generation was sent again"
