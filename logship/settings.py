@@ -83,6 +83,8 @@ class LogsSettings(Settings):
         for url in value:
             if not url.startswith(("http://", "https://")):
                 raise ValueError(f"{url!r} is no address; write it like https://elastic.example:9200")
+            if "@" in url.partition("//")[2].partition("/")[0]:  # not repeated: it would stand in every log
+                raise ValueError("the address must not hold a login; use username and password_file, or api_key_file")
         return tuple(url.rstrip("/") for url in value)
 
     @model_validator(mode="after")

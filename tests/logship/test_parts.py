@@ -27,6 +27,7 @@ from tests.support.logship import shipping, wait_for
     ("settings", "word"),
     [
         ({"url": "elastic:9200"}, "is no address"),
+        ({"url": "https://u:p@elastic:9200"}, "must not hold a login"),
         ({"username": "u"}, "belong together"),
         ({"username": "u", "password_file": "/p", "api_key_file": "/k"}, "either username"),
         ({"file": [{"path": "relative.log"}]}, "is not absolute"),
