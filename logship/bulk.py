@@ -21,6 +21,8 @@ _PATH = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.err
 _NO_ERRORS = b'"errors":false'
 _CONNECT_SECONDS = 5.0
 _GZIP_LEVEL = 1
+LONGEST_RETRY_AFTER = 300.0
+"""A server that asks for more is taken to be mistaken."""
 
 # What a refusal says of the server's state and not of the document: it would be taken once that has been mended.
 _STATE_STATUSES = frozenset({401, 403, 404})
@@ -57,7 +59,7 @@ class Answer:
         status: HTTP status; 0 where there was none, or none that can be trusted.
         items: one per document, in their order; empty unless status is 200.
         reason: why not, in one line.
-        retry_after: seconds that the server asked to wait.
+        retry_after: seconds that the server asked to wait, at most LONGEST_RETRY_AFTER.
     """
 
     status: int
@@ -123,7 +125,7 @@ class Bulk:
 
 
 def _read(status: int, data: bytes, retry_after: str | None, count: int) -> Answer:
-    wait = float(retry_after) if retry_after is not None and retry_after.isdigit() else 0.0
+    wait = min(float(retry_after), LONGEST_RETRY_AFTER) if retry_after and retry_after.isdecimal() else 0.0
     if status != 200:
         return Answer(status, reason=f"HTTP {status}: {_why(data)}", retry_after=wait)
     if _NO_ERRORS in data[:64] and data.count(b'"status":') == count:

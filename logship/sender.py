@@ -19,7 +19,6 @@ FIRST_WAIT = 0.25
 LONGEST_WAIT = 30.0
 PAUSE_SECONDS = 15.0
 """Between tries while somebody has to mend something: credentials, rights, a block, a full disk."""
-LONGEST_RETRY_AFTER = 300.0
 
 log = logging.getLogger(__name__)
 

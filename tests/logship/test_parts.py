@@ -177,17 +177,16 @@ def test_dead_letters_that_cannot_be_opened_are_waited_for(tmp_path: Path) -> No
 
 
 @contextlib.contextmanager
-def answering(body: bytes) -> Iterator[str]:
-    """A server that answers one request with this body; its address."""
+def answering(body: bytes, status: bytes = b"200 OK", header: bytes = b"X: x") -> Iterator[str]:
+    """A server that answers one request so; its address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             connection, _ = server.accept()
             with connection:
                 connection.recv(65_536)
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
-                )
+                head = b"HTTP/1.1 %s\r\n%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+                connection.sendall(head % (status, header, len(body)) + body)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -200,6 +199,13 @@ def test_an_answer_that_is_none_is_no_end_of_the_sender(answer: bytes) -> None:
     with answering(answer) as url:
         bulk = Bulk(LogsSettings.model_validate({"url": url}))
         assert bulk.post([b"{}\n{}\n"]).status == 0
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(b"7", 7.0), (b"99999999", 300.0), (b"soon", 0.0), (b"\xb2", 0.0)])
+def test_the_wait_that_a_server_asks_for(asked: bytes, wait: float) -> None:
+    with answering(b"{}", b"429 Too Many Requests", b"Retry-After: " + asked) as url:
+        answer = Bulk(LogsSettings.model_validate({"url": url})).post([b"{}\n{}\n"])
+    assert (answer.status, answer.retry_after) == (429, wait)
 
 
 def without_streams(directory: Path) -> None:
