@@ -12,6 +12,7 @@ from typing import Literal
 import orjson
 import urllib3
 
+from forewarn.base.errors import ConfigError
 from forewarn.base.types import read_secret
 from logship.settings import LogsSettings
 
@@ -117,7 +118,13 @@ class Bulk:
         if settings.gzip:
             headers["Content-Encoding"] = "gzip"
         if settings.api_key_file is not None:
-            headers["Authorization"] = f"ApiKey {read_secret(settings.api_key_file).get_secret_value()}"
+            key = read_secret(settings.api_key_file).get_secret_value()
+            if not (key.isascii() and key.isprintable()):  # and not shown
+                raise ConfigError(
+                    f"{settings.api_key_file} holds no API key",
+                    hint="write the 'encoded' form that Elasticsearch gave out, on one line",
+                )
+            headers["Authorization"] = f"ApiKey {key}"
         elif settings.username is not None and settings.password_file is not None:
             login = f"{settings.username}:{read_secret(settings.password_file).get_secret_value()}"
             headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"

@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from forewarn.base.clock import SystemClock
+from forewarn.base.errors import ConfigError
 from logship.bulk import Bulk, Item
 from logship.checkpoint import Anchor, Checkpoint, Stream
 from logship.deadletter import DeadLetters
@@ -206,6 +207,16 @@ def test_the_wait_that_a_server_asks_for(asked: bytes, wait: float) -> None:
     with answering(b"{}", b"429 Too Many Requests", b"Retry-After: " + asked) as url:
         answer = Bulk(LogsSettings.model_validate({"url": url})).post([b"{}\n{}\n"])
     assert (answer.status, answer.retry_after) == (429, wait)
+
+
+@pytest.mark.parametrize("text", ["k€y", "two\nlines"])
+def test_a_key_that_no_header_can_carry_is_named_and_not_shown(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(text, encoding="utf-8")
+    settings = LogsSettings.model_validate({"url": "http://127.0.0.1:9", "api_key_file": file})
+    with pytest.raises(ConfigError, match="holds no API key") as raised:
+        Bulk(settings)
+    assert text not in str(raised.value)
 
 
 def without_streams(directory: Path) -> None:
