@@ -64,9 +64,11 @@ def read_secret(path: Path) -> SecretStr:
     """The secret in a file (a systemd credential, say), without the line end.
 
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, or is no text.
     """
     try:
         return SecretStr(path.read_text(encoding="utf-8").rstrip("\r\n"))
     except OSError as error:
         raise ConfigError(f"cannot read the secret file {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"the secret file {path} is no text in UTF-8") from None  # its text shows a byte of it

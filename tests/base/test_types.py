@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from forewarn.base.clock import parse_time, rfc3339
-from forewarn.base.types import parse_duration, parse_size
+from forewarn.base.errors import ConfigError
+from forewarn.base.types import parse_duration, parse_size, read_secret
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,10 @@ def test_times_are_read(text: str, time_ms: int) -> None:
 def test_times_are_written() -> None:
     assert rfc3339(1000) == "1970-01-01T00:00:01Z"
     assert rfc3339(1001) == "1970-01-01T00:00:01.001Z"
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=str(file)):
+        read_secret(file)
