@@ -85,7 +85,7 @@ def test_kill_of_the_shipper_at_random_moments(elasticsearch: Server, dataset: s
     sent = 0
     for _ in range(4):
         with shipping(settings, tmp_path / "data") as child:
-            aim = sent + chance.randrange(1_000, 8_000)
+            aim = sent + chance.randrange(1_000, 4_000)
             wait_for(lambda aim=aim: counted(elasticsearch, dataset) > aim, "some of it")  # type: ignore[misc]
             child.kill()
         sent = counted(elasticsearch, dataset)
