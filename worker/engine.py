@@ -108,8 +108,13 @@ class Engine:
         """Queue a request's sequences, all or none.
 
         Raises:
-            RequestError: 429 with the queue full, 503 while the worker ends.
+            RequestError: 400 where they can never fit the queue, 429 with the queue full, 503 while the worker ends.
         """
+        if len(sequences) > self._settings.max_waiting:
+            raise RequestError(
+                f"prompt: {len(sequences)} prompts are over the {self._settings.max_waiting} that may wait",
+                param="prompt",
+            )
         with self._news:
             if self._stopping:
                 raise RequestError("the worker is ending", status=503, type="server_error", code="ending")

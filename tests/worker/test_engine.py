@@ -166,10 +166,19 @@ def test_a_step_that_does_not_return_is_told(loaded: Loaded) -> None:
 
 
 def test_a_full_queue_refuses_all_of_a_request(loaded: Loaded) -> None:
-    bench = Bench(loaded, max_waiting=4)
+    bench = Bench(loaded, max_waiting=4, min_batch=1, max_batch=1)
+    bench.engine.submit([bench.sequence(i, prompt, 500) for i, prompt in enumerate(prompts(4))])
     with pytest.raises(RequestError) as refused:
-        bench.engine.submit([bench.sequence(i, prompt, 4) for i, prompt in enumerate(prompts(5))])
+        bench.engine.submit([bench.sequence(i, prompt, 4) for i, prompt in enumerate(prompts(4))])
     assert (refused.value.status, refused.value.retry_after) == (429, 1)
+    bench.engine.stop()
+
+
+def test_a_request_that_can_never_fit_the_queue_is_wrong_and_not_early(loaded: Loaded) -> None:
+    bench = Bench(loaded, max_waiting=4)
+    with pytest.raises(RequestError, match="5 prompts are over the 4") as refused:
+        bench.engine.submit([bench.sequence(i, prompt, 4) for i, prompt in enumerate(prompts(5))])
+    assert (refused.value.status, refused.value.retry_after) == (400, None)
     bench.engine.stop()
 
 
