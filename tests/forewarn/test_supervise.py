@@ -1,107 +1,139 @@
 import asyncio
-import os
+import contextlib
+import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psutil
 import pytest
 
 from forewarn.base.clock import SystemClock
-from forewarn.supervise import NOT_STARTED, Child, ChildSpec
+from forewarn.base.frames import Frame
+from forewarn.supervise import Child, ChildSpec
 
-SLEEPS = "import time\ntime.sleep(60)\n"
-FAILS = "raise SystemExit(3)\n"
-BABBLES = "import sys, time\nsys.stdout.write('this is no frame at all')\nsys.stdout.flush()\ntime.sleep(60)\n"
-SENDS = (
-    "import sys, time\nfrom forewarn.base import frames\n"
-    "sys.stdout.buffer.write(frames.encode({'kind': 'odd'}))\nsys.stdout.flush()\ntime.sleep(60)\n"
-)
+MODULE = "tests.support.small_child"
 
 
-class Held(SystemClock):
-    """Pauses end when the test says so."""
+class Impatient(SystemClock):
+    """Notes the pauses and does not wait for them."""
 
     def __init__(self) -> None:
-        self.asleep = asyncio.Event()
-        self.go = asyncio.Event()
+        self.pauses: list[float] = []
 
-    async def sleep(self, _seconds: float) -> None:
-        self.asleep.set()
-        await self.go.wait()
-
-
-@pytest.fixture
-def child_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Child]:
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-    def make(program: str, clock: SystemClock, on_frame: Callable[[Any], None] = lambda _: None) -> Child:
-        (tmp_path / "a_child.py").write_text(program)
-        return Child(ChildSpec("a", "a_child", dict, on_frame), clock)
-
-    return make
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
 
 
-def own_children() -> list[int]:
-    return [
-        process.pid for process in psutil.Process(os.getpid()).children() if process.status() != psutil.STATUS_ZOMBIE
-    ]
+class Rig:
+    def __init__(self, behaviour: str = "", **spec: Any) -> None:
+        self.frames: asyncio.Queue[Frame] = asyncio.Queue()
+        self.exits: list[int] = []
+        self.clock = Impatient()
+        settings = lambda: {"behaviour": behaviour, "log_level": "INFO"}  # noqa: E731
+        self.child = Child(
+            ChildSpec("small", MODULE, settings, self.frames.put_nowait, on_exit=self.exits.append, **spec), self.clock
+        )
+
+    async def next(self, kind: str) -> Frame:
+        while True:
+            frame = await asyncio.wait_for(self.frames.get(), 20)
+            if frame["kind"] == kind:
+                return frame
 
 
-async def test_one_that_is_stopped_in_its_pause_stays_away(child_of: Callable[..., Child]) -> None:
-    clock = Held()
-    child = child_of(FAILS, clock)
-    running = asyncio.create_task(child.run())
-    await asyncio.wait_for(clock.asleep.wait(), 10)
-    before = own_children()
-    assert await child.stop()
-    clock.go.set()
-    await asyncio.wait_for(running, 10)
-    assert child.restarts == 0
-    assert own_children() == before
+@contextlib.asynccontextmanager
+async def running(rig: Rig) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(rig.child.run())
+    try:
+        yield task
+    finally:
+        await rig.child.stop()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_stop_while_it_is_being_started_ends_it(child_of: Callable[..., Child]) -> None:
-    child = child_of(SLEEPS, SystemClock())
-    running = asyncio.create_task(child.run_once())
-    await asyncio.sleep(0)
-    assert child.pid is None
-    await child.stop()
-    assert await asyncio.wait_for(running, 10) < 0
+async def test_frames_go_both_ways_and_the_end_is_orderly() -> None:
+    rig = Rig()
+    async with running(rig):
+        hello = await rig.next("hello")
+        assert hello["settings"]["behaviour"] == ""
+        assert rig.child.pid == hello["pid"]
+        rig.child.send({"n": 1})
+        assert (await rig.next("echo"))["frame"] == {"n": 1}
+        assert rig.child.up
+        assert await rig.child.stop()
+        await rig.next("bye")
+    assert rig.exits == [0]
+    assert rig.child.restarts == 0
 
 
-@pytest.mark.parametrize("program", [BABBLES, SENDS])
-async def test_one_that_breaks_the_protocol_is_started_anew(
-    child_of: Callable[..., Child], program: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refuse(frame: Any) -> None:
-        raise KeyError(frame["kind"])
-
-    clock = Held()
-    child = child_of(program, clock, refuse)
-    running = asyncio.create_task(child.run())
-    await asyncio.wait_for(clock.asleep.wait(), 10)
-    assert "child broke its protocol" in caplog.text
-    assert not child.up
-    running.cancel()
+async def test_one_that_fails_is_started_again_with_longer_and_longer_pauses() -> None:
+    rig = Rig("fail")
+    async with running(rig):
+        for _ in range(4):
+            await rig.next("hello")
+    assert rig.exits[:3] == [3, 3, 3]
+    assert rig.clock.pauses[:3] == [1, 2, 4]
+    assert rig.child.restarts >= 3
 
 
-async def test_one_that_cannot_be_started_is_tried_again(
-    child_of: Callable[..., Child], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    clock = Held()
-    child = child_of(SLEEPS, clock)
-    with monkeypatch.context() as broken:
-        broken.setattr(sys, "executable", "/nowhere/python")
-        assert await child.run_once() == NOT_STARTED
-        running = asyncio.create_task(child.run())
-        await asyncio.wait_for(child.started.wait(), 10)
-        await asyncio.wait_for(clock.asleep.wait(), 10)
-    assert "cannot start a child" in caplog.text
-    clock.go.set()
-    while not child.up:  # noqa: ASYNC110  nothing tells of it
-        await asyncio.sleep(0.02)
-    assert child.restarts == 1
-    await child.stop()
-    await asyncio.wait_for(running, 10)
+async def test_one_that_has_nothing_to_do_is_left_alone() -> None:
+    rig = Rig("finish")
+    async with running(rig) as task:
+        await asyncio.wait_for(task, 20)
+    assert rig.child.finished
+    assert not rig.child.up
+    assert rig.child.restarts == 0
+
+
+async def test_one_that_is_silent_is_killed_and_started_again() -> None:
+    rig = Rig("deaf", silence_seconds=1.0)
+    async with running(rig):
+        first = await rig.next("hello")
+        second = await rig.next("hello")
+        assert first["pid"] != second["pid"]
+    assert rig.exits[0] == -9
+
+
+async def test_one_that_is_stuck_ends_within_two_seconds_all_the_same() -> None:
+    rig = Rig("deaf")
+    async with running(rig):
+        pid = (await rig.next("hello"))["pid"]
+        began = time.monotonic()
+        assert await rig.child.stop()
+        assert time.monotonic() - began < 3
+    assert not psutil.pid_exists(pid)
+
+
+async def test_an_abandoned_one_ends_by_itself() -> None:
+    rig = Rig("deaf")
+    async with running(rig):
+        pid = (await rig.next("hello"))["pid"]
+        began = time.monotonic()
+        await rig.child.abandon()
+        assert time.monotonic() - began < 0.5
+        await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], 4)
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("behaviour", ["", "deaf"])
+def test_a_child_does_not_outlive_its_parent(behaviour: str) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from forewarn.base.clock import SystemClock\n"
+        "from forewarn.supervise import Child, ChildSpec\n"
+        "def told(frame): print(frame['pid'], flush=True)\n"
+        f"spec = ChildSpec('small', {MODULE!r}, lambda: {{'behaviour': {behaviour!r}}}, told)\n"
+        "asyncio.run(Child(spec, SystemClock()).run())\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs([child], 4)
+    assert alive == []
