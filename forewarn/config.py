@@ -92,8 +92,10 @@ def load_config(file: Path | None, flags: Mapping[str, Any] | None = None) -> Co
     source = type("_Config", (Config,), {"_file": file})
     try:
         loaded: Config = source(**(flags or {}))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}", hint="it is to be TOML in UTF-8") from error
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
         raise ConfigError(f"{file or 'configuration'}: " + "; ".join(lines)) from error

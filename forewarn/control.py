@@ -76,10 +76,16 @@ class ControlServer:
 
 
 class ControlClient:
-    """A command's connection to the daemon."""
+    """A command's connection to the daemon.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the daemon's socket.
+        timeout: seconds to wait for an answer; None where it may take any time.
+    """
+
+    def __init__(self, path: Path, *, timeout: float | None = None) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
         try:
             with _short(path) as address:
                 self._socket.connect(address)
@@ -94,10 +100,13 @@ class ControlClient:
         """The daemon's answer.
 
         Raises:
-            ForewarnError: it refused, or went away.
+            ForewarnError: it refused, went away, or did not answer in time.
         """
-        self._socket.sendall(frames.encode({"kind": kind, **fields}))
-        answer = frames.read(self._stream)
+        try:
+            self._socket.sendall(frames.encode({"kind": kind, **fields}))
+            answer = frames.read(self._stream)
+        except OSError as error:
+            raise ForewarnError(f"the daemon does not answer: {error}", hint="look at its log") from error
         if answer is None:
             raise ForewarnError("the daemon went away", hint="look at its log")
         if not answer.get("ok"):

@@ -83,6 +83,7 @@ class ForecastRuns:
             log.error("no forecasts: %s", frame["message"], extra={"hint": frame["hint"]})
         elif frame["kind"] == "done":
             self._complete = True
+            self._newest = {_key(each): each for each in self._arrived}  # targets that are no more have none
 
     async def _store(self) -> None:
         if self._arrived:

@@ -82,6 +82,7 @@ class Relay:
                 if value is not None  # NaN has no place in a frame
             ]
             self._since = self._clock.monotonic()
+            self._off = ""
 
     async def collect(self) -> Sequence[Sample]:
         """The child's newest samples."""

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 3.0
 ANNOUNCE_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
+"""A daemon that hangs must not hold up who ships its logs."""
 
 
 class Daemon:
@@ -60,10 +62,12 @@ class Daemon:
             if self._client is None and time.monotonic() < self._retry_at:
                 return
             try:
-                self._client = self._client or ControlClient(self._control)
+                self._client = self._client or ControlClient(self._control, timeout=ANSWER_SECONDS)
                 self._client.ask("child_frame", child=self._name, frame=frame)
             except (ForewarnError, OSError) as error:
                 log.debug("no daemon takes the frame", extra={"error": str(error)})
+                if self._client is not None:
+                    self._client.close()
                 self._client = None
                 self._retry_at = time.monotonic() + RECONNECT_SECONDS
 

@@ -70,9 +70,10 @@ class GpuHealth:
         return samples
 
     async def close(self) -> None:
-        """Let a write that is under way come to its end; the lane's thread ends with the process."""
+        """Let a write that is under way come to its end."""
         if self._saving is not None:
             await self._saving
+        self._lane.close()
 
     def _presence(self, *, stuck: bool) -> list[Sample]:
         """Who is up, as far as it is known: a stuck driver tells nothing of those that were."""

@@ -85,16 +85,18 @@ def serve(main: Callable[[Parent], None]) -> None:
 
     def stop() -> None:
         if not stopping.is_set():
-            stopping.set()
-            inbox.put(None)
             timer = threading.Timer(GRACE_SECONDS, os._exit, args=(1,))
             timer.daemon = True
-            timer.start()
+            timer.start()  # first: what follows may wait for a lock that the interrupted code holds
+            stopping.set()
+            inbox.put(None)
 
     def listen() -> None:
-        while (frame := frames.read(sys.stdin.buffer)) is not None:
-            inbox.put(frame)
-        stop()
+        try:
+            while (frame := frames.read(sys.stdin.buffer)) is not None:
+                inbox.put(frame)
+        finally:
+            stop()
 
     signal.signal(signal.SIGTERM, lambda *_: stop())
     threading.Thread(target=listen, name="parent", daemon=True).start()

@@ -34,9 +34,13 @@ def body_length(head: bytes) -> int:
 
 
 def read(stream: BinaryIO) -> Frame | None:
-    """The next frame of a blocking stream, None at its end."""
+    """The next frame of a blocking stream, None at its end, also where that comes in the middle of a frame."""
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
-    body = stream.read(body_length(head))
-    return orjson.loads(body) if body else None
+    length = body_length(head)
+    body = stream.read(length)
+    if len(body) < length:
+        return None  # the other side died in the middle of it
+    frame: Frame = orjson.loads(body)
+    return frame

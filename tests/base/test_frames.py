@@ -41,3 +41,9 @@ async def test_a_stream_that_ends_inside_a_frame_is_an_end() -> None:
 def test_a_length_beyond_the_limit_is_refused() -> None:
     with pytest.raises(ChildError, match="over the limit"):
         frames.read(io.BytesIO(b"\xff\xff\xff\xff"))
+
+
+def test_a_pipe_that_ends_inside_a_frame_is_an_end() -> None:
+    whole = frames.encode({"a": 1})
+    for length in range(len(whole)):
+        assert frames.read(io.BytesIO(whole[:length])) is None

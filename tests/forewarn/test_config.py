@@ -98,3 +98,10 @@ def test_credentials_in_addresses_are_hidden() -> None:
     given = {"a": ["http://user:pw@host/x?token=abc&n=1", "plain"], "b": {"c": None}}
     assert redacted(given) == {"a": ["http://<redacted>@host/x?token=<redacted>&n=1", "plain"], "b": {"c": None}}
     assert to_toml({"a": None, "t": {"x": True, "l": ["a"]}}) == '# a is not set\n\n[t]\nx = true\nl = ["a"]'
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "forewarn.toml"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"forewarn\.toml: 'utf-8' codec"):
+        load_config(file)

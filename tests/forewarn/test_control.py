@@ -67,3 +67,14 @@ async def test_garbage_harms_nobody_else(path: Path, caplog: pytest.LogCaptureFi
 def test_no_daemon_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ForewarnError, match="forewarn run"):
         ControlClient(tmp_path / "control.sock")
+
+
+async def test_a_daemon_that_hangs_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "control.sock"))
+        server.listen()
+        with (
+            ControlClient(tmp_path / "control.sock", timeout=0.2) as client,
+            pytest.raises(ForewarnError, match="the daemon does not answer: timed out"),
+        ):
+            client.ask("double", value=1)

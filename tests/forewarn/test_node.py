@@ -25,3 +25,10 @@ async def test_a_child_that_cannot_work_says_why() -> None:
     relay.on_frame({"kind": "off", "reason": "the extra 'logs' is missing"})
     with pytest.raises(CollectError, match="'logs' is missing"):
         await relay.collect()
+
+
+async def test_one_that_was_started_with_another_configuration_is_heard_again() -> None:
+    relay = Relay("logship", HandClock(), 30)
+    relay.on_frame({"kind": "off", "reason": "nothing to ship"})
+    relay.on_frame(FRAME)
+    assert len(await relay.collect()) == 1
