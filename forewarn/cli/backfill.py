@@ -25,17 +25,21 @@ def backfill(
     """Load recorded history, so that forecasts start from it. A load that was cut off goes on where it stopped."""
     from collector.backfill import backfill as load_history
     from forewarn.base.clock import SystemClock
+    from forewarn.base.errors import ForewarnError
     from forewarn.sinks import open_sink
 
     settings = load(config)
-    with open_sink(data_dir(data_dir_), settings) as sink, progress(file.name) as bar:
-        report = load_history(
-            file,
-            sink,
-            shift_to_now=shift_to_now,
-            clock=SystemClock(),
-            progress=lambda _, done, total: bar(done, total),
-        )
+    try:
+        with open_sink(data_dir(data_dir_), settings) as sink, progress(file.name) as bar:
+            report = load_history(
+                file,
+                sink,
+                shift_to_now=shift_to_now,
+                clock=SystemClock(),
+                progress=lambda _, done, total: bar(done, total),
+            )
+    except KeyboardInterrupt:
+        raise ForewarnError("stopped", hint="the same command goes on where this one stopped") from None
     if json:
         print_json(_as_json(report))
     else:

@@ -25,7 +25,7 @@ def forecast(
     from forewarn.base.clock import SystemClock
 
     settings = load(config)
-    moment = _moment(as_of) if as_of else SystemClock().now_ms()
+    moment = _moment(as_of) if as_of is not None else SystemClock().now_ms()
     reader = StoreReader(data_dir(data_dir_).metrics)
     try:
         with progress("forecasting") as bar:
@@ -39,13 +39,15 @@ def forecast(
 
 
 def _moment(text: str) -> int:
-    from forewarn.base.clock import parse_time
+    from forewarn.base.clock import parse_time, rfc3339
     from forewarn.base.errors import UsageError
 
     try:
-        return parse_time(text)
-    except ValueError:
+        moment = parse_time(text)
+        rfc3339(moment)
+    except (ValueError, OverflowError):  # the latter where no calendar has such a year
         raise UsageError(f"{text!r} is no time", hint="write it like 2026-01-31T12:00:00Z") from None
+    return moment
 
 
 def _print(made: "list[Forecast]") -> None:

@@ -9,6 +9,9 @@ import typer
 
 Progress = Callable[[int, int], None]
 
+WHOLE = 10_000
+"""Characters: wider than any row, so that nothing is cut off or folded for a pipe."""
+
 
 def print_json(data: Any) -> None:
     """Indented JSON."""
@@ -21,12 +24,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain table; as wide as the terminal, and whole where there is none."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=None if sys.stdout.isatty() else WHOLE, markup=False, highlight=False).print(table, crop=False)
 
 
 def say(text: str) -> None:
@@ -36,7 +39,10 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Progress]:
-    """A progress bar on standard error; call it with how much is done and how much there is."""
+    """A progress bar where standard error is a terminal; call it with how much is done and how much there is."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

@@ -2,10 +2,12 @@
 
 from forewarn.cli.options import ConfigOption, DataDirOption, ListenOption, data_dir, load
 from forewarn.cli.output import say
+from forewarn.cli.signals import end_at_once_on_sigterm
 
 
 def run(config: ConfigOption = None, data_dir_: DataDirOption = None, listen: ListenOption = None) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
+    end_at_once_on_sigterm()
     from forewarn.base.logs import configure_logging
     from forewarn.daemon import run_daemon
     from forewarn.node import RealNode

@@ -1,0 +1,101 @@
+"""What commands say, and what becomes of signals while they start."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import FOREWARN, forewarn
+
+
+def history(path: Path, series: str, samples: int) -> Path:
+    newest = int(time.time()) // 300 * 300
+    lines = (f'"{series}",{newest - 300 * back},{back % 7}\n' for back in range(samples))
+    path.write_text("series,timestamp,value\n" + "".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("text", ["nonsense", "", "1e400", "1e15", "nan"])
+def test_what_is_no_time_is_wrong_usage(tmp_path: Path, text: str) -> None:
+    done = forewarn("forecast", "--as-of", text, "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"error: {text!r} is no time", "hint: write it like 2026-01-31T12:00:00Z"]
+
+
+def test_a_pipe_gets_names_whole_and_messages_without_a_bar(tmp_path: Path) -> None:
+    name = f"load{{place='{'x' * 300}'}}"
+    config = tmp_path / "forewarn.toml"
+    config.write_text('[[target]]\nmatch = "forewarn_imported_value"\nlimit = 9\n')
+    where = ("--data-dir", str(tmp_path / "data"), "--config", str(config))
+    loaded = forewarn("backfill", str(history(tmp_path / "history.csv", name, 12)), *where)
+    assert (loaded.returncode, loaded.stderr) == (0, "")
+    shown = forewarn("forecast", *where)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert name in shown.stdout
+
+
+def test_a_load_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None:
+    path, data = history(tmp_path / "history.csv", "load", 300_000), tmp_path / "data"
+    with subprocess.Popen(
+        [FOREWARN, "backfill", str(path), "--data-dir", str(data)], stderr=subprocess.PIPE, text=True
+    ) as load:
+        wait_until((data / "metrics.db").exists)
+        load.send_signal(signal.SIGINT)
+        _, said = load.communicate(timeout=30)
+    assert load.returncode == 1
+    assert said == "error: stopped\nhint: the same command goes on where this one stopped\n"
+    assert forewarn("backfill", str(path), "--data-dir", str(data)).returncode == 0
+
+
+@contextlib.contextmanager
+def importing(data: Path) -> Iterator[subprocess.Popen[str]]:
+    """A daemon that has heard of signals and is far from serving."""
+    command = [str(FOREWARN), "run", "--data-dir", str(data), "--listen", "127.0.0.1:0"]
+    env = {**os.environ, "FOREWARN_WORKER__ENABLED": "false"}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as daemon:
+        wait_until(lambda: catches(daemon.pid, signal.SIGTERM))
+        assert not data.exists()
+        yield daemon
+        _, said = daemon.communicate(timeout=30)
+    assert daemon.returncode == 0
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_either_signal_ends_a_daemon_that_is_still_imported(tmp_path: Path, signum: signal.Signals) -> None:
+    with importing(tmp_path / "data") as daemon:
+        daemon.send_signal(signum)
+
+
+def test_a_reload_asked_for_too_early_ends_nothing(tmp_path: Path) -> None:
+    with importing(tmp_path / "data") as daemon:
+        daemon.send_signal(signal.SIGHUP)
+        wait_until((tmp_path / "data" / "control.sock").exists)
+        daemon.terminate()
+
+
+def test_a_demo_that_is_ended_early_leaves_nothing(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([FOREWARN, "demo", "--listen", "127.0.0.1:0"], env=env, stderr=subprocess.DEVNULL) as demo:
+        wait_until(lambda: any(tmp_path.glob("forewarn-demo-*/metrics.db")))
+        demo.terminate()
+        assert demo.wait(30) == 0
+    assert not list(tmp_path.glob("forewarn-demo-*"))
+
+
+def catches(pid: int, signum: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1]
+    return bool(int(mask, 16) >> (signum - 1) & 1)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
