@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
-from forewarn.cli.output import print_json, print_table, progress
+from forewarn.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     from forecast.results import Forecast
@@ -66,4 +66,6 @@ def _print(made: "list[Forecast]") -> None:
             f"BREACH {rfc3339(each.breach_ms)}" if each.breach_ms is not None else each.breach_reason or each.reason
         )
         rows.append((str(each.target), each.statistic, each.model or "-", *shown, limit, outcome))
+    for note in dict.fromkeys(each.reason for each in made if each.status == "ok" and each.reason):
+        say(f"note: {note}")
     print_table(("target", "statistic", "model", "+24 h", "+48 h", "+72 h", "limit", "breach"), rows)

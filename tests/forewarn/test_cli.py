@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,18 @@ def test_a_pipe_gets_names_whole_and_messages_without_a_bar(tmp_path: Path) -> N
     shown = forewarn("forecast", *where)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert name in shown.stdout
+
+
+def test_an_extra_that_a_forecast_misses_is_named_once(tmp_path: Path) -> None:
+    config = tmp_path / "forewarn.toml"
+    config.write_text("[forecast]\nmodel = 'prophet'\n[[target]]\nmatch = 'forewarn_imported_value'\nlimit = 9\n")
+    where = ("--data-dir", str(tmp_path / "data"), "--config", str(config))
+    assert forewarn("backfill", str(history(tmp_path / "history.csv", "load", 8 * 288)), *where).returncode == 0
+    without = "import sys; sys.modules['prophet'] = None; from forewarn.cli import main; main()"
+    command = [sys.executable, "-P", "-c", without, "forecast", *where]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("prophet_map") == 2
+    assert done.stderr.count("pip install 'forewarn[forecast]'") == 1
 
 
 def test_a_load_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None:
