@@ -35,7 +35,7 @@ def forecast(
     if json:
         print_json([each.to_dict() for each in made])
     else:
-        _print(made)
+        _print(made, moment)
 
 
 def _moment(text: str) -> int:
@@ -50,12 +50,12 @@ def _moment(text: str) -> int:
     return moment
 
 
-def _print(made: "list[Forecast]") -> None:
+def _print(made: "list[Forecast]", moment: int) -> None:
     from forewarn.base.clock import rfc3339
     from forewarn.base.words import quantity
 
     if not made:
-        print("no capacity targets yet: nothing that was recorded has a limit")
+        print(f"no capacity targets at {rfc3339(moment)}: nothing with a limit was being recorded")
         return
     rows = []
     for each in made:
