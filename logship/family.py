@@ -144,6 +144,8 @@ class Family:
             there = {entry.inode() for entry in os.scandir(self.path.parent)}
         except FileNotFoundError:
             there = set()
+        except OSError:
+            return  # what is still there cannot be seen
         known = self._checkpoint.of_path(str(self.path))
         gone = [stream for stream in known if stream.finished and stream.identity.inode not in there]
         self._ledger.forget([stream.file_id for stream in gone if stream.identity.birth_ns])

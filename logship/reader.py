@@ -1,5 +1,6 @@
 """The reading side: finds files, reads them in turn, fills batches."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -96,11 +97,12 @@ class Reader:
         self._first_scan = False
         for path, family in self._families.items():
             self._look(path, family)
-            family.retire()
         for path in [path for path, family in self._families.items() if path not in there and not family.files]:
             self._families.pop(path).forget()  # a path that comes again is begun again
             self._troubles.pop(path, None)
-        self._stats.lag({str(path): family.lag() for path, family in self._families.items()})
+        self._stats.lag(
+            {str(path): lag for path, family in self._families.items() if (lag := _lag(family)) is not None}
+        )
 
     def _begin(self, path: Path, older: list[Path], file: FileSettings) -> None:
         encoder = Encoder(str(path), file, self._settings, self._hostname)
@@ -127,6 +129,8 @@ class Reader:
         else:
             if self._troubles.pop(path, None) is not None:
                 log.info("the log file can be read again", extra={"path": str(path)})
+        with contextlib.suppress(OSError):  # on NFS, a handle that has gone stale says nothing
+            family.retire()
 
     def _trouble(self, path: Path, reason: str) -> None:
         if self._troubles.get(path) != reason:
@@ -203,6 +207,14 @@ class Reader:
             return False
         self._batch = None
         return True
+
+
+def _lag(family: Family) -> int | None:
+    """Bytes that wait; None where a file system that went away (NFS) does not say."""
+    try:
+        return family.lag()
+    except OSError:
+        return None
 
 
 def _reason(error: Exception) -> str:

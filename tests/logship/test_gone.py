@@ -107,3 +107,19 @@ def test_a_generation_that_outlives_its_path_is_not_read_again(tmp_path: Path) -
         path.write_bytes(b"three\n")
         wait_for(lambda: len(sink.documents) == 3, "the third line")
     assert len(sink.times) == requests + 1, "the older generation was sent again"
+
+
+def test_a_folder_that_turns_into_something_else_ends_nobody(tmp_path: Path) -> None:
+    folder, clock = tmp_path / "logs", LeapingClock()
+    folder.mkdir()
+    (folder / "a.log").write_bytes(b"one\n")
+    (tmp_path / "b.log").write_bytes(b"one\n")
+    with BulkSink() as sink, following(sink, tmp_path, clock, "logs/a.log", "b.log") as shipper:
+        wait_for(lambda: len(sink.documents) == 2, "both lines")
+        (folder / "a.log").unlink()
+        folder.rmdir()
+        folder.symlink_to(folder)  # a loop: nobody can list it, root included
+        wait_for(lambda: leapt(clock) and lags(shipper) == {"b.log"}, "the end of a.log", 20)
+        with (tmp_path / "b.log").open("ab") as log:
+            log.write(b"two\n")
+        wait_for(lambda: len(sink.documents) == 3, "the other file's next line", 10)
