@@ -43,8 +43,6 @@ def test_a_pipe_gets_names_whole_and_messages_without_a_bar(tmp_path: Path) -> N
 def test_a_time_before_all_records_has_no_targets(tmp_path: Path) -> None:
     path = history(tmp_path / "h.csv", "load", 1)
     assert forewarn("backfill", str(path), "--data-dir", str(tmp_path)).returncode == 0
-        forewarn("backfill", str(history(tmp_path / "h.csv", "load", 1)), "--data-dir", str(tmp_path)).returncode == 0
-    )
     done = forewarn("forecast", "--data-dir", str(tmp_path), "--as-of", "2020-01-01")
     assert done.stdout == "no capacity targets at 2020-01-01T00:00:00Z: nothing with a limit was being recorded\n"
 
