@@ -27,6 +27,7 @@ from forewarn.foundation import Foundation
 from forewarn.limit import TimeLimit
 from forewarn.memory import give_back, one_arena, settle
 from forewarn.node import Node
+from forewarn.pace import Pace, follow_clock
 from forewarn.requests import Requests
 from forewarn.rooms import Rooms
 from forewarn.serve import HttpServer, bind, url_of
@@ -219,6 +220,8 @@ class Daemon:
         if self._notifier.watchdog_seconds:
             self._every(WATCHDOG, self._notifier.watchdog_seconds / 3, self._beat)
         self._scheduler.start()
+        following = asyncio.create_task(follow_clock(self._scheduler, self.clock), name="clock")
+        self._ending.callback(following.cancel)
         self._ending.callback(self._scheduler.pause)
 
     def _schedule_jobs(self) -> None:
@@ -236,8 +239,7 @@ class Daemon:
     ) -> None:
         self._scheduler.add_job(
             job,
-            "interval",
-            seconds=seconds,
+            Pace(seconds),
             id=name,
             coalesce=True,
             max_instances=1,

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 
 from forecast.results import Forecast
+from forewarn.base.errors import StoreError
 from forewarn.base.frames import Frame
 from forewarn.config import Config
 from forewarn.foundation import Foundation
@@ -86,8 +88,12 @@ class ForecastRuns:
             self._newest = {_key(each): each for each in self._arrived}  # targets that are no more have none
 
     async def _store(self) -> None:
-        if self._arrived:
+        """Keep what was made; where that fails it is known until the daemon ends, and the next run tries again."""
+        try:
             await self._base.state_writer.submit(self._base.book.store, self._arrived)
+        except (StoreError, sqlite3.Error) as error:
+            facts = {"error": str(error), "hint": "is there room on the disk?"}
+            log.error("the forecasts cannot be kept", extra=facts)  # noqa: TRY400  the error's text says all
 
 
 def _key(made: Forecast) -> _Key:

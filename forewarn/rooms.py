@@ -52,6 +52,7 @@ class Rooms:
         self._forecast_page = b""
         self._forecast_page_due = 0.0
         self._store_error = ""
+        self._troubles: dict[str, str] = {}
         self._ended = False
         self._round_at = base.clock.monotonic()
         self._appending: asyncio.Task[None] | None = None
@@ -129,10 +130,11 @@ class Rooms:
         for _ in range(COMPACTION_SLICES):
             try:
                 if not await self._base.series_writer.submit(self._base.store.compact):
-                    return
+                    break
             except StoreError as error:
-                self._note_store(error)
+                self._note("compaction", error)
                 return
+        self._note("compaction", None)
 
     async def forecast(self) -> None:
         """Forecast every target, then let the rules see it."""
@@ -142,7 +144,12 @@ class Rooms:
 
     async def evaluate(self) -> None:
         """Evaluate the rules; what is to be sent lies in the outbox when this returns."""
-        await self._base.state_writer.submit(self.engine.evaluate)
+        try:
+            await self._base.state_writer.submit(self.engine.evaluate)
+        except StoreError as error:
+            self._note("alert states", error)
+        else:
+            self._note("alert states", None)
         self._dispatcher.wake()
 
     def _alert_samples(self) -> list[Sample]:
@@ -182,6 +189,15 @@ class Rooms:
             log.info("samples are kept again")
         self._store_error = text
         self._base.writable = error is None
+
+    def _note(self, what: str, error: StoreError | None) -> None:
+        """Say once that something fails, and once that it works again."""
+        text = error.message if error else ""
+        if error and text != self._troubles.get(what):
+            log.error("%s: cannot be written", what, extra={"error": text, "hint": error.hint})
+        elif self._troubles.get(what) and not error:
+            log.info("%s: written again", what)
+        self._troubles[what] = text
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

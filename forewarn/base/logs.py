@@ -8,6 +8,7 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 _NOISY = ("apscheduler", "uvicorn.access", "uvicorn.error", "cmdstanpy", "prophet", "matplotlib")
 _SILENCED = ("urllib3", "elastic_transport")  # our own lines tell of every failed request, once
+_ONLY_ERRORS = ("apscheduler.scheduler",)  # it names every run that waits for one that hangs, as often as it is due
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
 
@@ -45,5 +46,7 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None) -> None:
     root.setLevel(level)
     for silenced in _SILENCED:
         logging.getLogger(silenced).setLevel(logging.CRITICAL)
+    for chatty in _ONLY_ERRORS:
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

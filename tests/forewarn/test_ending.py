@@ -112,3 +112,19 @@ def test_an_end_in_the_middle_of_a_reload_leaves_nothing(tmp_path: Path) -> None
         assert seconds < 5
         assert not any(child.is_running() for child in children)
         assert not any("Traceback" in line for line in daemon.lines)
+
+
+@pytest.mark.slow
+def test_a_state_file_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
+    with running(tmp_path / "data", config=f"{QUICK}[alerts]\nevaluate_every = 1\n") as daemon:
+        holder = sqlite3.connect(tmp_path / "data" / "state.db", isolation_level=None)
+        try:
+            holder.execute("BEGIN IMMEDIATE")
+            told = "the forecasts cannot be kept"
+            daemon.wait_for(lambda: [line for line in daemon.lines if told in line], 60)
+        finally:
+            holder.close()
+        assert daemon.get("/v1/targets")["targets"]
+        assert sum(told in line for line in daemon.lines) == 1
+        assert not [line for line in daemon.lines if "Traceback" in line or "maximum number" in line]
+        assert daemon.terminate()[0] == 0
