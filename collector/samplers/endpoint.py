@@ -63,7 +63,7 @@ class Endpoint:
         try:
             return self._mapping.apply(parse_page(body.decode("utf-8")))
         except ValueError as error:  # a FormatError, bytes that are no UTF-8, a bound that is no number
-            raise CollectError("parse", f"{self._url} is no page of metrics: {error}") from error
+            raise CollectError("parse", f"the answer is no page of metrics: {error}") from error
 
     def _report(self, refused: dict[str, int]) -> None:
         names = frozenset(refused)

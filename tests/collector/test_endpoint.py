@@ -170,3 +170,13 @@ async def test_a_token_that_cannot_be_sent_is_a_failure_of_its_own(server: PageS
     token.write_text("two\nlines")
     assert await failure(endpoint(f"{server.url}/metrics", bearer_token_file=token)) == "token"
     assert server.requests == []
+
+
+async def test_what_an_address_holds_stays_out_of_the_error(server: PageServer) -> None:
+    server.page("/metrics?token=hush", "{ no metric")
+    source = endpoint(f"{server.url}/metrics?token=hush")
+    with pytest.raises(CollectError) as caught:
+        await source.collect()
+    await source.close()
+    assert caught.value.code == "parse"
+    assert "hush" not in str(caught.value)
