@@ -18,6 +18,9 @@ def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "forewarn"
 
 
+LOCK = "forewarn.lock"
+
+
 class DataDir:
     """The files of one daemon.
 
@@ -52,10 +55,17 @@ class DataDir:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._ours():
+                self.path.chmod(0o700)
         except OSError as error:
             raise StoreError(
                 f"cannot make the data directory {self.path}: {error.strerror}", hint="choose another with --data-dir"
             ) from error
+
+    def _ours(self) -> bool:
+        """Whether the directory holds nothing but what a daemon put there: then its mode is ours to set."""
+        names = {path.name for path in self.path.iterdir()}
+        return not names or LOCK in names
 
     def lock(self) -> None:
         """Hold the directory until ``unlock`` or the end of the process.
@@ -65,7 +75,7 @@ class DataDir:
             StoreError: the directory cannot be written.
         """
         self.create()
-        path = self.path / "forewarn.lock"
+        path = self.path / LOCK
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

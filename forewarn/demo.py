@@ -26,6 +26,7 @@ from forewarn.daemon import Daemon
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
 from forewarn.node import Furniture
+from forewarn.serve import bind
 from forewarn.simulate import SIMULATED, Node
 from worker.settings import WorkerSettings
 
@@ -84,6 +85,7 @@ def run_demo(*, listen: str | None, directory: Path | None, seed: int, progress:
     with _data_dir(directory) as data, data, _receiver(say) as receiver:
         node = Node(clock.now_ms(), seed)
         config = _config(listen, receiver)
+        bind(config.api.address).close()  # a taken port must be known before seconds of writing
         store = Store.open(data.metrics, config.store, clock)
         with progress("writing four weeks of a simulated node") as bar:
             write_history(store, node, bar)

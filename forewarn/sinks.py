@@ -60,7 +60,9 @@ def open_sink(data: DataDir, config: Config) -> Iterator[HistorySink]:
     """
     try:
         data.lock()
-    except StoreLockedError:
+    except StoreLockedError as held:
+        if not data.control.exists():  # no daemon, but another command that writes
+            raise StoreLockedError(held.message, hint="wait until it is done") from None
         with ControlClient(data.control) as client:
             yield DaemonSink(client)
         return

@@ -50,6 +50,7 @@ class Daemon:
             threading.Thread(target=self._repeat, args=(frame,), name="announcing", daemon=True).start()
         elif kind in {"off", "unavailable"}:
             self.problem = frame
+            self.stop()
         self._hand_over(frame)
 
     def _repeat(self, frame: Frame) -> None:

@@ -49,7 +49,7 @@ class Status:
             "enabled": self._daemon.config.forecast.enabled,
             "last_run": None if runs.last_run_ms is None else rfc3339(runs.last_run_ms),
             "seconds": runs.last_seconds,
-            "targets": len(runs.latest()),
+            "targets": len({made.target for made in runs.latest()}),
         }
 
 

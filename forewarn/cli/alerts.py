@@ -1,13 +1,15 @@
 """forewarn alerts."""
 
-from forewarn.cli.options import DataDirOption, JsonOption, data_dir
+from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
 from forewarn.cli.output import print_json, print_table
 
 
-def alerts(data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
+def alerts(config: ConfigOption = None, data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
     """List pending and firing alerts of the running daemon."""
     from forewarn.cli.daemon import ask_api
 
+    if config is not None:
+        load(config)
     found = ask_api(data_dir(data_dir_), "/v1/alerts")["alerts"]
     if json:
         print_json(found)

@@ -63,6 +63,8 @@ def _as_json(report: "BackfillReport") -> dict[str, Any]:
 
 
 def _print(file: Path, report: "BackfillReport") -> None:
+    from forewarn.base.clock import SystemClock
+
     for bad in report.first_malformed:
         say(f"{file}:{bad.line}: {bad.reason}")
     if report.malformed > len(report.first_malformed):
@@ -76,5 +78,7 @@ def _print(file: Path, report: "BackfillReport") -> None:
     )
     if report.shift_ms:
         print(f"moved by {facts['shift_hours']:.0f} hours")
+    if report.newest_ms is not None and report.newest_ms > SystemClock().now_ms():
+        say(f"some of it lies in the future, up to {facts['newest']}: is its clock right?")
     if report.too_old:
         print(f"{report.too_old} samples are older than the store keeps, and were left out")

@@ -12,12 +12,22 @@ app = typer.Typer(no_args_is_help=True, help="Check and show the configuration."
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Exit 0 where the configuration is right, 2 with one line where it is not."""
     from alerts.shipped import effective_rules
+    from forewarn.base.errors import ConfigError
+    from forewarn.config import find_file
 
-    effective_rules(load(config).alerts)
+    try:
+        file = find_file(config)
+        effective_rules(load(file).alerts)
+    except ConfigError as error:
+        if json:
+            print_json({"ok": False, "error": error.message, "hint": error.hint})
+        raise
     if json:
-        print_json({"ok": True, "file": str(config) if config else None})
+        print_json({"ok": True, "file": None if file is None else str(file)})
     else:
-        say(f"{config or 'the configuration'} is right")
+        say(
+            f"{file} is right" if file else "there is no configuration file: the defaults and the environment are right"
+        )
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What commands print: data on standard output, messages and progress on standard error."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -30,6 +31,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else WHOLE, markup=False, highlight=False).print(table, crop=False)
+
+
+def tell(text: str) -> None:
+    """A message of the daemon: for the person at a terminal, else a line of the log like any other."""
+    if sys.stderr.isatty():
+        say(text)
+    else:
+        logging.getLogger("forewarn").info(text)
 
 
 def say(text: str) -> None:

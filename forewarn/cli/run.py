@@ -1,7 +1,7 @@
 """forewarn run."""
 
 from forewarn.cli.options import ConfigOption, DataDirOption, ListenOption, data_dir, load
-from forewarn.cli.output import say
+from forewarn.cli.output import tell
 from forewarn.cli.signals import end_at_once_on_sigterm
 
 
@@ -21,6 +21,6 @@ def run(config: ConfigOption = None, data_dir_: DataDirOption = None, listen: Li
             data,
             RealNode(),
             reload=lambda: load(config, api={"listen": listen} if listen else None),
-            announce=lambda url: say(f"Forewarn serves {url} (metrics: {url}/metrics), data in {data.path}"),
+            announce=lambda url: tell(f"Forewarn serves {url} (metrics: {url}/metrics), data in {data.path}"),
         )
     )

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from forewarn.cli.options import DataDirOption, JsonOption, data_dir
+from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
 from forewarn.cli.output import print_json, print_table
 
 
-def status(data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
+def status(config: ConfigOption = None, data_dir_: DataDirOption = None, json: JsonOption = False) -> None:
     """Ask the running daemon how it is; exit 1 where something is wrong or none runs."""
     from forewarn.cli.daemon import ask_api
 
+    if config is not None:
+        load(config)
     answer = ask_api(data_dir(data_dir_), "/v1/status")
     if json:
         print_json(answer)

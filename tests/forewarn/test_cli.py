@@ -3,14 +3,17 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
+from forewarn.datadir import DataDir
 from tests.support.daemon import FOREWARN, forewarn
 
 
@@ -119,3 +122,47 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
+
+
+def test_of_two_backfills_the_second_is_told_to_wait(tmp_path: Path) -> None:
+    with DataDir(tmp_path / "data"):
+        path = tmp_path / "a.csv"
+        path.write_text("series,timestamp,value\na,2026-01-01T00:00:00Z,1\n")
+        refused = forewarn("backfill", "--data-dir", str(tmp_path / "data"), "--shift-to-now", str(path))
+    assert refused.returncode == 1
+    assert "another forewarn" in refused.stderr
+    assert "wait until it is done" in refused.stderr
+
+
+def test_a_data_directory_of_ours_is_closed_and_any_other_left_as_it_is(tmp_path: Path) -> None:
+    ours, other = tmp_path / "ours", tmp_path / "other"
+    for folder in (ours, other):
+        folder.mkdir(mode=0o755)
+    (other / "somebody's").touch()
+    for folder in (ours, other):
+        with DataDir(folder):
+            pass
+    assert ours.stat().st_mode & 0o777 == 0o700
+    assert other.stat().st_mode & 0o777 == 0o755
+
+
+def test_config_check_names_the_file_it_read_and_answers_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "forewarn.toml"
+    path.write_text("[collector]\nintervall = 1\n")
+    answer = forewarn("config", "check", "--config", str(path), "--json")
+    assert answer.returncode == 2
+    told = orjson.loads(answer.stdout)
+    assert told["ok"] is False
+    assert "did you mean collector.interval?" in told["error"]
+    path.write_text("[collector]\ninterval = 1\n")
+    assert orjson.loads(forewarn("config", "check", "--config", str(path), "--json").stdout)["file"] == str(path)
+
+
+def test_a_demo_on_a_taken_port_writes_nothing_first() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = forewarn("demo", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert refused.returncode == 1
+    assert "Address already in use" in refused.stderr
+    assert "writing" not in refused.stderr
