@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from api.answers import ErrorAnswer, install_error_handlers
-from api.middleware import KnownHosts, ReadOnly, SecurityHeaders
+from api.middleware import KnownHosts, ReadOnly, SameSite, SecurityHeaders
 from api.queries import Queries
 from api.routes.alerts import alerts_router
 from api.routes.catalogue import catalogue_router
@@ -24,8 +24,8 @@ def create_app(services: Services) -> FastAPI:
     names = (services.settings.address.host, *services.settings.allowed_hosts)
     routers = (
         page_router(load_static()),
-        probe_router(services, queries),
-        status_router(services, queries),
+        probe_router(services),
+        status_router(services),
         forecasts_router(services, queries),
         series_router(services, queries),
         alerts_router(services),
@@ -36,8 +36,7 @@ def create_app(services: Services) -> FastAPI:
 
 def create_metrics_app(services: Services) -> FastAPI:
     """GET /metrics and /healthz alone, for a socket that other machines reach under names we cannot know."""
-    queries = Queries()
-    return _application((probe_router(services, queries),), [], openapi_url=None)
+    return _application((probe_router(services),), [], openapi_url=None)
 
 
 def _application(routers: tuple[APIRouter, ...], guards: list[Middleware], openapi_url: str | None) -> FastAPI:
@@ -49,7 +48,7 @@ def _application(routers: tuple[APIRouter, ...], guards: list[Middleware], opena
         redoc_url=None,
         openapi_url=openapi_url,
         redirect_slashes=False,
-        middleware=[Middleware(SecurityHeaders), *guards, Middleware(ReadOnly)],
+        middleware=[Middleware(SecurityHeaders), *guards, Middleware(SameSite), Middleware(ReadOnly)],
         responses={"default": {"model": ErrorAnswer, "description": "Anything that went wrong"}},
     )
     for router in routers:

@@ -72,6 +72,27 @@ class KnownHosts:
         await self._app(scope, receive, send)
 
 
+class SameSite:
+    """Refuses what another web site makes a browser ask for: it could not read the answer, but it would cost us one.
+
+    Following a link to the page is fine. Browsers send ``Sec-Fetch-Site`` (W3C Fetch Metadata); other clients do not.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            foreign = headers.get("sec-fetch-site") == "cross-site"
+            if foreign and headers.get("sec-fetch-mode") != "navigate":
+                answer = error_answer(403, "another web site asked for this", "open the page itself")
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 class ReadOnly:
     """Lets reading methods through; a HEAD is a GET whose body stays here."""
 

@@ -14,7 +14,7 @@ from forewarn.base.clock import Clock
 
 
 class SeriesStore(Protocol):
-    """The store's query surface. Its methods may block; they are called from threads."""
+    """The store's query surface. All but ``latest``, which is served from memory, may block: threads call them."""
 
     def series(self, *matchers: Matcher) -> list[Series]:
         """The series that fulfil all conditions."""
@@ -30,7 +30,7 @@ class SeriesStore(Protocol):
 
 
 class Forecasts(Protocol):
-    """The forecasts that were made. Called from threads."""
+    """The newest forecasts, in memory."""
 
     def latest(self) -> list[Forecast]:
         """The newest forecast of every target and statistic."""

@@ -5,7 +5,7 @@ A piece that was stored but not yet noted is stored again, which changes nothing
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -205,7 +205,7 @@ class _Loader:
         """
         self._flush()
         if self._state.samples == 0:
-            raise UsageError(f"{path} holds no samples", hint="each line is series,timestamp,value")
+            raise _empty(path, self._state.first_malformed)
         if self._state.too_old == self._state.samples and self._newest_read is not None:
             raise UsageError(
                 f"the newest sample of {path}, of {rfc3339(self._newest_read)}, is older than the store keeps",
@@ -252,15 +252,22 @@ class _Loader:
         state.newest_ms = _most([state.newest_ms, int(times.max())])
 
 
+def _empty(path: Path, malformed: Sequence[Malformed]) -> UsageError:
+    why = f": line {malformed[0].line}: {malformed[0].reason}" if malformed else ""
+    return UsageError(f"{path} holds no samples{why}", hint="each line is series,timestamp,value")
+
+
 def _shift(file: CsvHistory, now_ms: int, tell: Progress) -> int:
     """What to add to all times: a whole number of hours."""
     newest = None
+    malformed: list[Malformed] = []
     for block in file.blocks():
         tell("reading", block.read_bytes, file.size)
+        malformed += block.malformed[:1]
         if len(block.times_ms):
             newest = _most([newest, int(block.times_ms.max())])
     if newest is None:
-        raise UsageError(f"{file.path} holds no samples", hint="each line is series,timestamp,value")
+        raise _empty(file.path, malformed)
     return (now_ms // HOUR - 1 - newest // HOUR) * HOUR
 
 

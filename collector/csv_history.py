@@ -1,7 +1,7 @@
 """History in CSV files: columns series, timestamp, value, read in blocks of whole lines.
 
 One line is one record (RFC 4180 without line breaks inside of quotes). Time stamps are ISO 8601 / RFC 3339, without a
-zone UTC, or seconds since the epoch.
+zone UTC, or seconds since the epoch; a number that would be a second after the year 5138 is taken as milliseconds.
 """
 
 import csv
@@ -22,7 +22,8 @@ from forewarn.base.errors import UsageError
 COLUMNS = ("series", "timestamp", "value")
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK_BYTES = 1 << 20
-_LAST_MS = 253_402_300_800_000  # the year 10,000: a number beyond it is no time in seconds
+_LAST_MS = 253_402_300_800_000  # the year 10,000
+_FIRST_MS = 1e11  # as seconds the year 5138, as milliseconds 1973
 _ZULU_CHARACTERS = 20  # 2014-02-14T14:30:00Z
 
 
@@ -219,10 +220,16 @@ def _times(stamps: Sequence[str]) -> npt.NDArray[np.int64]:
         memo = _Memo()
         times = np.array([memo[stamp] for stamp in stamps], np.int64)
     else:
-        times = np.rint(np.array(stamps, dtype=np.float64) * 1000).astype(np.int64)
+        times = _numbered_times(np.array(stamps, dtype=np.float64))
     if not (np.abs(times) < _LAST_MS).all():
         raise ValueError("not every time is one")
     return times
+
+
+def _numbered_times(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    if not (np.abs(numbers) < _LAST_MS).all():  # before the cast, which would wrap them around; NaN fails too
+        raise ValueError("not every time is one")
+    return np.rint(np.where(np.abs(numbers) < _FIRST_MS, numbers * 1000, numbers)).astype(np.int64)
 
 
 def _zulu_times(stamps: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -238,12 +245,17 @@ def _zulu_times(stamps: Sequence[str]) -> npt.NDArray[np.int64]:
 
 def _time(text: str) -> int:
     try:
+        (time_ms,) = _numbered_times(np.array([text], dtype=np.float64))
+        return int(time_ms)
+    except ValueError:
+        pass
+    try:
         time_ms = parse_time(text.strip())
     except (ValueError, OverflowError):
         raise _LineError(f"{text!r} is no time") from None
     if abs(time_ms) >= _LAST_MS:
-        raise _LineError(f"{text!r} is no time in seconds")
-    return time_ms
+        raise _LineError(f"{text!r} is no time in seconds or milliseconds")
+    return int(time_ms)
 
 
 def _value(text: str) -> float:

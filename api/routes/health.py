@@ -1,13 +1,11 @@
 """GET /metrics, /healthz and /v1/status."""
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from api.answers import Json
 from api.models import Health, Status
-from api.queries import Queries
 from api.services import Services
 from api.state import AlertCount, node_state
 from api.targets import capacity_targets
@@ -19,7 +17,7 @@ ROUND = Matcher("__name__", "=", "forewarn_collector_success")
 GPU = Matcher("__name__", "=", "forewarn_gpu_memory_total_bytes")
 
 
-def probe_router(services: Services, queries: Queries) -> APIRouter:
+def probe_router(services: Services) -> APIRouter:
     """What a scraper and a supervisor ask for; the second socket serves these alone."""
     router = APIRouter(tags=["health"])
 
@@ -32,7 +30,7 @@ def probe_router(services: Services, queries: Queries) -> APIRouter:
     async def healthz() -> Response:
         """Whether the collector's rounds go on: 503 where the last one is over a minute (or three rounds) old."""
         now_ms = services.clock.now_ms()
-        rounds = await queries.run(lambda: services.store.latest(ROUND, max_age_ms=services.fresh_ms, now_ms=now_ms))
+        rounds = services.store.latest(ROUND, max_age_ms=services.fresh_ms, now_ms=now_ms)
         last_ms = max((found.time_ms for found in rounds), default=None)
         body = {
             "status": "ok" if rounds else "no round of the collector lately",
@@ -44,7 +42,7 @@ def probe_router(services: Services, queries: Queries) -> APIRouter:
     return router
 
 
-def status_router(services: Services, queries: Queries) -> APIRouter:
+def status_router(services: Services) -> APIRouter:
     """The daemon's account of itself."""
     router = APIRouter(prefix="/v1", tags=["health"])
 
@@ -52,10 +50,8 @@ def status_router(services: Services, queries: Queries) -> APIRouter:
     async def status() -> Response:
         """How the node and the daemon stand: the state in one sentence, collectors, children, store, receivers."""
         now_ms = services.clock.now_ms()
-        gpus, forecasts = await asyncio.gather(
-            queries.run(lambda: services.store.latest(GPU, max_age_ms=services.fresh_ms, now_ms=now_ms)),
-            queries.run(services.book.latest),
-        )
+        gpus = services.store.latest(GPU, max_age_ms=services.fresh_ms, now_ms=now_ms)
+        forecasts = services.book.latest()
         alerts = services.alerts()
         firing = [alert for alert in alerts if alert.state == "firing"]
         counted = AlertCount(

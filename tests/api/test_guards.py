@@ -35,6 +35,20 @@ async def test_two_names_are_one_too_many(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 421
 
 
+@pytest.mark.parametrize("mode", ["no-cors", "cors", "same-origin", ""])
+async def test_what_another_web_site_asks_for_is_refused(api: httpx.AsyncClient, mode: str) -> None:
+    answer = await api.get("/v1/status", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("site", "mode"), [("cross-site", "navigate"), ("same-origin", "cors"), ("none", "navigate"), ("same-site", "cors")]
+)
+async def test_links_and_the_page_itself_are_served(api: httpx.AsyncClient, site: str, mode: str) -> None:
+    answer = await api.get("/v1/status", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode})
+    assert answer.status_code == 200
+
+
 def test_a_host_is_taken_apart() -> None:
     assert [host_name(host) for host in ("A:1", "[::1]:2", "[::1", "a", ":1")] == ["a", "::1", "", "a", ""]
 

@@ -92,6 +92,15 @@ def test_what_a_series_is_called(text: str, key: SeriesKey) -> None:
     assert key_of(text) == key
 
 
+def test_a_time_in_milliseconds_is_taken_as_such(tmp_path: Path, store: Store, clock: SetClock) -> None:
+    times = recent(4)
+    mixed = [f"s,{times[0]},1", f"s,{times[1] // 1000},2"]
+    load(write(tmp_path / "ms.csv", [f"s,{time},1" for time in times]), store, clock)
+    load(write(tmp_path / "mixed.csv", mixed), store, clock)
+    (series,) = store.series()
+    assert store.samples(series.id, 0, 2**62)[0].tolist() == sorted(times)
+
+
 def test_which_series_count() -> None:
     assert is_counter(SeriesKey.of("node_network_receive_bytes_total", device="eth0"))
     assert not is_counter(SeriesKey("forewarn_gpu_memory_used_bytes"))
@@ -105,7 +114,9 @@ def test_bad_lines_are_named_and_the_rest_is_loaded(tmp_path: Path, store: Store
         "s,1800000000,nan",
         "s,1800000000,many",
         ",1800000000,1",
-        "s,1800000000000,1",
+        "s,1e300,1",
+        "s,inf,1",
+        "s,1e15,1",
         '"s,1800000000,1',
         "\udcff,1800000000,1",
     ]
@@ -122,7 +133,9 @@ def test_bad_lines_are_named_and_the_rest_is_loaded(tmp_path: Path, store: Store
     [
         ("s,1800000000,1", [], "header"),
         ("series,timestamp,value", [], "no samples"),
-        ("series,timestamp,value", ["a,b,c"], "no samples"),
+        ("series,timestamp,value", ["a,b,c"], "no samples: line 2: 'b' is no time"),
+        ("series,timestamp,value", ["a,1e300,1"], "no samples: line 2: '1e300' is no time in seconds or milliseconds"),
+        ("series,timestamp,value", ["a,inf,1"], "no samples: line 2: 'inf' is no time"),
     ],
 )
 def test_files_without_samples_are_refused(
