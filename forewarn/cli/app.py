@@ -18,16 +18,16 @@ app = typer.Typer(
     help="Records what a GPU node does, forecasts it three days ahead, and warns before capacity runs out.",
     epilog="Start with 'forewarn run', or look at a simulated node with 'forewarn demo'.",
 )
-app.command()(run.run)
-app.command()(demo.demo)
-app.command()(status.status)
-app.command()(forecast.forecast)
+app.command(short_help="Run the daemon until SIGTERM or Ctrl-C.")(run.run)
+app.command(short_help="Run it on a simulated node of 8 GPUs.")(demo.demo)
+app.command(short_help="How the running daemon is.")(status.status)
+app.command(short_help="What lies ahead of every capacity.")(forecast.forecast)
 app.command()(alerts.alerts)
 app.command()(backfill.backfill)
 app.add_typer(config.app, name="config")
 app.add_typer(logs.app, name="logs")
 app.add_typer(worker.app, name="worker")
-app.command("install-service")(service.install_service)
+app.command("install-service", short_help="Run it under systemd, from /opt/forewarn.")(service.install_service)
 
 
 @app.callback()
