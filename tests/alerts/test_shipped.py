@@ -19,6 +19,8 @@ from tests.support.latest_samples import forecast
 RULES = shipped_rules()
 BY_NAME = {rule.name: rule for rule in RULES}
 ODD = re.compile(r"[{}]|  | [.,]|^\s*$")
+SPAN = re.compile(r"\b(second|minute|hour|day)s?\b")
+COUNTED = re.compile(r"\{value\} \w+s\b")
 LABEL = re.compile(r"\{labels\.(\w+)\}")
 EXAMPLES = {"sensor": "core", "xid": "79", "state": "queued"}
 
@@ -93,6 +95,15 @@ async def test_it_fires_and_its_words_are_whole(tmp_path: Path, rule: RuleSettin
     assert words["description"]
     for sentence in (words["summary"], words["description"]):
         assert not ODD.search(re.sub(r"\w+\{[^}]*\}", "series", sentence)), sentence
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_its_words_are_true_before_it_fires_and_of_one_as_of_many(rule: RuleSettings) -> None:
+    words = f"{rule.summary} {rule.description}"
+    assert not rule.for_ or not SPAN.search(words), "while it is pending, no fixed time has passed"
+    assert rule.clear is None or not re.search(r"than \{limit\} since", words), "between clear and value it is less"
+    assert not COUNTED.search(words), "'1 notifications'"
+    assert "for {silence}" not in words, "{silence} is when it began, not how long it is by now"
 
 
 def test_names_are_unique() -> None:
