@@ -21,6 +21,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 HEALTHY_SECONDS = 60.0
 NOT_STARTED = 127
 """The status of a child that could not even be started, as a shell says it."""
+_left_behind: dict[str, Process] = {}
+"""By name, the processes that were left to end themselves, whose end their successors wait for."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Child:
     Attributes:
         restarts: times it had to be started again.
         finished: it ended by itself with status 0 and is not started again.
-        started: set once it was tried to start it for the first time.
+        started: set once it was tried to start it for the first time, or has to wait for one that was left behind.
     """
 
     def __init__(self, spec: ChildSpec, clock: Clock) -> None:
@@ -65,6 +67,7 @@ class Child:
         self._process: Process | None = None
         self._stopping = asyncio.Event()
         self._hung = False
+        self._waiting = False
 
     @property
     def pid(self) -> int | None:
@@ -79,6 +82,7 @@ class Child:
     async def run(self) -> None:
         """Keep the child running until ``stop``, or until it ends by itself with status 0."""
         pause = FIRST_PAUSE
+        await self._wait_for_left_behind()
         while not self._stopping.is_set():
             started = self._clock.monotonic()
             status = await self.run_once()
@@ -121,6 +125,21 @@ class Child:
         self.spec.on_exit(status)
         return status
 
+    async def _wait_for_left_behind(self) -> None:
+        """Let the one that an earlier supervisor left behind end first: two must not be at the same device."""
+        left = _left_behind.get(self.spec.name)
+        if left is None or left.returncode is not None:
+            return
+        log.warning("child is started once the one that is stuck has ended", extra=_facts(self.spec.name, left))
+        self._waiting = True
+        self.started.set()
+        self.spec.on_start()
+        await left.wait()
+        self._waiting = False
+        log.info(
+            "the child that was stuck has ended", extra={**_facts(self.spec.name, left), "status": left.returncode}
+        )
+
     async def _start(self) -> Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -138,11 +157,11 @@ class Child:
             self._process.stdin.write(frames.encode(frame))
 
     async def stop(self) -> bool:
-        """End the child: end of file first, SIGKILL after the grace; False where even that did not end it."""
+        """End the child: end of file first, SIGKILL after the grace; False where one is left behind all the same."""
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
-            return True
+            return not self._waiting
         if process.stdin:
             process.stdin.close()
         if await _ended(process, GRACE_SECONDS + 0.5):
@@ -154,8 +173,11 @@ class Child:
     async def abandon(self) -> None:
         """Ask the child to end, and leave it to itself: it is stuck in a call that must not be interrupted."""
         self._stopping.set()
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        _left_behind[self.spec.name] = process
+        _let_go(process)
 
     async def _pump(self, process: Process) -> None:
         assert process.stdout is not None
@@ -178,6 +200,20 @@ class Child:
 def _kill(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
+
+
+def _let_go(process: Process) -> None:
+    """Close its pipes, and spare it the SIGKILL that comes with that.
+
+    asyncio's transport kills when it is closed or collected: BaseSubprocessTransport.close, ``__del__``.
+    """
+    transport = process._transport  # type: ignore[attr-defined]  # noqa: SLF001
+    transport.get_extra_info("subprocess").kill = lambda: None
+    transport.close()
+
+
+def _facts(name: str, process: Process) -> dict[str, object]:
+    return {"child": name, "pid": process.pid}
 
 
 async def _ended(process: Process, seconds: float) -> bool:

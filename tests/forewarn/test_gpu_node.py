@@ -1,8 +1,11 @@
 """The daemon on a node whose NVML is the fake library: real children, the unmodified nvidia-ml-py."""
 
+import contextlib
+import signal
 import time
 from pathlib import Path
 
+import orjson
 import psutil
 import pytest
 
@@ -67,3 +70,31 @@ def test_a_driver_call_that_never_returns_stops_nothing_else(tmp_path: Path, nvm
         assert seconds < 5
         assert sum("stuck and was left behind" in line for line in daemon.lines) == 1
         daemon.wait_for(lambda: not [child for child in daemon.children() if child.is_running()], 5)
+
+
+def test_a_reload_while_the_driver_is_stuck_starts_no_second_child_beside_the_first(
+    tmp_path: Path, nvml: FakeNvml
+) -> None:
+    with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
+        daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
+        nvml.hang("nvmlDeviceGetPowerUsage", 2)
+        daemon.wait_for(lambda: [line for line in daemon.lines if "nvmlDeviceGetPowerUsage" in line], 20)
+        (first,) = nvml_children(daemon)
+        daemon.process.send_signal(signal.SIGHUP)
+        deadline, seen = time.monotonic() + 20, {first}
+        while first in seen and time.monotonic() < deadline:
+            seen = nvml_children(daemon)
+            assert len(seen) <= 1
+        daemon.wait_for(lambda: nvml_children(daemon) - {first})
+        assert sum("once the one that is stuck has ended" in line for line in daemon.lines) == 1
+        ended = daemon.wait_for(lambda: [line for line in daemon.lines if "that was stuck has ended" in line])
+        assert orjson.loads(ended[0])["status"] == 1  # by its own timer, not by a signal
+
+
+def nvml_children(daemon: RunningDaemon) -> set[int]:
+    found = set()
+    for process in daemon.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "collector.nvml.child" in process.cmdline():
+                found.add(process.pid)
+    return found
