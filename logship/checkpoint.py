@@ -50,6 +50,7 @@ MIGRATIONS = (
         PRIMARY KEY (file_id, end_offset)
     ) WITHOUT ROWID
     """,
+    "CREATE INDEX streams_by_file ON streams (device, inode, birth_ns, number)",
 )
 _COLUMNS = (
     "file_id, path, device, inode, birth_ns, epoch, head_length, head_digest, acknowledged, marker, carry,"
@@ -99,7 +100,10 @@ class Anchor:
 
 
 class Checkpoint:
-    """All streams, in memory and on disk; may be used from any thread.
+    """All streams on disk, and in memory those that are not finished; may be used from any thread.
+
+    A finished stream is kept: its name must not be given again to a later one of the same file, whose lines
+    Elasticsearch would then take for those that it has.
 
     Args:
         path: the database's file.
@@ -114,8 +118,7 @@ class Checkpoint:
         try:
             self._connection = open_writer(path)
             migrate(self._connection, path, "logship", MIGRATIONS)
-            rows = self._connection.execute(f"SELECT {_COLUMNS} FROM streams ORDER BY number")
-            self._streams = {row[0]: _stream(row) for row in rows}
+            self._open = {stream.file_id: stream for stream in self._select("NOT finished")}
         except (sqlite3.Error, OSError) as error:
             raise LogshipError(
                 f"cannot use the log shipper's checkpoint {path}: {error}",
@@ -126,33 +129,40 @@ class Checkpoint:
     def get(self, file_id: str) -> Stream:
         """A stream by its id."""
         with self._lock:
-            return self._streams[file_id]
+            return self._get(file_id)
 
     def has(self, file_id: str) -> bool:
         """Whether there is a stream of this id."""
         with self._lock:
-            return file_id in self._streams
+            return bool(self._select("file_id = ?", file_id))
 
     def find(self, identity: Identity) -> Stream | None:
         """The newest stream that this file holds."""
+        place = identity.device, _signed(identity.inode), identity.birth_ns
         with self._lock:
-            return next((s for s in reversed(self._streams.values()) if s.identity == identity), None)
+            found = self._select("(device, inode, birth_ns) = (?, ?, ?)", *place, order="number DESC LIMIT 1")
+            return found[0] if found else None
 
     def of_path(self, path: str) -> list[Stream]:
         """The streams of a followed path, in the order in which they were found."""
         with self._lock:
-            return [stream for stream in self._streams.values() if stream.path == path]
+            return self._select("path = ?", path)
+
+    def unfinished(self, path: str) -> list[Stream]:
+        """Those streams of a followed path of which more may come, in the order in which they were found."""
+        with self._lock:
+            return self._select("path = ? AND NOT finished", path)
 
     def add(self, stream: Stream) -> None:
         """Write a new stream, durable on return."""
         with self._lock, self._connection:
             self._connection.execute(f"INSERT INTO streams ({_COLUMNS}) VALUES ({_PLACES})", _row(stream))
-            self._streams[stream.file_id] = stream
+            self._hold(stream)
 
     def change(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Change attributes of streams and forget the anchors that they have passed; durable on return."""
         with self._lock, self._connection:
-            streams = [replace(self._streams[file_id], **values) for file_id, values in changes.items()]
+            streams = [replace(self._get(file_id), **values) for file_id, values in changes.items()]
             self._connection.executemany(
                 f"UPDATE streams SET ({_COLUMNS}) = ({_PLACES}) WHERE file_id = ?",
                 [(*_row(stream), stream.file_id) for stream in streams],
@@ -161,7 +171,8 @@ class Checkpoint:
                 "DELETE FROM anchors WHERE file_id = ? AND end_offset <= ?",
                 [(stream.file_id, stream.acknowledged) for stream in streams],
             )
-            self._streams.update((stream.file_id, stream) for stream in streams)
+            for stream in streams:
+                self._hold(stream)
 
     def forget(self, file_ids: Collection[str]) -> None:
         """Drop streams and their anchors, durable on return."""
@@ -169,7 +180,7 @@ class Checkpoint:
             for table in ("streams", "anchors"):
                 self._connection.executemany(f"DELETE FROM {table} WHERE file_id = ?", [(name,) for name in file_ids])
             for name in file_ids:
-                del self._streams[name]
+                self._open.pop(name, None)
 
     def history(self, path: str) -> set[Identity] | None:
         """Generations from before a path was followed, which are not read; None where it never was."""
@@ -210,6 +221,19 @@ class Checkpoint:
         """Let go of the database."""
         with self._lock:
             self._connection.close()
+
+    def _get(self, file_id: str) -> Stream:
+        return self._open.get(file_id) or self._select("file_id = ?", file_id)[0]
+
+    def _select(self, where: str, *values: object, order: str = "number") -> list[Stream]:
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM streams WHERE {where} ORDER BY {order}", values)
+        return [_stream(row) for row in rows]
+
+    def _hold(self, stream: Stream) -> None:
+        if stream.finished:
+            self._open.pop(stream.file_id, None)
+        else:
+            self._open[stream.file_id] = stream
 
 
 def _row(stream: Stream) -> tuple[object, ...]:

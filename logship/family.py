@@ -74,7 +74,7 @@ class Family:
             self._checkpoint.follow(str(self.path), self._history)
         else:
             self._history = history
-        self._reopen([stream for stream in self._checkpoint.of_path(str(self.path)) if not stream.finished])
+        self._reopen(self._checkpoint.unfinished(str(self.path)))
         self.look(from_end=from_end and history is None)
 
     def look(self, *, from_end: bool = False) -> None:
@@ -128,7 +128,7 @@ class Family:
             if file.stream is not None:
                 if self._ledger.reached(file.stream.file_id) < file.size():
                     continue
-                self._checkpoint.change({file.stream.file_id: {"finished": True}})
+                self._ledger.finish(file.stream.file_id)
             elif file.size():
                 continue
             self.files.remove(file)
@@ -299,7 +299,7 @@ class Family:
             copy.take_over(file)
             self._checkpoint.change({stream.file_id: {"identity": copy.identity}})
         else:
-            self._checkpoint.change({stream.file_id: {"finished": True}})
+            self._ledger.finish(stream.file_id)
         file.start_anew()
         self._listed_ns = None
         self._open_unseen(file)

@@ -74,6 +74,16 @@ class Ledger:
                 self._checkpoint.change({span.file_id: self._changes(span) for span in moved.values()})
             return bool(moved)
 
+    def finish(self, file_id: str) -> None:
+        """Nothing more is to come of a stream: keep no account of it here, and what arrived of it on disk."""
+        with self._committing:
+            with self._lock:
+                span = self._moved.pop(file_id, None)
+                for account in (self._reached, self._waiting):
+                    account.pop(file_id, None)
+            arrived = {} if span is None else self._changes(span)
+            self._checkpoint.change({file_id: {**arrived, "finished": True}})
+
     def forget(self, file_ids: Collection[str]) -> None:
         """Keep no account of these streams any more, here and on disk."""
         with self._committing:

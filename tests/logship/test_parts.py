@@ -4,6 +4,8 @@ import contextlib
 import socket
 import sqlite3
 import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,49 @@ def test_a_change_of_one_attribute_keeps_what_another_thread_changed(tmp_path: P
     for thread in threads:
         thread.join()
     assert (checkpoint.get("f").acknowledged, checkpoint.get("f").modified_ns) == (50, 50)
+    checkpoint.close()
+
+
+def test_years_of_rotations_cost_neither_memory_nor_time(tmp_path: Path) -> None:
+    path, generations = tmp_path / "logship.db", 20_000
+    checkpoint = Checkpoint(path)
+    checkpoint.add(a_stream("live"))
+    checkpoint.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TEMP TABLE old AS SELECT * FROM streams")
+        connection.execute("UPDATE old SET finished = 1, marker = zeroblob(64), number = NULL")
+        rows = "WITH RECURSIVE n(i) AS (VALUES (100) UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+        columns = ", ".join(row[1] for row in connection.execute("PRAGMA table_info(streams)"))
+        values = columns.replace("file_id", "'old' || i").replace("inode", "i")
+        connection.execute(f"{rows} INSERT INTO streams ({columns}) SELECT {values} FROM n, old", (generations + 99,))
+    tracemalloc.start()
+    again = Checkpoint(path)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000
+    began = time.process_time()
+    found = [again.find(Identity(1, 100 + number, 3)) for number in range(2000)]
+    assert time.process_time() - began < 1
+    assert [stream.file_id for stream in found if stream] == [f"old{100 + number}" for number in range(2000)]
+    assert (again.has("old100"), again.has("new"), again.get("old100").finished) == (True, False, True)
+    assert len(again.of_path("/l/app.log")) == generations + 1
+    assert [stream.file_id for stream in again.unfinished("/l/app.log")] == ["live"]
+    again.close()
+
+
+def test_a_stream_that_is_finished_keeps_what_had_arrived(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "logship.db")
+    checkpoint.add(a_stream())
+    ledger = Ledger(checkpoint)
+    ledger.start(a_stream())
+    ledger.settle([a_span(0, 10)])
+    ledger.finish("f")
+    ledger.settle([a_span(10, 20)])
+    assert not ledger.commit()
+    assert (checkpoint.get("f").acknowledged, checkpoint.get("f").finished) == (10, True)
+    checkpoint.change({"f": {"finished": False}})
+    ledger.start(checkpoint.get("f"))
+    assert (ledger.reached("f"), [stream.file_id for stream in checkpoint.unfinished("/l/app.log")]) == (10, ["f"])
     checkpoint.close()
 
 
