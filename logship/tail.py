@@ -47,6 +47,7 @@ class TailedFile:
         self.marker = b""
         self.modified_ns = os.fstat(descriptor).st_mtime_ns
         self._max_line = max_line
+        self._in_line = False
 
     @classmethod
     def open(cls, path: Path, max_line: int) -> "TailedFile":
@@ -114,13 +115,16 @@ class TailedFile:
             self.anchors.popleft()
         if self.anchors:
             limit = min(limit, self.anchors[0].end_offset - self.position)
+        if self._in_line:  # the next piece is mostly no longer than this one
+            limit = min(limit, self._max_line + 1)
         data = self._after_marker(limit)
-        end = data.rfind(b"\n") + 1
+        end, parted = data.rfind(b"\n") + 1, False
         if not end and len(data) == limit:  # a line that is longer than the limit
             data = self._after_marker(self._max_line + 1)
             end = data.find(b"\n") + 1
-            if not end and len(data) > self._max_line:
+            if parted := not end and len(data) > self._max_line:
                 end = boundary(data, self._max_line)
+        self._in_line = parted
         if not end and final:
             end = len(data)
         return self._advance(data[:end]) if end else None

@@ -135,6 +135,25 @@ def test_long_lines_are_marked_however_they_are_read(tmp_path: Path, limit: int)
     assert [document["log"].get("flags") for document in found] == [["split"]] * 3 + [None] * 3
 
 
+def test_a_very_long_line_is_not_read_again_for_each_of_its_pieces(tmp_path: Path) -> None:
+    path, size = tmp_path / "app.log", 2_000_000
+    path.write_bytes(b"x" * size + b"\nshort\n")
+    file = TailedFile.open(path, 4096)
+    before, pieces = read_so_far(), 0
+    while file.read(256 * 1024) is not None:
+        pieces += 1
+    assert read_so_far() - before < 4 * size + 2 * 256 * 1024
+    assert pieces >= size / 4096
+    assert file.position == file.size()
+    file.close()
+
+
+def read_so_far() -> int:
+    """Bytes that this process has asked the kernel for (``rchar``, proc(5))."""
+    with Path("/proc/self/io").open() as counts:
+        return int(next(line for line in counts if line.startswith("rchar")).split()[1])
+
+
 def test_lines_without_any_time_take_that_of_reading_and_say_so() -> None:
     encoded = encode(encoder(), b"one\n2026-03-01 10:20:30 two\nthree\n")
     assert encoded.fallback
