@@ -78,11 +78,13 @@ class Rate:
     def hours(self, reader: Reader, start_ms: int, end_ms: int) -> Hours:
         """Growth per second over the hour, and in its slowest and fastest 5 minutes.
 
-        Growth over a gap belongs to the whole gap, not to the first window after it.
+        Growth over a gap belongs to the whole gap, not to the first window after it. Where the samples before the
+        first window are out of sight, over how long it grew is not known, and it is left out.
         """
-        found = reader.rollup(self.series_id, start_ms, end_ms, WINDOW)
-        seconds = np.diff(found.times, prepend=found.times[:1] - WINDOW) / 1000
-        return _by_hour(found.times, found.increase / seconds, np.ones_like(seconds))
+        found = reader.rollup(self.series_id, start_ms - HOUR, end_ms, WINDOW)
+        times, seconds = found.times[1:], np.diff(found.times) / 1000
+        inside = times >= start_ms
+        return _by_hour(times[inside], (found.increase[1:] / seconds)[inside], np.ones(np.count_nonzero(inside)))
 
     def windows(self, reader: Reader, start_ms: int, end_ms: int) -> Times:
         """Starts of the 5-minute windows that have samples."""

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from collector.catalogue import CATALOGUE, Metric
-from collector.series import SeriesKey
+from collector.series import Matcher, SeriesKey
 from forecast.prepare import bridged, read_history
 from forecast.settings import TargetSettings
+from forecast.sources import Rate
 from forecast.targets import find_targets, unit_of
 from tests.support.memory_series import MemoryReader
 
@@ -114,6 +115,19 @@ def test_a_counter_is_seen_as_its_rate_and_a_gap_is_no_burst(reader: MemoryReade
     np.testing.assert_allclose(mean[[1, 2, 4, 5]], 2.0, rtol=0.05)
     assert np.isnan(mean[3])
     assert read(reader, "requests_total", "max")[4] <= 2.05
+
+
+@pytest.mark.parametrize("before_minutes", [30, 600])
+def test_a_gap_that_began_before_the_hours_asked_for_is_no_burst(reader: MemoryReader, before_minutes: int) -> None:
+    minutes = np.arange(-2000, 180)
+    keep = (minutes < -before_minutes) | (minutes >= 20)
+    times, total = NOW_MS - 3 * HOUR_MS + minutes * MINUTE_MS, 120.0 * minutes
+    key = reader.add("requests_total", times[keep], total[keep], counter=True)
+    [series] = reader.series(Matcher("__name__", "=", key.name))
+    hours = Rate(series.id).hours(reader, NOW_MS - 3 * HOUR_MS, NOW_MS)
+    assert hours.times.tolist() == [NOW_MS - hour * HOUR_MS for hour in (3, 2, 1)]
+    np.testing.assert_allclose(hours.mean, 2.0, rtol=0.05)
+    np.testing.assert_allclose(hours.high, 2.0, rtol=0.05)
 
 
 def test_a_histogram_is_seen_as_its_mean(reader: MemoryReader) -> None:
