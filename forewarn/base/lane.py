@@ -24,6 +24,14 @@ class StuckError(Exception):
         self.seconds = seconds
 
 
+class NoThreadError(StuckError):
+    """The call was not even begun: the system starts no more threads."""
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane, 0.0)
+        self.args = (f"{lane}: no thread can be started; is the limit of tasks reached?",)
+
+
 class Lane:
     """Runs blocking calls one at a time, each with a deadline; a stuck call makes the next ones fail at once."""
 
@@ -43,13 +51,13 @@ class Lane:
 
         Raises:
             StuckError: it did not return within ``deadline`` seconds, or an earlier one still has not.
+            NoThreadError: there is no thread to run it on; the next call tries again.
         """
         loop = asyncio.get_running_loop()
         if self._busy_since is not None:
             raise StuckError(self.name, loop.time() - self._busy_since)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
-            self._thread.start()
+            self._thread = self._started()
         future: asyncio.Future[T] = loop.create_future()
         future.add_done_callback(_retrieve)
         self._busy_since = loop.time()
@@ -63,6 +71,14 @@ class Lane:
     def close(self) -> None:
         """Let the thread end once it is idle; a call that is stuck ends with the process."""
         self._calls.put(None)
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise NoThreadError(self.name) from error
+        return thread
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

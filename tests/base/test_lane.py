@@ -1,10 +1,14 @@
 import asyncio
+import contextlib
+import resource
 import threading
 import time
+from collections.abc import Iterator
 
+import psutil
 import pytest
 
-from forewarn.base.lane import Lane, StuckError
+from forewarn.base.lane import Lane, NoThreadError, StuckError
 
 
 async def test_a_call_comes_back() -> None:
@@ -44,6 +48,27 @@ async def test_a_late_error_is_not_lost_on_the_floor() -> None:
         await lane.call(fail, deadline=0.02)
     gate.set()
     await _free(lane)
+
+
+async def test_a_thread_that_cannot_be_started_costs_that_call_only() -> None:
+    lane = Lane("crowded out")
+    with _no_thread_starts(), pytest.raises(NoThreadError, match="crowded out: no thread can be started"):
+        await lane.call(lambda: "answers", deadline=5)
+    assert not lane.stuck
+    assert await lane.call(lambda: "answers", deadline=5) == "answers"
+
+
+@contextlib.contextmanager
+def _no_thread_starts() -> Iterator[None]:
+    """Threads that want more address space than there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    size = threading.stack_size(1 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (256 << 20), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        threading.stack_size(size)
 
 
 async def _free(lane: Lane) -> None:
