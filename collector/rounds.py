@@ -21,7 +21,7 @@ _NAMED = 20
 _CLOSE_SECONDS = 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Seat:
     """A source, and what is remembered of it between rounds.
 

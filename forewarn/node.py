@@ -105,22 +105,27 @@ class WorkerLink:
         self._clock = clock
         self._url = ""
         self._names: list[str] = []
-        self._move: asyncio.Task[None] | None = None
+        self._moving = asyncio.Lock()
+        self._moves: set[asyncio.Task[None]] = set()
 
     def on_frame(self, frame: Frame) -> None:
         """Take the worker's word that it is ready, or why it is not."""
         if frame["kind"] == "ready" and frame["url"] != self._url:
-            self._move = asyncio.get_running_loop().create_task(self.watch(frame["url"]))
+            self._url = frame["url"]
+            move = asyncio.get_running_loop().create_task(self._watch(self._url), name="worker moves")
+            self._moves.add(move)
+            move.add_done_callback(self._moves.discard)
 
-    async def watch(self, url: str) -> None:
-        """Scrape the worker at this address, and send it the canary."""
-        for name in self._names:
-            await self._collector.remove(name)
-        endpoint = EndpointSettings(url=f"{url}/metrics", name="worker", canary=CanarySettings(base_url=url))
-        sources = endpoint_sources(endpoint, self._patience, self._clock)
-        for source in sources:
-            self._collector.add(source)
-        self._url, self._names = url, [source.name for source in sources]
+    async def _watch(self, url: str) -> None:
+        """Scrape the worker at this address, and send it the canary; one move after the other."""
+        async with self._moving:
+            for name in self._names:
+                await self._collector.remove(name)
+            endpoint = EndpointSettings(url=f"{url}/metrics", name="worker", canary=CanarySettings(base_url=url))
+            sources = endpoint_sources(endpoint, self._patience, self._clock)
+            for source in sources:
+                self._collector.add(source)
+            self._names = [source.name for source in sources]
 
 
 class RealNode:

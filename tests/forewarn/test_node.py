@@ -1,7 +1,13 @@
+import asyncio
+import contextlib
+import gc
+
 import pytest
 
+from collector.rounds import Collector
 from collector.source import CollectError
-from forewarn.node import Relay
+from forewarn.base.clock import SystemClock
+from forewarn.node import Relay, WorkerLink
 from tests.support.hand_clock import HandClock
 
 FRAME = {"kind": "samples", "samples": [["forewarn_logs_up", {"b": "2", "a": "1"}, 1.0, False], ["x", {}, None, False]]}
@@ -32,3 +38,49 @@ async def test_one_that_was_started_with_another_configuration_is_heard_again() 
     relay.on_frame({"kind": "off", "reason": "nothing to ship"})
     relay.on_frame(FRAME)
     assert len(await relay.collect()) == 1
+
+
+async def test_a_worker_that_moves_while_it_is_being_left_is_asked_where_it_is_last() -> None:
+    asked: list[int] = []
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+    async with contextlib.AsyncExitStack() as ending:
+        ports = [await _silent_server(ending, asked) for _ in range(3)]
+        collector = Collector([], SystemClock(), 0.2)
+        ending.push_async_callback(collector.close)
+        link = WorkerLink(collector, 5.0, SystemClock())
+        _is_ready(link, ports[0])
+        await _asked_at(collector, asked, ports[0])  # its sources are waiting for an answer: leaving takes a while
+        _is_ready(link, ports[1])
+        await asyncio.sleep(0)
+        _is_ready(link, ports[2])
+        _is_ready(link, ports[2])
+        await _asked_at(collector, asked, ports[2])
+        assert ports[1] not in asked
+        assert asked.count(ports[2]) <= 2  # its page, and the canary
+    gc.collect()  # what a task died of is told once nobody refers to it
+    assert not failed
+
+
+def _is_ready(link: WorkerLink, port: int) -> None:
+    link.on_frame({"kind": "ready", "url": f"http://127.0.0.1:{port}"})
+
+
+async def _asked_at(collector: Collector, asked: list[int], port: int) -> None:
+    async with asyncio.timeout(10):
+        while port not in asked:
+            await collector.round()
+            await asyncio.sleep(0.02)
+
+
+async def _silent_server(ending: contextlib.AsyncExitStack, asked: list[int]) -> int:
+    """A server that never answers; each connection puts its port into ``asked``."""
+
+    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ending.callback(writer.close)
+        asked.append(port)
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    ending.callback(server.close)
+    port: int = server.sockets[0].getsockname()[1]
+    return port
