@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 
 from forecast.results import Forecast
 from forewarn.base.errors import StoreError
@@ -90,9 +89,9 @@ class ForecastRuns:
     async def _store(self) -> None:
         """Keep what was made; where that fails it is known until the daemon ends, and the next run tries again."""
         try:
-            await self._base.state_writer.submit(self._base.book.store, self._arrived)
-        except (StoreError, sqlite3.Error) as error:
-            facts = {"error": str(error), "hint": "is there room on the disk?"}
+            await self._base.change_state(self._base.book.store, self._arrived)
+        except StoreError as error:
+            facts = {"error": error.message, "hint": error.hint}
             log.error("the forecasts cannot be kept", extra=facts)  # noqa: TRY400  the error's text says all
 
 

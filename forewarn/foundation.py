@@ -3,7 +3,9 @@
 import dataclasses
 import logging
 import sqlite3
-from typing import Any, Self
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import Store
@@ -11,11 +13,15 @@ from forecast.results import ForecastBook
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.crew import Crew
 from forewarn.base.errors import StoreError
-from forewarn.base.sqlite import open_writer
 from forewarn.config import Config
 from forewarn.datadir import DataDir
+from forewarn.statefile import open_state
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+STALLED_SECONDS = 10.0
+"""A change of state.db that takes longer counts as one that fails."""
 
 
 class Foundation:
@@ -28,9 +34,13 @@ class Foundation:
         stats: the store's health as of the last scrape.
         writable: whether the last scrape could be kept.
         config_good: whether the configuration was right when it was last read.
+        state_aside: where a damaged state.db went at the start, None where all was well.
+        evaluated_ms: when the alert rules were last evaluated and the outcome kept, None before the first time.
     """
 
-    def __init__(self, data: DataDir, clock: Clock, store: Store, state: sqlite3.Connection) -> None:
+    def __init__(
+        self, data: DataDir, clock: Clock, store: Store, state: sqlite3.Connection, state_aside: Path | None
+    ) -> None:
         self.data = data
         self.clock = clock
         self.store = store
@@ -39,6 +49,10 @@ class Foundation:
         self.stats = store.stats()
         self.writable = True
         self.config_good = True
+        self.state_aside = state_aside
+        self.evaluated_ms: int | None = None
+        self._state_good = True
+        self._changes: list[float] = []
         self.series_writer = Crew("series-writer")
         self.state_writer = Crew("state-writer")
 
@@ -56,11 +70,11 @@ class Foundation:
                 extra={"kept_as": str(store.set_aside), "hint": "history before now is in that file"},
             )
         try:
-            return cls(data, clock, store, open_writer(data.state))
+            return cls(data, clock, store, *open_state(data.state, clock))
         except sqlite3.Error as error:
             raise StoreError(
                 f"cannot open {data.state}: {error}",
-                hint="where it is damaged, move it away: alert states and forecasts begin anew, the series stay",
+                hint="move it away: alert states and forecasts begin anew, the series stay",
             ) from error
 
     async def keep(self, scrape: Scrape) -> None:
@@ -73,18 +87,52 @@ class Foundation:
         await self.series_writer.submit(self.store.append, scrape)
         self.stats = await self.series_writer.submit(self.store.stats)
 
+    async def change_state(self, function: Callable[..., T], *args: Any) -> T:
+        """The result of ``function(*args)``, which changes state.db.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        self._changes.append(started := self.clock.monotonic())
+        try:
+            result = await self.state_writer.submit(function, *args)
+        except sqlite3.Error as error:
+            self._state_good = False
+            raise StoreError(f"cannot use {self.data.state}: {error}", hint="is there room on the disk?") from error
+        except StoreError:
+            self._state_good = False
+            raise
+        finally:
+            self._changes.remove(started)
+        self._state_good = True
+        return result
+
+    def probe_state(self) -> None:
+        """Write to state.db: an evaluation that changed nothing has not tried to."""
+        self.state.execute("PRAGMA user_version = 1")
+
+    @property
+    def state_writable(self) -> bool:
+        """Whether the last change of state.db was kept, and none has been under way for ten seconds."""
+        stalled = bool(self._changes) and self.clock.monotonic() - self._changes[0] > STALLED_SECONDS
+        return self._state_good and not stalled
+
     def samples(self) -> list[Sample]:
-        """The store's health as metrics."""
+        """The databases' health as metrics."""
         stats = self.stats
-        gauges = {
+        gauges: dict[str, float] = {
             "forewarn_store_writable": self.writable,
             "forewarn_store_damage_set_aside": self.store.set_aside is not None,
+            "forewarn_state_writable": self.state_writable,
+            "forewarn_state_damage_set_aside": self.state_aside is not None,
             "forewarn_store_series": stats.series,
             "forewarn_store_used_bytes": stats.used_bytes,
             "forewarn_store_max_bytes": stats.max_bytes,
             "forewarn_store_pending_scrapes": stats.pending_rows,
             "forewarn_config_last_reload_successful": self.config_good,
         }
+        if self.evaluated_ms is not None:
+            gauges["forewarn_alerts_last_evaluation_timestamp_seconds"] = self.evaluated_ms / 1000
         counters = {
             "forewarn_store_refused_samples_total": stats.refused_samples,
             "forewarn_store_late_samples_total": stats.late_samples,

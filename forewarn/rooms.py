@@ -54,6 +54,7 @@ class Rooms:
         self._store_error = ""
         self._troubles: dict[str, str] = {}
         self._ended = False
+        self._forecasting = self._again = False
         self._round_at = base.clock.monotonic()
         self._appending: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -137,20 +138,37 @@ class Rooms:
         self._note("compaction", None)
 
     async def forecast(self) -> None:
-        """Forecast every target, then let the rules see it."""
-        if await self.forecasts.run():
-            self.render_forecasts()
-            await self.evaluate()
+        """Forecast every target, then let the rules see it; once more where that was asked for meanwhile."""
+        self._forecasting = True
+        try:
+            while self._forecasting:
+                self._again = False
+                if await self.forecasts.run():
+                    self.render_forecasts()
+                    await self.evaluate()
+                self._forecasting = self._again and not self._ended
+        finally:
+            self._forecasting = False
+
+    def forecast_again(self) -> bool:
+        """Ask for one more run after the one that is under way; False where none is."""
+        self._again = self._forecasting
+        return self._forecasting
 
     async def evaluate(self) -> None:
         """Evaluate the rules; what is to be sent lies in the outbox when this returns."""
         try:
-            await self._base.state_writer.submit(self.engine.evaluate)
+            await self._base.change_state(self._evaluate)
         except StoreError as error:
             self._note("alert states", error)
         else:
+            self._base.evaluated_ms = self._base.clock.now_ms()
             self._note("alert states", None)
         self._dispatcher.wake()
+
+    def _evaluate(self) -> None:
+        self.engine.evaluate()
+        self._base.probe_state()
 
     def _alert_samples(self) -> list[Sample]:
         return alert_metrics.samples(self.engine, self._dispatcher)

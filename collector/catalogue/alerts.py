@@ -8,6 +8,12 @@ ALERTS_METRICS: tuple[Metric, ...] = (
         "forewarn_alert_evaluation_duration_seconds", "gauge", "seconds", "Time the last evaluation of all rules took."
     ),
     Metric(
+        "forewarn_alerts_last_evaluation_timestamp_seconds",
+        "gauge",
+        "seconds",
+        "When all rules were last evaluated and the outcome was kept, in seconds since the epoch.",
+    ),
+    Metric(
         "forewarn_alert_rule_errors_total",
         "counter",
         "",

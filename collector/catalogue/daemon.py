@@ -48,6 +48,15 @@ DAEMON_METRICS: tuple[Metric, ...] = (
     Metric(
         "forewarn_store_damage_set_aside", "gauge", "", "1 where a damaged metrics.db was set aside at the last start."
     ),
+    Metric(
+        "forewarn_state_writable",
+        "gauge",
+        "",
+        "Whether the last change of state.db (alert states, outbox, forecasts) was kept, and none is stalled.",
+    ),
+    Metric(
+        "forewarn_state_damage_set_aside", "gauge", "", "1 where a damaged state.db was set aside at the last start."
+    ),
     Metric("forewarn_store_series", "gauge", "", "Series known to the store."),
     Metric("forewarn_store_used_bytes", "gauge", "bytes", "Size of metrics.db in use."),
     Metric("forewarn_store_max_bytes", "gauge", "bytes", "Size that metrics.db may reach."),

@@ -15,7 +15,7 @@ import pytest
 
 from collector.series import Matcher
 from collector.store import StoreReader
-from tests.support.daemon import FOREWARN, RunningDaemon, forewarn, running
+from tests.support.daemon import FOREWARN, RunningDaemon, running
 
 QUICK = "[collector]\ninterval = 1\n"
 
@@ -79,17 +79,41 @@ def test_what_holds_the_end_up_is_left_behind() -> None:
     assert "the end takes too long" in ended.stderr
 
 
-def test_a_damaged_state_file_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_state_file_is_set_aside(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     damaged = os.urandom(20_000)
     (data / "state.db").write_bytes(damaged)
-    result = forewarn("run", "--data-dir", str(data), "--listen", "127.0.0.1:0")
-    assert result.returncode == 1
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("{")]
-    assert len(lines) == 2
-    assert "state.db: file is not a database" in lines[0]
-    assert (data / "state.db").read_bytes() == damaged
+    with running(data, config=QUICK) as daemon:
+        assert daemon.metrics()["forewarn_state_damage_set_aside"] == 1
+        assert daemon.metrics()["forewarn_state_writable"] == 1
+        (kept,) = data.glob("state.db.damaged-*")
+        assert kept.read_bytes() == damaged
+        (told,) = [line for line in daemon.lines if "state.db was damaged" in line]
+        assert "alert states" in told
+        assert daemon.terminate()[0] == 0
+    with running(data, config=QUICK) as daemon:
+        assert daemon.metrics()["forewarn_state_damage_set_aside"] == 0
+
+
+def test_a_state_file_that_cannot_be_written_is_a_metric(tmp_path: Path) -> None:
+    evaluated = "forewarn_alerts_last_evaluation_timestamp_seconds"
+    with running(tmp_path / "data", config=f"{QUICK}[alerts]\nevaluate_every = 1\n") as daemon:
+        before = daemon.wait_for(lambda: daemon.metrics().get(evaluated))
+        assert before == pytest.approx(time.time(), abs=10)
+        daemon.wait_for(lambda: daemon.metrics()[evaluated] > before)
+        holder = sqlite3.connect(tmp_path / "data" / "state.db", isolation_level=None)
+        try:
+            holder.execute("BEGIN IMMEDIATE")
+            daemon.wait_for(lambda: daemon.metrics()["forewarn_state_writable"] == 0)
+            assert not daemon.get("/v1/status")["healthy"]
+            stopped = daemon.metrics()[evaluated]
+            time.sleep(2.5)
+            assert daemon.metrics()[evaluated] == stopped
+        finally:
+            holder.close()
+        daemon.wait_for(lambda: daemon.metrics()["forewarn_state_writable"] == 1)
+        assert daemon.metrics()[evaluated] > stopped
 
 
 def test_a_service_manager_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
