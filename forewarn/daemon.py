@@ -6,7 +6,7 @@ import logging
 import math
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -26,7 +26,7 @@ from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
 from forewarn.limit import TimeLimit
 from forewarn.memory import give_back, one_arena, settle
-from forewarn.node import Node
+from forewarn.node import Node, Takes
 from forewarn.pace import Pace, follow_clock
 from forewarn.requests import Requests
 from forewarn.rooms import Rooms
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 COMPACT_EVERY = 10.0
 FIRST_FORECAST_AFTER = 15.0
 ROUNDS_MISSED_SECONDS = 60.0
-WATCHDOG = "watchdog"
+WATCHDOG, FORECAST = "watchdog", "forecast"
 
 
 class Daemon:
@@ -117,8 +117,7 @@ class Daemon:
             except Exception:
                 # Half of the rooms may be gone: a daemon that is started anew is better than one that does nothing.
                 log.exception("the daemon cannot go on after the reload, it ends")
-                self._clean = False
-                self._ask_to_end()
+                self._fail()
             self._notifier.ready(f"serving {self.url}")
 
     async def _read_again(self) -> None:
@@ -160,6 +159,11 @@ class Daemon:
         self._limit.start()
         self._stop.set()
 
+    def _fail(self) -> None:
+        """End with status 1: who started the daemon starts it anew."""
+        self._clean = False
+        self._ask_to_end()
+
     def _ask_to_reload(self) -> None:
         task = asyncio.get_running_loop().create_task(self.reload(), name="reload")
         self._reloads.add(task)
@@ -191,6 +195,7 @@ class Daemon:
         return listeners
 
     async def _serve(self, listeners: list[tuple[socket.socket, bool]]) -> None:
+        self.url = url_of(listeners[0][0])
         now = _Now(self)
         services = Services(
             metrics=now.page,
@@ -198,20 +203,20 @@ class Daemon:
             book=now,
             alerts=now.alerts,
             rules=now.rules,
-            status=Status(self).report,
+            status=Status(self.base, lambda: self.rooms, self.url).report,
             clock=self.clock,
             hostname=self.hostname,
             interval_seconds=self.config.collector.interval,
             settings=self.config.api,
             simulated=bool(self.node.labels),
         )
-        self.url = url_of(listeners[0][0])
         for listener, whole in listeners:
             app = create_app(services) if whole else create_metrics_app(services)
-            server = HttpServer(app, listener)
+            server = HttpServer(app, listener, self._fail)
             await server.start()
             self._servers.append(server)
-        control = ControlServer(self._data.control, Requests(self).handlers())
+        requests = Requests(self.base, self.url, now.relays, self._forecast_soon)
+        control = ControlServer(self._data.control, requests.handlers())
         self._ending.push_async_callback(control.close)
         await control.start()
 
@@ -232,7 +237,7 @@ class Daemon:
         self._every("evaluate", config.alerts.evaluate_every, rooms.evaluate)
         if config.forecast.enabled:
             first = self._first_forecast_after if config.forecast.at_start else config.forecast.every
-            self._every("forecast", config.forecast.every, rooms.forecast, first=first)
+            self._every(FORECAST, config.forecast.every, rooms.forecast, first=first)
 
     def _every(
         self, name: str, seconds: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
@@ -246,6 +251,13 @@ class Daemon:
             misfire_grace_time=max(1, int(seconds)),
             next_run_time=datetime.now(UTC) + timedelta(seconds=seconds if first is None else first),
         )
+
+    def _forecast_soon(self) -> bool:
+        """Make forecasts now, or once more where some are being made; False where none are wanted."""
+        job = self._scheduler.get_job(FORECAST)
+        if job is not None and not self.rooms.forecast_again():
+            job.modify(next_run_time=datetime.now(UTC))
+        return job is not None
 
     async def _compact(self) -> None:
         await self.rooms.compact()
@@ -307,6 +319,10 @@ class _Now:
     def rules(self) -> Sequence[RuleStatus]:
         """The rules in force."""
         return self._daemon.rooms.engine.rules()
+
+    def relays(self) -> Mapping[str, Takes]:
+        """What takes the frames of children that run as units of their own."""
+        return self._daemon.rooms.furniture.relays
 
 
 def run_daemon(

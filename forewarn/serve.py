@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
 
 from api.settings import Address
 from forewarn.base.errors import ForewarnError
+
+log = logging.getLogger(__name__)
 
 
 def bind(address: Address) -> socket.socket:
@@ -46,9 +49,15 @@ def url_of(listener: socket.socket) -> str:
 
 
 class HttpServer(uvicorn.Server):
-    """One ASGI app on one socket; signals stay with the daemon."""
+    """One ASGI app on one socket; signals stay with the daemon.
 
-    def __init__(self, app: Any, listener: socket.socket) -> None:
+    Args:
+        app: what answers.
+        listener: the bound socket.
+        on_loss: told where the server ends without having been asked to.
+    """
+
+    def __init__(self, app: Any, listener: socket.socket, on_loss: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -62,6 +71,8 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._listener = listener
+        self._on_loss = on_loss
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
@@ -72,12 +83,20 @@ class HttpServer(uvicorn.Server):
     async def start(self) -> None:
         """Serve until ``stop``."""
         self._task = asyncio.create_task(self.serve(sockets=[self._listener]), name="http")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Answer what is under way, then let go of the socket."""
-        self.should_exit = True
+        self.should_exit = self._stopping = True
         if self._task is not None:
             _, pending = await asyncio.wait([self._task], timeout=2.0)
             for task in pending:
                 task.cancel()
         self._listener.close()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if not self._stopping:
+            facts = {"url": url_of(self._listener) if self._listener.fileno() >= 0 else ""}
+            log.critical("the HTTP server ended by itself, the daemon ends too", extra=facts, exc_info=error)
+            self._on_loss()

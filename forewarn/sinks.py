@@ -50,6 +50,10 @@ class DaemonSink:
         """Save it durably."""
         self._client.ask("save_bookmark", source=source, place=place)
 
+    def forecast_soon(self) -> bool:
+        """Have the daemon forecast from what it has been given; False where it makes no forecasts."""
+        return bool(self._client.ask("forecast")["asked"])
+
 
 @contextmanager
 def open_sink(data: DataDir, config: Config) -> Iterator[HistorySink]:

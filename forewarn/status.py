@@ -1,29 +1,30 @@
 """The daemon's account of itself, for the API and for ``forewarn status``."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from collector.series import Sample
 from forewarn import __version__
 from forewarn.base.clock import rfc3339
+from forewarn.foundation import Foundation
+from forewarn.rooms import Rooms
 from forewarn.supervise import Child
-
-if TYPE_CHECKING:
-    from forewarn.daemon import Daemon
 
 _COLLECTOR = "forewarn_collector_"
 
 
 class Status:
-    """Reports on one daemon."""
+    """Reports on one daemon: its databases, its rooms of the moment, and where it listens."""
 
-    def __init__(self, daemon: "Daemon") -> None:
-        self._daemon = daemon
-        self._started = daemon.clock.monotonic()
+    def __init__(self, base: Foundation, rooms: Callable[[], Rooms], url: str) -> None:
+        self._base = base
+        self._rooms = rooms
+        self._url = url
+        self._started = base.clock.monotonic()
 
     def report(self) -> dict[str, Any]:
         """Version, collectors, children, store, receivers; ``healthy`` is false where one of them is not well."""
-        daemon, rooms = self._daemon, self._daemon.rooms
+        base, rooms = self._base, self._rooms()
         last = rooms.collector.last
         collectors = collector_rows(last.samples if last else ())
         children = [child_row(child) for child in rooms.children]
@@ -31,26 +32,28 @@ class Status:
         failing = [row for row in collectors if not row["success"]]
         return {
             "version": __version__,
-            "uptime_seconds": round(daemon.clock.monotonic() - self._started, 1),
-            "url": daemon.url,
-            "data_dir": str(daemon.base.data.path),
-            "healthy": not (ended or failing) and daemon.base.writable and daemon.base.config_good,
-            "config_good": daemon.base.config_good,
+            "uptime_seconds": round(base.clock.monotonic() - self._started, 1),
+            "url": self._url,
+            "data_dir": str(base.data.path),
+            "healthy": not (ended or failing) and base.writable and base.state_writable and base.config_good,
+            "config_good": base.config_good,
             "collectors": collectors,
             "children": children,
-            "store": daemon.base.store_report(),
-            "forecasts": self._forecasts(),
+            "store": base.store_report(),
+            "forecasts": forecast_row(rooms),
             "receivers": [receiver.name for receiver in rooms.config.alerts.receiver],
         }
 
-    def _forecasts(self) -> dict[str, Any]:
-        runs = self._daemon.rooms.forecasts
-        return {
-            "enabled": self._daemon.config.forecast.enabled,
-            "last_run": None if runs.last_run_ms is None else rfc3339(runs.last_run_ms),
-            "seconds": runs.last_seconds,
-            "targets": len({made.target for made in runs.latest()}),
-        }
+
+def forecast_row(rooms: Rooms) -> dict[str, Any]:
+    """Whether forecasts are made, and the last run."""
+    runs = rooms.forecasts
+    return {
+        "enabled": rooms.config.forecast.enabled,
+        "last_run": None if runs.last_run_ms is None else rfc3339(runs.last_run_ms),
+        "seconds": runs.last_seconds,
+        "targets": len({made.target for made in runs.latest()}),
+    }
 
 
 def collector_rows(samples: Iterable[Sample]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_d
 from forewarn.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
-    from collector.backfill import BackfillReport
+    from collector.backfill import BackfillReport, HistorySink
 
 
 def backfill(
@@ -38,12 +38,29 @@ def backfill(
                 clock=SystemClock(),
                 progress=lambda _, done, total: bar(done, total),
             )
+            forecasting = report.new > 0 and not report.already_loaded and _forecasts_follow(sink)
     except KeyboardInterrupt:
         raise ForewarnError("stopped", hint="the same command goes on where this one stopped") from None
     if json:
         print_json(_as_json(report))
     else:
         _print(file, report)
+        if forecasting:
+            print("the daemon forecasts from it now")
+
+
+def _forecasts_follow(sink: "HistorySink") -> bool:
+    """Have a running daemon forecast at once; what was loaded stays loaded where it cannot be asked."""
+    from forewarn.base.errors import ForewarnError
+    from forewarn.sinks import DaemonSink
+
+    if not isinstance(sink, DaemonSink):
+        return False
+    try:
+        return sink.forecast_soon()
+    except ForewarnError as error:
+        say(f"forecasts from it come with the daemon's next ones: {error.message}")
+        return False
 
 
 def _as_json(report: "BackfillReport") -> dict[str, Any]:
