@@ -17,10 +17,14 @@ from logship.errors import TruncatedError
 from logship.identity import Fingerprint, Identity, file_id, first_line
 from logship.ledger import Ledger
 from logship.rotation import Generation, generations
-from logship.tail import Piece, TailedFile
+from logship.stats import Stats
+from logship.tail import Fault, Piece, TailedFile
 
 LINGER_SECONDS = 60.0
 """How long a rotated file must have been quiet before it is let go: its writer may not have opened the new one yet."""
+
+FAULT_SECONDS = 60.0
+"""How long a rotated file must have failed alike before it is given up."""
 
 _FRESH_NS = 1_000_000_000
 _LISTINGS = 5
@@ -38,10 +42,19 @@ class Family:
         ledger: what of them has arrived.
         clock: tells when a file was first seen and how long it has been quiet.
         max_line: the longest line in bytes that is kept in one piece.
+        stats: is told of files that were lost.
     """
 
     def __init__(
-        self, path: Path, encoder: Encoder, *, checkpoint: Checkpoint, ledger: Ledger, clock: Clock, max_line: int
+        self,
+        path: Path,
+        encoder: Encoder,
+        *,
+        checkpoint: Checkpoint,
+        ledger: Ledger,
+        clock: Clock,
+        max_line: int,
+        stats: Stats,
     ) -> None:
         self.path = path
         self.encoder = encoder
@@ -50,6 +63,7 @@ class Family:
         self._ledger = ledger
         self._clock = clock
         self._max_line = max_line
+        self._stats = stats
         self._history: set[Identity] = set()  # generations from before the path was followed
         self._unreadable: set[Path] = set()
         self._listed_ns: int | None = None
@@ -121,6 +135,30 @@ class Family:
         except TruncatedError:
             self._cut_off(file)
             return None
+
+    def give_up(self, file: TailedFile, error: OSError) -> bool:
+        """Whether a file that cannot be read is let go of, so that what was written after it is read.
+
+        The live one never is; a rotated one is when it has failed alike for FAULT_SECONDS (on NFS, a file that was
+        removed elsewhere leaves a handle that stays stale).
+        """
+        now = self._clock.monotonic()
+        if file.fault is None or file.fault.errno != error.errno:
+            file.fault = Fault(error.errno, now)
+        if file is self.files[-1] or now - file.fault.since < FAULT_SECONDS:
+            return False
+        self._stats.lost()
+        self.files.remove(file)
+        file.close()
+        if file.stream is None:
+            self._history.add(file.identity)
+        else:
+            self._ledger.finish(file.stream.file_id)
+        log.warning(
+            "a rotated log cannot be read any more; what was written to it last is lost",
+            extra={"path": str(self.path), "offset": file.position, "reason": error.strerror},
+        )
+        return True
 
     def retire(self) -> None:
         """Let go of rotated files of which nothing more is to come."""
@@ -224,6 +262,7 @@ class Family:
         return None
 
     def _lost(self, stream: Stream) -> None:
+        self._stats.lost()
         self._checkpoint.change({stream.file_id: {"finished": True}})
         log.warning(
             "a log was removed while nothing read it; what was written to it last is lost",

@@ -113,6 +113,7 @@ class Reader:
             ledger=self._ledger,
             clock=self._clock,
             max_line=self._settings.max_line_bytes,
+            stats=self._stats,
         )
         self._families[path] = family
         from_end = self._first_scan and self._settings.read_from == "end"
@@ -127,7 +128,8 @@ class Reader:
         except (OSError, LogshipError) as error:
             self._trouble(path, _reason(error))
         else:
-            if self._troubles.pop(path, None) is not None:
+            readable = not any(file.fault for file in family.files)
+            if readable and self._troubles.pop(path, None) is not None:
                 log.info("the log file can be read again", extra={"path": str(path)})
         with contextlib.suppress(OSError):  # on NFS, a handle that has gone stale says nothing
             family.retire()
@@ -148,7 +150,9 @@ class Reader:
                     found = self._take(family, file)
                 except OSError as error:
                     self._trouble(path, _reason(error))
-                    break
+                    if not family.give_up(file, error):
+                        break
+                    continue
                 if found:
                     moved = True
                     break  # a newer generation waits until the older one is at its end
@@ -159,6 +163,7 @@ class Reader:
         if now < file.next_look:
             return False
         piece = family.read(file, self._piece_bytes)
+        file.fault = None
         if piece is None:
             file.quiet_since = now if file.quiet_since is None else file.quiet_since
             file.next_look = now + min(LONGEST_LOOK, max(SHORTEST_LOOK, (now - file.quiet_since) / 10))

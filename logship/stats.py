@@ -18,6 +18,7 @@ class Stats:
         self._lines = Counter({"acknowledged": 0, "duplicate": 0, "dead": 0})
         self._requests: Counter[str] = Counter()
         self._bytes = 0
+        self._lost = 0
         self._lag: dict[str, int] = {}
         self._last_ack_ms: int | None = None
         self._up: bool | None = None
@@ -32,6 +33,11 @@ class Stats:
         with self._lock:
             self._bytes += size
             self._last_ack_ms = self._clock.now_ms()
+
+    def lost(self) -> None:
+        """A file was given up before its end."""
+        with self._lock:
+            self._lost += 1
 
     def request(self, status: int) -> None:
         """A bulk request was answered; 0 means that it was not."""
@@ -57,6 +63,7 @@ class Stats:
                 for outcome, count in self._lines.items()
             ]
             samples.append(("forewarn_logs_bytes_total", {}, float(self._bytes), True))
+            samples.append(("forewarn_logs_files_lost_total", {}, float(self._lost), True))
             samples += [
                 ("forewarn_logs_bulk_requests_total", {"status": status}, float(count), True)
                 for status, count in sorted(self._requests.items())

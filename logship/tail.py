@@ -20,6 +20,14 @@ class Piece:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error number, and the seconds on the monotonic clock since which every reading ends with it."""
+
+    errno: int | None
+    since: float
+
+
 class TailedFile:
     """A file that is kept open, wherever it is renamed to, and a place in it.
 
@@ -30,6 +38,7 @@ class TailedFile:
         carry: the last time stamp before the position.
         anchors: times at which lines behind the position were read once before, by offset.
         quiet_since: seconds on the monotonic clock at which its end was reached without anything new.
+        fault: why it cannot be read now.
     """
 
     def __init__(self, descriptor: int, max_line: int, path: Path) -> None:
@@ -42,6 +51,7 @@ class TailedFile:
         self.anchors: deque[Anchor] = deque()
         self.quiet_since: float | None = None
         self.next_look = 0.0
+        self.fault: Fault | None = None
         self.head = b""
         self.first = b""
         self.marker = b""

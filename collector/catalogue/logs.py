@@ -26,6 +26,13 @@ LOGS_METRICS: tuple[Metric, ...] = (
         source="logship",
     ),
     Metric(
+        "forewarn_logs_files_lost_total",
+        "counter",
+        "",
+        "Log files that were gone or could not be read any more before their end had been read.",
+        source="logship",
+    ),
+    Metric(
         "forewarn_logs_lag_bytes",
         "gauge",
         "bytes",

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import random
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from forewarn.base.clock import SystemClock
-from logship.family import LINGER_SECONDS
+from logship.family import FAULT_SECONDS, LINGER_SECONDS
 from logship.identity import identify
 from logship.settings import LogsSettings
 from logship.shipper import Shipper
@@ -107,6 +108,37 @@ def test_a_generation_that_outlives_its_path_is_not_read_again(tmp_path: Path) -
         path.write_bytes(b"three\n")
         wait_for(lambda: len(sink.documents) == 3, "the third line")
     assert len(sink.times) == requests + 1, "the older generation was sent again"
+
+
+def test_a_rotated_file_that_cannot_be_read_any_more_does_not_hold_up_the_live_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, older, clock = tmp_path / "a.log", tmp_path / "a.log.1", LeapingClock()
+    path.write_bytes(b"one\n")
+    with BulkSink() as sink, following(sink, tmp_path, clock, "a.log") as shipper:
+        wait_for(lambda: len(sink.documents) == 1, "the first line")
+        make_unreadable(path)
+        path.rename(older)
+        path.write_bytes(b"two\n")
+        wait_for(lambda: "cannot read the log file" in caplog.text, "the trouble")
+        time.sleep(2.5)  # some scans: what they log is counted below
+        assert len(sink.documents) == 1, "the older one may come back"
+        clock.leap += FAULT_SECONDS
+        wait_for(lambda: len(sink.documents) == 2, "the live file's line")
+        assert ("forewarn_logs_files_lost_total", {}, 1.0, True) in shipper.samples()
+    told = [record.getMessage() for record in caplog.records]
+    assert sum("cannot read the log file" in line for line in told) == 1
+    assert sum("a rotated log cannot be read any more" in line for line in told) == 1
+
+
+def make_unreadable(path: Path) -> None:
+    """Every reading of a file that this process has open fails from now on, as with a stale handle of NFS."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if link.readlink() == path:
+                os.dup2(folder, int(link.name), inheritable=False)
+    os.close(folder)
 
 
 def test_a_folder_that_turns_into_something_else_ends_nobody(tmp_path: Path) -> None:
