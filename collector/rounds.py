@@ -10,7 +10,7 @@ from typing import Any
 from collector.series import Sample, Scrape, SeriesKey, labels_of
 from collector.source import CollectError, Source
 from forewarn.base.clock import Clock
-from forewarn.base.lane import StuckError
+from forewarn.base.lane import NoThreadError, StuckError
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +185,8 @@ class Collector:
 def _code(error: BaseException) -> str:
     if isinstance(error, CollectError):
         return error.code
+    if isinstance(error, NoThreadError):
+        return "no_thread"
     return "stuck" if isinstance(error, StuckError) else "internal"
 
 

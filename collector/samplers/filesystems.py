@@ -10,7 +10,7 @@ from collector.samplers.mounts import MOUNTINFO, choose, parse_mountinfo
 from collector.series import Sample, SeriesKey
 from collector.settings import HostSettings
 from collector.source import CollectError
-from forewarn.base.lane import Lane, StuckError
+from forewarn.base.lane import Lane, NoThreadError, StuckError
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,8 @@ class Filesystems:
         trouble = ""
         try:
             space = await lane.call(self._statvfs, mountpoint, deadline=self._deadline)
+        except NoThreadError:  # says nothing of this file system
+            trouble = "no thread"
         except StuckError:
             trouble = "stuck"
         except OSError as error:

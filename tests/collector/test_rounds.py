@@ -8,7 +8,7 @@ from collector.catalogue import metric_of_sample
 from collector.rounds import Collector
 from collector.series import Sample, Scrape, SeriesKey
 from collector.source import CollectError
-from forewarn.base.lane import StuckError
+from forewarn.base.lane import NoThreadError, StuckError
 from tests.support.hand_clock import HandClock, settle
 
 LIFE = 1_800_000_000_000
@@ -106,7 +106,10 @@ async def test_a_failed_source_gives_nothing_and_is_named(clock: HandClock, capl
     assert told == [("WARNING", "a collector gives no data"), ("INFO", "a collector gives data again")]
 
 
-@pytest.mark.parametrize(("error", "code"), [(StuckError("lane", 1.0), "stuck"), (RuntimeError("a bug"), "internal")])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(StuckError("lane", 1.0), "stuck"), (NoThreadError("lane"), "no_thread"), (RuntimeError("a bug"), "internal")],
+)
 async def test_other_errors_have_a_code_too(clock: HandClock, error: Exception, code: str) -> None:
     broken = Given("broken", "a")
     broken.error = error
