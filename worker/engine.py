@@ -16,6 +16,11 @@ from worker.metrics import Meters
 from worker.sequence import Finish, Outcome, Piece, Sequence
 from worker.settings import WorkerSettings
 
+FAILED_STEPS = 3
+"""So many model steps that failed in a row are a fault of the model or its device, not of a request."""
+
+_QUIET_SECONDS = 60.0
+
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +87,8 @@ class Engine:
         self._running: list[Sequence] = []
         self._stopping = False
         self._step_began: float | None = None
+        self._failed_steps = 0
+        self._failure_told = float("-inf")
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
 
@@ -92,6 +99,8 @@ class Engine:
         began = self._step_began
         if began is not None and (away := self._clock.monotonic() - began) > self._settings.request_timeout:
             return f"a model step has been running for {away:.0f} s"
+        if (failed := self._failed_steps) >= FAILED_STEPS:
+            return f"the last {failed} model steps have failed"
         return None
 
     def start(self) -> None:
@@ -148,13 +157,27 @@ class Engine:
             self._step_began = self._clock.monotonic()
             try:
                 self._iterate(admitted)
-            except Exception:  # a failed step (memory, a driver) ends its sequences, not the worker
-                log.exception("a model step failed; its requests are answered with an error")
+                self._failed_steps = 0
+            except Exception as error:  # noqa: BLE001  a failed step (memory, a driver) ends its sequences, not the worker
+                self._failed(error)
                 self._end_all("error")
             self._step_began = None
             self._levels()
         self._end_all("cancelled")
         self._levels()
+
+    def _failed(self, error: Exception) -> None:
+        """Say that a step failed: the first of a row with its traceback, and no more than a line a minute."""
+        self._failed_steps += 1
+        now = self._clock.monotonic()
+        if now - self._failure_told < _QUIET_SECONDS:
+            return
+        self._failure_told = now
+        log.error(
+            "a model step failed; its requests are answered with an error",
+            exc_info=error if self._failed_steps == 1 else None,
+            extra={"in_a_row": self._failed_steps, "error": f"{type(error).__name__}: {error}".splitlines()[0]},
+        )
 
     def _leave(self) -> None:
         """Let those go that nobody waits for, or whose time is over."""

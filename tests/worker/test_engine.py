@@ -12,9 +12,9 @@ pytest.importorskip("torch")
 
 import torch
 
-from forewarn.base.clock import SystemClock
+from forewarn.base.clock import Clock, SystemClock
 from worker.checkpoint import Loaded, load
-from worker.engine import Engine, batch_limit
+from worker.engine import FAILED_STEPS, Engine, batch_limit
 from worker.errors import ModelError, RequestError
 from worker.metrics import Meters
 from worker.pool import TokenPool
@@ -38,14 +38,21 @@ def prompts(count: int) -> list[list[int]]:
 class Bench:
     """An engine over the real model, with its pieces on a queue."""
 
-    def __init__(self, loaded: Loaded, steps: type[Runner] | None = None, **settings: object) -> None:
+    def __init__(
+        self, loaded: Loaded, steps: type[Runner] | None = None, clock: Clock | None = None, **settings: object
+    ) -> None:
         self.settings = WorkerSettings(**settings)
         self.pool = TokenPool(self.settings.kv_cache_tokens, loaded.model.config, torch.float32, torch.device("cpu"))
         self.meters = Meters("test")
         self.loaded = loaded
         self.steps = (steps or Runner)(loaded.model, self.pool)
         self.engine = Engine(
-            self.settings, self.steps, self.pool, meters=self.meters, clock=SystemClock(), end_tokens=frozenset()
+            self.settings,
+            self.steps,
+            self.pool,
+            meters=self.meters,
+            clock=clock or SystemClock(),
+            end_tokens=frozenset(),
         )
         self.pieces: queue.Queue[tuple[int, Piece]] = queue.Queue()
         self.engine.start()
@@ -141,6 +148,45 @@ def test_a_failed_step_ends_its_sequences_and_not_the_worker(loaded: Loaded, cap
     assert "out of memory" in caplog.text
     assert bench.pool.usage == 0
     assert bench.run([bench.sequence(9, prompts(1)[0], 4)])[9].finish == "length"
+    bench.engine.stop()
+
+
+class Breaks(Runner):
+    broken = True
+
+    def prefill(self, rows: Rows[Sequence]) -> list[int]:
+        if self.broken:
+            raise RuntimeError("device-side assert\nand much more")
+        return super().prefill(rows)
+
+
+class LeapingClock(SystemClock):
+    leap = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.leap
+
+
+def test_a_fault_that_stays_is_told_and_does_not_fill_the_log(loaded: Loaded, caplog: pytest.LogCaptureFixture) -> None:
+    clock = LeapingClock()
+    bench = Bench(loaded, Breaks, clock)
+
+    def ask() -> Piece:
+        return bench.run([bench.sequence(0, prompts(1)[0], 1, seconds=1e6)])[0]
+
+    troubles = [bench.engine.trouble() for _ in range(FAILED_STEPS) if ask().failed == "error"]
+    assert troubles == [None] * (FAILED_STEPS - 1) + ["the last 3 model steps have failed"]
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+    clock.leap += 61
+    assert [ask().failed for _ in range(4)] == ["error"] * 4
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False]
+    assert caplog.records[1].__dict__["error"] == "RuntimeError: device-side assert"
+    bench.steps.broken = False
+    assert ask().finish == "length"
+    wait_until = time.monotonic() + 5
+    while bench.engine.trouble() and time.monotonic() < wait_until:
+        time.sleep(0.01)  # the answer leaves before its step has ended
+    assert bench.engine.trouble() is None
     bench.engine.stop()
 
 
