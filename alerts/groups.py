@@ -71,7 +71,7 @@ def news(group: Group, firing: Firing, alerts: Mapping[str, Alert], *, send_reso
     """What the receiver has to be told, however often that was tried already."""
     new = [mark for mark, fired_ms in firing.items() if group.told.get(mark) != fired_ms]
     known = {**group.maybe, **group.told}
-    over = [mark for mark in known if mark not in firing and _is_over(alerts.get(mark))]
+    over = [mark for mark in known if mark not in firing and _has_left(alerts.get(mark))]
     return News(new, over if send_resolved else ())
 
 
@@ -96,5 +96,12 @@ def reason(group: Group, firing: Firing, news: News) -> str:
     return "repeat interval elapsed"
 
 
-def _is_over(alert: Alert | None) -> bool:
-    return alert is not None and alert.resolved_ms is not None
+def has_moved(group: Group, firing: Firing, alerts: Mapping[str, Alert]) -> bool:
+    """Whether what the receiver was told in this group fires in another one since: ``group_by`` has changed."""
+    told = group.told.keys() | group.maybe.keys()
+    return any(mark in alerts and alerts[mark].state == "firing" for mark in told - firing.keys())
+
+
+def _has_left(alert: Alert | None) -> bool:
+    """Whether an alert that does not fire in a group is over in it: resolved, or firing in another group."""
+    return alert is not None and (alert.resolved_ms is not None or alert.state == "firing")

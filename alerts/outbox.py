@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from alerts.alert import Alert
 from alerts.book import AlertBook
-from alerts.groups import Firing, Group, News, Pace, Wanted, due, news, reason, wanted_groups
+from alerts.groups import Firing, Group, News, Pace, Wanted, due, has_moved, news, reason, wanted_groups
 from alerts.outcome import Outcome
 from alerts.payload import webhook_body
 from alerts.settings import AlertsSettings, ReceiverSettings
@@ -64,6 +64,7 @@ class Outbox:
         )
         with connection:
             self._shelf.recover(self._receivers, clock.now_ms())
+            self._resolve_moved()
         self.lengths: Mapping[str, int] = self._shelf.lengths()
 
     def reconcile(self, alerts: Mapping[str, Alert]) -> None:
@@ -119,6 +120,17 @@ class Outbox:
         """What is queued, on its way or dead, for people: the newest first."""
         return self._shelf.deliveries()
 
+    def _resolve_moved(self) -> None:
+        """After a change of ``group_by``: end the old groups at once, before their alerts are told of in new ones."""
+        alerts, now_ms = self._book.current, self._clock.now_ms()
+        wanted = wanted_groups(alerts, self._settings.group_by)
+        for receiver in [receiver for receiver in self._receivers.values() if receiver.send_resolved]:
+            for key, group in self._shelf.groups(receiver.name).items():
+                want = wanted.get(key) or Wanted(group.labels)
+                if has_moved(group, want.firing, alerts):
+                    self._shelf.cancel(receiver.name, key)
+                    self._shelf.queue(receiver.name, key, group.labels, cause="change", now_ms=now_ms, next_ms=now_ms)
+
     def _plan(
         self,
         receiver: ReceiverSettings,
@@ -158,10 +170,15 @@ class Outbox:
             created_ms=row.created_ms,
         )
 
+    def _over(self, alert: Alert) -> Alert:
+        """As it is over; one that fires on in another group ends now in this one."""
+        ended_ms = self._clock.now_ms() if alert.resolved_ms is None else alert.resolved_ms
+        return alert.with_state("resolved", resolved_ms=ended_ms)
+
     def _body(
         self, receiver: ReceiverSettings, group: Group, firing: Firing, owed: News, alerts: Mapping[str, Alert]
     ) -> bytes:
-        over = [alerts[mark].with_state("resolved") for mark in owed.over]
+        over = [self._over(alerts[mark]) for mark in owed.over]
         return webhook_body(
             [*(alerts[mark] for mark in firing), *over],
             receiver=receiver.name,

@@ -219,6 +219,32 @@ async def test_after_a_restart_nothing_is_told_twice(tmp_path: Path) -> None:
     assert rig.idle()
 
 
+async def test_after_a_change_of_grouping_the_old_groups_are_resolved_before_the_new_are_told(tmp_path: Path) -> None:
+    rig = rig_for(tmp_path)
+    await rig.at(0, hot=81)
+    before = json.loads(rig.deliver().body)
+    rig.restart(group_by=("alertname", "gpu"))
+    await rig.at(5, hot=82)
+    old, new = (json.loads(rig.deliver().body) for _ in range(2))
+    assert (old["groupKey"], old["status"]) == (before["groupKey"], "resolved")
+    assert old["alerts"][0]["endsAt"] >= old["alerts"][0]["startsAt"] == before["alerts"][0]["startsAt"]
+    assert (new["groupKey"] != old["groupKey"], new["status"]) == (True, "firing")
+    assert rig.idle()
+    rig.restart()
+    await rig.at(5, hot=20)
+    assert told(rig.deliver()) == ("resolved", "all alerts resolved", ["resolved"])
+    assert rig.idle()
+
+
+async def test_after_a_change_of_grouping_nobody_hears_of_what_was_never_sent(tmp_path: Path) -> None:
+    rig = rig_for(tmp_path)
+    await rig.at(0, hot=81)
+    rig.restart(group_by=("alertname", "gpu"))
+    await rig.at(5, hot=82)
+    assert told(rig.deliver()) == ("firing", "first notification", ["firing"])
+    assert rig.idle()
+
+
 async def test_a_receiver_that_is_gone_leaves_dead_letters(tmp_path: Path) -> None:
     rig = rig_for(tmp_path)
     await rig.at(0, hot=81)
