@@ -22,7 +22,7 @@ HEALTHY_SECONDS = 60.0
 NOT_STARTED = 127
 """The status of a child that could not even be started, as a shell says it."""
 _left_behind: dict[str, Process] = {}
-"""By name, the processes that were left to end themselves, whose end their successors wait for."""
+"""By name, the processes that did not end or must end by themselves; their successors wait for that."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,10 @@ class Child:
             return True
         log.warning("child did not end in time, killing it", extra={"child": self.spec.name})
         _kill(process)
-        return await _ended(process, 0.5)
+        if await _ended(process, 0.5):
+            return True
+        _left_behind[self.spec.name] = process
+        return False
 
     async def abandon(self) -> None:
         """Ask the child to end, and leave it to itself: it is stuck in a call that must not be interrupted."""
