@@ -1,8 +1,11 @@
 """The daemon on a node whose NVML is the fake library: real children, the unmodified nvidia-ml-py."""
 
 import contextlib
+import ctypes
+import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -65,7 +68,11 @@ def test_a_driver_call_that_never_returns_stops_nothing_else(tmp_path: Path, nvm
         assert gpus(daemon, "utilization_ratio") == []
         assert daemon.metrics()['forewarn_collector_success{collector="host"}'] == 1
         assert any("nvmlDeviceGetPowerUsage" in line for line in daemon.lines)
-        status, seconds = daemon.terminate()
+        (child,) = nvml_children(daemon)
+        with adopting():
+            status, seconds = daemon.terminate()
+            _, how = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(how) == 1  # by its own timer, not by a signal
         assert status == 1
         assert seconds < 5
         assert sum("stuck and was left behind" in line for line in daemon.lines) == 1
@@ -89,6 +96,17 @@ def test_a_reload_while_the_driver_is_stuck_starts_no_second_child_beside_the_fi
         assert sum("once the one that is stuck has ended" in line for line in daemon.lines) == 1
         ended = daemon.wait_for(lambda: [line for line in daemon.lines if "that was stuck has ended" in line])
         assert orjson.loads(ended[0])["status"] == 1  # by its own timer, not by a signal
+
+
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """Children of a process of ours that ended become ours: prctl(2), PR_SET_CHILD_SUBREAPER."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(36, 1)
+    try:
+        yield
+    finally:
+        prctl(36, 0)
 
 
 def nvml_children(daemon: RunningDaemon) -> set[int]:
