@@ -6,7 +6,6 @@ known: the file is renamed and a new one made, or it is copied and then cut off.
 """
 
 import logging
-import os
 from pathlib import Path
 
 from forewarn.base.clock import Clock
@@ -14,9 +13,9 @@ from logship.checkpoint import Checkpoint, Stream
 from logship.copies import is_copy, is_copy_under_way
 from logship.encode import Encoder
 from logship.errors import TruncatedError
+from logship.folder import Folder
 from logship.identity import Fingerprint, Identity, file_id, first_line
 from logship.ledger import Ledger
-from logship.rotation import Generation, generations
 from logship.stats import Stats
 from logship.tail import Fault, Piece, TailedFile
 
@@ -27,7 +26,6 @@ FAULT_SECONDS = 60.0
 """How long a rotated file must have failed alike before it is given up."""
 
 _FRESH_NS = 1_000_000_000
-_LISTINGS = 5
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ class Family:
         self._max_line = max_line
         self._stats = stats
         self._history: set[Identity] = set()  # generations from before the path was followed
-        self._unreadable: set[Path] = set()
+        self._folder = Folder(path, max_line)
         self._listed_ns: int | None = None
 
     def begin(self, wanted: list[Path], *, from_end: bool) -> None:
@@ -81,7 +79,7 @@ class Family:
         history = self._checkpoint.history(str(self.path))
         if history is None:
             asked = [] if from_end else wanted
-            files = self._unknown()
+            files = self._folder.unknown(self._is_known)
             self._history = {file.identity for file in files if file.path not in asked}
             for file in files:
                 file.close()
@@ -178,12 +176,9 @@ class Family:
         A file that is still in the folder stays known, or it would be read again. Where the file system keeps no time
         of birth all stay known: a later file of the same inode must not be given the same name.
         """
-        try:
-            there = {entry.inode() for entry in os.scandir(self.path.parent)}
-        except FileNotFoundError:
-            there = set()
-        except OSError:
-            return  # what is still there cannot be seen
+        there = self._folder.inodes()
+        if there is None:
+            return
         known = self._checkpoint.of_path(str(self.path))
         gone = [stream for stream in known if stream.finished and stream.identity.inode not in there]
         self._ledger.forget([stream.file_id for stream in gone if stream.identity.birth_ns])
@@ -235,7 +230,7 @@ class Family:
         """Go on with what was not finished when the shipper ended."""
         for stream in streams:
             try:
-                file = self._find(stream.identity)
+                file = self._folder.find(stream.identity)
             except OSError as error:
                 log.warning("cannot read a rotated log", extra={"path": stream.path, "reason": error.strerror})
                 continue
@@ -244,22 +239,6 @@ class Family:
             else:
                 self.files.append(file)
                 self._resume(file, stream)
-
-    def _find(self, identity: Identity) -> TailedFile | None:
-        """Open the file of this identity, whatever it is called in the folder now; None where it is gone."""
-        for _ in range(_LISTINGS):  # names may move while they are looked at
-            with os.scandir(self.path.parent) as entries:
-                path = next((Path(entry.path) for entry in entries if entry.inode() == identity.inode), None)
-            if path is None:
-                continue
-            try:
-                file = TailedFile.open(path, self._max_line)
-            except FileNotFoundError:
-                continue
-            if file.identity == identity:
-                return file
-            file.close()
-        return None
 
     def _lost(self, stream: Stream) -> None:
         self._stats.lost()
@@ -283,7 +262,7 @@ class Family:
             return
         waiting = False
         at = self.files.index(live) if live in self.files else len(self.files)
-        for file in self._unknown():
+        for file in self._folder.unknown(self._is_known):
             if file.identity in self._history or (live is not None and file.identity == live.identity):
                 file.close()
             elif live is not None and is_copy_under_way(file, live):
@@ -296,39 +275,16 @@ class Family:
         settled = self._clock.now_ms() * 1_000_000 - modified > _FRESH_NS
         self._listed_ns = modified if settled and not waiting else None
 
-    def _unknown(self) -> list[TailedFile]:
-        """The generations in the folder that were never followed, opened, oldest first."""
-        for _ in range(_LISTINGS):
-            listing = generations(self.path)
-            files = [file for generation in listing if (file := self._open_unknown(generation)) is not None]
-            again = generations(self.path) if listing else []
-            if [(g.path, g.inode) for g in listing] == [(g.path, g.inode) for g in again]:
-                break
-            for file in files:  # a rotation moved the names meanwhile
-                file.close()
-            files = []
-        return files
-
-    def _open_unknown(self, generation: Generation) -> TailedFile | None:
-        try:
-            file = TailedFile.open(generation.path, self._max_line)
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError) and generation.path not in self._unreadable:
-                self._unreadable.add(generation.path)
-                log.warning("cannot read the rotated log %s: %s", generation.path, error.strerror)
-            return None
-        is_open = any(file.identity == other.identity for other in self.files)
-        if not is_open and self._checkpoint.find(file.identity) is None:
-            return file
-        file.close()
-        return None
+    def _is_known(self, identity: Identity) -> bool:
+        is_open = any(file.identity == identity for file in self.files)
+        return is_open or self._checkpoint.find(identity) is not None
 
     def _cut_off(self, file: TailedFile) -> None:
         """The file was copied and cut off: finish its old bytes from the copy, then start anew."""
         stream = file.stream
         if stream is None:
             return
-        unknown = self._unknown()
+        unknown = self._folder.unknown(self._is_known)
         copy = next((found for found in reversed(unknown) if is_copy(found, file)), None)
         for found in unknown:
             if found is not copy:
