@@ -25,7 +25,7 @@ from forewarn.control import ControlServer
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
 from forewarn.limit import TimeLimit
-from forewarn.memory import give_back, one_arena, settle
+from forewarn.memory import give_back, settle, stay_small
 from forewarn.node import Node, Takes
 from forewarn.pace import Pace, follow_clock
 from forewarn.requests import Requests
@@ -338,6 +338,6 @@ def run_daemon(
     Raises:
         ForewarnError: another daemon holds the directory, the address is taken, a database is newer.
     """
-    one_arena()
+    stay_small()
     with data:
         return asyncio.run(Daemon(config, data, node, reload=reload, announce=announce).run())

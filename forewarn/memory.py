@@ -3,14 +3,17 @@
 import ctypes
 import gc
 
-_M_ARENA_MAX = -8  # malloc.h
+# malloc.h: all threads share one heap, arrays get pages of their own that go back at once, and so does the heap's end.
+# Set by hand, the thresholds stay; left alone, they grow with the largest array that was ever freed.
+_OPTIONS = {"M_ARENA_MAX": (-8, 1), "M_MMAP_THRESHOLD": (-3, 128 * 1024), "M_TRIM_THRESHOLD": (-1, 128 * 1024)}
 
 
-def one_arena() -> None:
-    """Let all threads share one heap; call it before there are any. Nothing happens on another C library."""
+def stay_small() -> None:
+    """Tell the allocator to hold on to little; call it before there are threads. Only glibc listens."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
+        for option, value in _OPTIONS.values():
+            mallopt(option, value)
 
 
 def settle() -> None:

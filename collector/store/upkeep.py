@@ -12,7 +12,7 @@ from collector.store.settings import StoreSettings
 from forewarn.base.clock import Clock
 
 _SLICE_SECONDS = 0.03
-_BATCH_BYTES = 8 * 2**20
+_BATCH_BYTES = 2 * 2**20
 _MAX_ROWS = 4_000
 _ROWS_A_SLICE = 200
 _CHUNKS_A_SLICE = 200

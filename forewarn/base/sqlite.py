@@ -11,6 +11,7 @@ from pathlib import Path
 from forewarn.base.errors import StoreError
 
 BUSY_SECONDS = 5.0
+_SMALL_CACHE = "PRAGMA cache_size = -512"  # KiB a connection; the kernel's page cache holds the rest, once for all
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -24,6 +25,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(_SMALL_CACHE)
     return connection
 
 
@@ -38,6 +40,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
         )
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(_SMALL_CACHE)
     except sqlite3.OperationalError as error:
         raise StoreError(f"cannot open {path}: {error}", hint="has 'forewarn run' ever run here?") from error
     return connection
