@@ -114,8 +114,7 @@ class Daemon:
             self._notifier.reloading()
             try:
                 await self._read_again()
-            except Exception:
-                # Half of the rooms may be gone: a daemon that is started anew is better than one that does nothing.
+            except Exception:  # half of the rooms may be gone: better started anew than doing nothing
                 log.exception("the daemon cannot go on after the reload, it ends")
                 self._fail()
             self._notifier.ready(f"serving {self.url}")

@@ -117,8 +117,7 @@ class Child:
         self.send(self.spec.settings())
         try:
             await self._pump(process)
-        except Exception:
-            # Whatever a malformed frame led to: the child is started anew, and the watch over it goes on.
+        except Exception:  # whatever a malformed frame led to: the child is started anew, the watch goes on
             log.exception("child broke its protocol, killing it", extra={"child": self.spec.name})
             _kill(process)
         status = await process.wait()

@@ -247,7 +247,7 @@ class Store:
             except StoreDamagedError:
                 self._replace_damaged()
                 raise
-            except BaseException:
+            except BaseException:  # raised again: memory must say what the file says, whatever it was
                 self._undo()
                 raise
 
