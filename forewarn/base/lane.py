@@ -5,14 +5,14 @@ nobody joins the thread.
 """
 
 import asyncio
-import contextlib
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from forewarn.base.calls import Call, carry_out
+
 T = TypeVar("T")
-_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
 class StuckError(Exception):
@@ -37,7 +37,7 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._busy_since: float | None = None
         self._thread: threading.Thread | None = None
 
@@ -59,7 +59,6 @@ class Lane:
         if self._thread is None:
             self._thread = self._started()
         future: asyncio.Future[T] = loop.create_future()
-        future.add_done_callback(_retrieve)
         self._busy_since = loop.time()
         self._calls.put((future, function, args))
         # wait_for of Python 3.11 swallows a cancellation that comes together with the outcome
@@ -82,25 +81,7 @@ class Lane:
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            future, function, args = call
-            try:
-                outcome, error = function(*args), None
-            except BaseException as caught:  # noqa: BLE001  whatever it was, the caller must hear of it
-                outcome, error = None, caught
-            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-                future.get_loop().call_soon_threadsafe(self._settle, future, outcome, error)
+            carry_out(call, self._returned)
 
-    def _settle(self, future: "asyncio.Future[Any]", outcome: Any, error: BaseException | None) -> None:
+    def _returned(self) -> None:
         self._busy_since = None
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(outcome)
-        else:
-            future.set_exception(error)
-
-
-def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Look at the outcome, so that asyncio does not complain where the caller is gone by then."""
-    if not future.cancelled():
-        future.exception()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -17,6 +16,7 @@ from alerts.fingerprint import fingerprint
 from alerts.payload import group_key, webhook_body
 from tests.alerts.test_payload import alert
 from tests.support.listener import Listener, listening
+from tests.support.page_server import free_port
 
 pytestmark = pytest.mark.alertmanager
 
@@ -26,12 +26,6 @@ CONFIG = """
 route: {{receiver: ops, group_by: [alertname, path], group_wait: 0s, group_interval: 1s}}
 receivers: [{{name: ops, webhook_configs: [{{url: '{url}'}}]}}]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

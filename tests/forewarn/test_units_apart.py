@@ -4,7 +4,6 @@ import contextlib
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemon import FOREWARN, forewarn, running
+from tests.support.page_server import free_port
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 UNITS = {"FOREWARN_UNITS": "true"}
@@ -33,7 +33,7 @@ def worker(data: Path, config: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.timeout(300)
 def test_a_daemon_that_starts_after_the_worker_hears_of_it(tmp_path: Path) -> None:
     data, config = tmp_path / "data", tmp_path / "data.toml"
-    text = f'[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:{_free_port()}"\n'
+    text = f'[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:{free_port()}"\n'
     config.write_text(text)
     scraped = 'forewarn_collector_success{collector="endpoint:worker"}'
     with worker(data, config) as process:
@@ -51,9 +51,3 @@ def test_a_shipper_without_anything_to_ship_says_so(tmp_path: Path) -> None:
     done = forewarn("logs", "run", "--config", str(config), "--data-dir", str(tmp_path / "data"))
     assert done.returncode == 2
     assert done.stderr.startswith("error: no Elasticsearch is configured\nhint: ")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
