@@ -3,9 +3,10 @@
 First frame: ``{"interval": seconds, "log_level": name}``, optionally ``"retry"``: seconds between two looks for GPUs
 that do not answer. It sends
 
-- ``{"kind": "begin", "call": text, "gpu": index}`` before each GPU's readings, and
-  ``{"kind": "busy", "call": name, "gpu": index, "seconds": s}`` every second while one call has not come back,
-- ``{"kind": "inventory", ...}`` and ``{"kind": "round", ...}`` as made in :mod:`collector.nvml.session`,
+- ``{"kind": "busy", "call": name, "gpu": index, "seconds": s}`` every second while one call has not come back, and
+  ``{"kind": "begin", "call": text, "gpu": index}`` every second of a round that is long for other reasons,
+- ``{"kind": "inventory", ...}`` and ``{"kind": "round", ...}`` as made in :mod:`collector.nvml.session`, and
+  ``{"kind": "layout", ...}`` as made in :mod:`collector.nvml.wire`,
 - ``{"kind": "xid", ...}`` for every XID error,
 - ``{"kind": "absent", "reason": word, "hint": text, "retry": seconds}`` while there is no GPU to read,
 - ``{"kind": "driver_changed", "code": number}`` before it ends with EXIT_DRIVER_CHANGED: nvmlShutdown leaves the
@@ -35,8 +36,14 @@ class Sampler:
         self._nvml = nvml
         self._interval = float(parent.settings["interval"])
         self._retry = float(parent.settings.get("retry", RETRY_SECONDS))
+        self._session: Session | None = None
         self.status = 0
         self.thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    @property
+    def at_work(self) -> str:
+        """Index of the GPU that is being read at this moment, or nothing."""
+        return self._session.at_work if self._session else ""
 
     def _run(self) -> None:
         while not self._parent.stopping.is_set():
@@ -53,7 +60,7 @@ class Sampler:
 
     def _sample(self) -> None:
         self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
-        session = Session.open(self._nvml, self._parent.send, look_again=self._retry)
+        session = self._session = Session.open(self._nvml, self._parent.send, look_again=self._retry)
         try:
             due = time.monotonic()
             while not self._parent.stopping.is_set():
@@ -73,12 +80,14 @@ class Sampler:
             self.status = EXIT_DRIVER_CHANGED
 
 
-def watch(parent: Parent, nvml: Nvml, sampler: threading.Thread) -> None:
-    """Tell the parent of a call that does not come back, until the sampler has ended or the parent asks for it."""
-    while sampler.is_alive() and not parent.stopping.wait(_WATCH_SECONDS):
+def watch(parent: Parent, nvml: Nvml, sampler: Sampler) -> None:
+    """Tell the parent of a call that does not come back, and of a long round, until the sampler or the parent ends."""
+    while sampler.thread.is_alive() and not parent.stopping.wait(_WATCH_SECONDS):
         call = nvml.in_progress()
         if call is not None and call.seconds >= _WATCH_SECONDS:
             parent.send({"kind": "busy", "call": call.call, "gpu": call.gpu, "seconds": call.seconds})
+        elif gpu := sampler.at_work:
+            parent.send({"kind": "begin", "call": "its readings", "gpu": gpu})
 
 
 def main(parent: Parent) -> None:
@@ -86,7 +95,7 @@ def main(parent: Parent) -> None:
     nvml = Nvml()
     sampler = Sampler(parent, nvml)
     sampler.thread.start()
-    watch(parent, nvml, sampler.thread)
+    watch(parent, nvml, sampler)
     sampler.thread.join()  # where a call never comes back, the channel's own timer ends the process
     status = sampler.status or (0 if parent.stopping.is_set() else 1)
     if status:

@@ -4,8 +4,10 @@ Buffers shared by two threads have crashed kernels, and two samples must lie at 
 object holds them all and is used by one thread.
 """
 
+import math
+import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import pynvml
@@ -15,6 +17,12 @@ from collector.nvml.library import NOT_SUPPORTED, Nvml, NvmlError
 from collector.nvml.readings import GPM
 
 SHORTEST_SECONDS: Final = 0.1
+_METRIC: Final = struct.Struct("=IId24x")
+"""nvmlGpmMetric_t: id, return code, value; three pointers to texts follow."""
+_NOTHING: Final = (None,) * len(GPM)
+
+Values = tuple[float | None, ...]
+"""One for each metric of the table, in its base unit; None where there is none."""
 
 
 class _Pair:
@@ -34,9 +42,15 @@ class Gpm:
         self._monotonic = monotonic
         self._pairs: dict[str, _Pair] = {}
         self._request = pynvml.c_nvmlGpmMetricsGet_t()
+        self._request.version = pynvml.NVML_GPM_METRICS_GET_VERSION
+        self._request.numMetrics = len(GPM)
+        for slot, metric in zip(self._request.metrics, GPM, strict=False):
+            slot.metricId = metric.number
+        start = pynvml.c_nvmlGpmMetricsGet_t.metrics.offset
+        self._answers = memoryview(self._request).cast("B")[start : start + len(GPM) * _METRIC.size]
 
-    def read(self, device: Device) -> list[tuple[str, float]]:
-        """Metrics and their values since the last round; nothing in the first one.
+    def read(self, device: Device) -> Values:
+        """What happened since the last round; nothing in the first one, and where it was less than 100 ms ago.
 
         Raises:
             NvmlError: the GPU does not offer it, or the driver failed.
@@ -46,11 +60,11 @@ class Gpm:
             pair = self._pairs[device.uuid] = self._open(device)
         now = self._monotonic()
         if pair.taken is not None and now - pair.taken < SHORTEST_SECONDS:
-            return []
+            return _NOTHING
         self._nvml.call("nvmlGpmSampleGet", device.handle, pair.newer, gpu=device.gpu)
-        found = list(self._compare(device, pair)) if pair.taken is not None else []
+        values = self._compare(device, pair) if pair.taken is not None else _NOTHING
         pair.older, pair.newer, pair.taken = pair.newer, pair.older, now
-        return found
+        return values
 
     def close(self) -> None:
         """Give the buffers back.
@@ -69,15 +83,10 @@ class Gpm:
             raise NvmlError(query, NOT_SUPPORTED)
         return _Pair(self._nvml.call("nvmlGpmSampleAlloc"), self._nvml.call("nvmlGpmSampleAlloc"))
 
-    def _compare(self, device: Device, pair: _Pair) -> Iterator[tuple[str, float]]:
-        request = self._request
-        request.version = pynvml.NVML_GPM_METRICS_GET_VERSION
-        request.numMetrics = len(GPM)
-        request.sample1, request.sample2 = pair.older, pair.newer
-        metrics = request.metrics
-        for slot, (number, _) in enumerate(GPM):
-            metrics[slot].metricId = number
-        self._nvml.call("nvmlGpmMetricsGet", request, gpu=device.gpu)
-        for slot, (_, metric) in enumerate(GPM):
-            if metrics[slot].nvmlReturn == pynvml.NVML_SUCCESS:
-                yield metric, metrics[slot].value / 100
+    def _compare(self, device: Device, pair: _Pair) -> Values:
+        self._request.sample1, self._request.sample2 = pair.older, pair.newer
+        self._nvml.call("nvmlGpmMetricsGet", self._request, gpu=device.gpu)
+        return tuple(
+            value / metric.divisor if code == pynvml.NVML_SUCCESS and math.isfinite(value) else None
+            for metric, (_, code, value) in zip(GPM, _METRIC.iter_unpack(self._answers), strict=True)
+        )

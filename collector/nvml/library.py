@@ -95,9 +95,23 @@ class Nvml:
         Raises:
             NvmlError: it failed, is not in the library, or answered with text that cannot be read.
         """
+        return self._call(getattr(pynvml, name), name, args, gpu)
+
+    def symbol(self, name: str, *args: Any, gpu: str = "") -> None:
+        """Call the library's own function of that name, for structures that are laid out once and used many times.
+
+        Raises:
+            NvmlError: it failed, or is not in the library.
+        """
+        function = getattr(pynvml.nvmlLib, name, None)
+        code = self._call(function, name, args, gpu) if function else int(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        if code:
+            raise NvmlError(name, code)
+
+    def _call(self, function: Callable[..., Any], name: str, args: tuple[Any, ...], gpu: str) -> Any:
         self._current = (name, gpu, self._monotonic())
         try:
-            return getattr(pynvml, name)(*args)
+            return function(*args)
         except pynvml.NVMLError as error:
             code = int(error.value)
         except pynvml.NVMLLibraryMismatchError:

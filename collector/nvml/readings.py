@@ -185,18 +185,24 @@ FIELDS: tuple[Field, ...] = (
     Field(230, "recovery_action"),
 )
 
-VALUE_MEMBERS: Final = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
-"""Member of a field's union, by its value type."""
 
-GPM: tuple[tuple[int, str], ...] = (
-    (1, "graphics_activity_ratio"),
-    (2, "sm_activity_ratio"),
-    (3, "sm_occupancy_ratio"),
-    (4, "integer_activity_ratio"),
-    (5, "tensor_activity_ratio"),
-    (10, "dram_activity_ratio"),
-    (11, "fp64_activity_ratio"),
-    (12, "fp32_activity_ratio"),
-    (13, "fp16_activity_ratio"),
+@dataclass(frozen=True, slots=True)
+class GpmMetric:
+    """A number of GPM: its id, the metric, and what it is divided by to be in the base unit."""
+
+    number: int
+    metric: str
+    divisor: float = 100.0
+
+
+GPM: tuple[GpmMetric, ...] = (
+    GpmMetric(1, "graphics_activity_ratio"),
+    GpmMetric(2, "sm_activity_ratio"),
+    GpmMetric(3, "sm_occupancy_ratio"),
+    GpmMetric(4, "integer_activity_ratio"),
+    GpmMetric(5, "tensor_activity_ratio"),
+    GpmMetric(10, "dram_activity_ratio"),
+    GpmMetric(11, "fp64_activity_ratio"),
+    GpmMetric(12, "fp32_activity_ratio"),
+    GpmMetric(13, "fp16_activity_ratio"),
 )
-"""Numbers of GPM metrics, all of them percentages."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from collector.nvml.absences import Absences
 from collector.nvml.devices import Device, take_inventory
 from collector.nvml.events import XidWatch
 from collector.nvml.gpm import Gpm
@@ -19,12 +20,12 @@ from collector.nvml.library import (
     NvmlError,
     code_name,
 )
-from collector.nvml.reader import Absences, DeviceReader, WireSample
+from collector.nvml.reader import DeviceReader
+from collector.nvml.wire import Sender
 from forewarn.base.frames import Frame
 
 log = logging.getLogger(__name__)
 
-MEDIUM_SECONDS: Final = 30.0
 INVENTORY_SECONDS: Final = 300.0
 
 _HINTS: Final = {
@@ -94,7 +95,9 @@ class Session:
         self._readers: dict[str, DeviceReader] = {}
         self._failed: dict[str, int] = {}
         self._xids = XidWatch(send)
-        self._looked = self._medium = -INVENTORY_SECONDS
+        self._sender = Sender()
+        self._looked = -INVENTORY_SECONDS
+        self.at_work = ""
 
     @classmethod
     def open(cls, nvml: Nvml, send: Callable[[Frame], None], *, look_again: float) -> "Session":
@@ -129,18 +132,23 @@ class Session:
         begun = self._monotonic()
         if begun - self._looked >= (self._look_again if self._impaired() else INVENTORY_SECONDS):
             self._look()
-        medium = begun - self._medium >= MEDIUM_SECONDS
-        self._medium = begun if medium else self._medium
         time_ms = time.time_ns() // 1_000_000
-        samples = [sample for reader in self._readers.values() for sample in self._read(reader, medium=medium)]
+        for reader in self._readers.values():
+            self._read(reader, begun)
+        self.at_work = ""
         self._absences.report()
-        if not samples:
+        up = [reader for reader in self._readers.values() if reader.device.down is None]
+        if not up:
             raise self._nothing_there()
+        rows = [reader.row for reader in up]
+        layout = self._sender.layout(rows)
+        if layout is not None:
+            self._send(layout)
         return {
             "kind": "round",
             "time_ms": time_ms,
-            "samples": samples,
-            "up": [reader.device.uuid for reader in self._readers.values() if reader.device.down is None],
+            **self._sender.values(rows),
+            "up": [reader.device.uuid for reader in up],
             "duration": self._monotonic() - begun,
         }
 
@@ -172,16 +180,15 @@ class Session:
 
     def _admit(self, device: Device) -> DeviceReader:
         self._xids.watch(device)
-        self._medium = -INVENTORY_SECONDS
         return DeviceReader(device, self._nvml, self._gpm, self._absences)
 
-    def _read(self, reader: DeviceReader, *, medium: bool) -> list[WireSample]:
+    def _read(self, reader: DeviceReader, now: float) -> None:
         device = reader.device
         if device.down is not None:
-            return []
-        self._send({"kind": "begin", "call": "its readings", "gpu": device.gpu})
+            return
+        self.at_work = device.gpu
         try:
-            return reader.read(medium=medium)
+            reader.read(now)
         except NvmlError as error:
             if error.code in DRIVER_GONE:
                 raise
@@ -190,7 +197,6 @@ class Session:
                 "GPU does not answer any more",
                 extra={"gpu": device.gpu, "uuid": device.uuid, "call": error.call, "code": error.code},
             )
-            return []
 
     def _nothing_there(self) -> AbsentError:
         downs = (reader.device.down for reader in self._readers.values())

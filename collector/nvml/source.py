@@ -12,7 +12,8 @@ from typing import Final
 from collector.nvml.expected import ExpectedGpus
 from collector.nvml.health import GpuHealth
 from collector.nvml.overdue import Overdue, StuckCall
-from collector.series import Sample, SeriesKey
+from collector.nvml.wire import Receiver
+from collector.series import Sample
 from collector.source import CollectError
 from forewarn.base.clock import Clock
 from forewarn.base.frames import Frame
@@ -43,6 +44,7 @@ class NvmlSource:
         self._interval = interval
         self._clock = clock
         self._overdue = Overdue(clock, interval, stuck_after=stuck_after)
+        self._wire = Receiver()
         self._samples: list[Sample] = []
         self._round_at: float | None = None
         self._absent: Frame | None = None
@@ -77,6 +79,8 @@ class NvmlSource:
                 self._overdue.busy(frame["call"], frame["gpu"], frame["seconds"])
             case "inventory":
                 self.health.take_inventory(frame["devices"])
+            case "layout":
+                self._wire.take_layout(frame)
             case "round":
                 self._take_round(frame)
             case "absent":
@@ -90,6 +94,7 @@ class NvmlSource:
         """The child ended."""
         log.debug("nvml child ended", extra={"status": code})
         self._overdue.ended()
+        self._wire.forget()
         self._round_at = None
         self._samples = []
         self.health.forget_up()
@@ -128,11 +133,7 @@ class NvmlSource:
 
     def _take_round(self, frame: Frame) -> None:
         self._overdue.progressed(due_in=self._interval)
-        self._samples = [
-            Sample(SeriesKey(name, tuple((label, text) for label, text in labels)), value, counter)
-            for name, labels, value, counter in frame["samples"]
-            if value is not None
-        ]
+        self._samples = self._wire.samples(frame)
         self._round_at = self._clock.monotonic()
         self._absent = self._said_absent = None
         self.health.take_up(frame["up"])

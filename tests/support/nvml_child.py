@@ -18,6 +18,8 @@ SECONDS = 20.0
 class NvmlChild:
     """A running child; its frames are gathered by a thread, its log lines by another.
 
+    Rounds get "samples": name, labels, value and whether it is a counter, as the layout before them tells.
+
     Args:
         environment: what the process gets.
         on_frame: called with every frame, in order, on the gathering thread.
@@ -96,8 +98,14 @@ class NvmlChild:
 
     def _gather(self) -> None:
         assert self.process.stdout is not None
+        series: list[tuple[str, list[list[str]], bool]] = []
         while (frame := frames.read(self.process.stdout)) is not None:
-            self._on_frame(frame)
+            self._on_frame(dict(frame))
+            if frame["kind"] == "layout":
+                series = frame["series"]
+            elif frame["kind"] == "round":
+                pairs = zip(series, frame["values"], strict=True)
+                frame["samples"] = [(*one[:2], value, one[2]) for one, value in pairs if value is not None]
             self._frames.put(frame)
         self._frames.put(None)
 

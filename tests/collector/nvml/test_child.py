@@ -115,7 +115,7 @@ def test_what_is_not_offered_is_absent_and_named_once(fake: FakeNvml) -> None:
         "nvmlDeviceGetFanSpeed: not_supported": "0,1",
         "nvmlDeviceGetTotalEnergyConsumption: not_supported": "1",
         "field 82: not_supported": "0,1",
-        "nvmlGpmQueryDeviceSupport: not_supported": "0,1",
+        "GPM: not_supported": "0,1",
     }
     assert len(child.events("not offered")) == 4
 

@@ -12,6 +12,7 @@ from collector.nvml.source import NvmlSource
 from collector.series import Sample
 from collector.source import CollectError
 from forewarn.base.clock import SystemClock
+from forewarn.base.errors import ChildError
 from tests.support.hand_clock import HandClock
 from tests.support.nvml import FakeNvml
 from tests.support.nvml_child import NvmlChild
@@ -25,9 +26,24 @@ INVENTORY = {
 ABSENT = {"kind": "absent", "reason": "no_library", "hint": "no NVIDIA driver is installed", "retry": 60.0}
 
 
-def a_round(power: float = 300.0, up: list[str] = UUIDS) -> dict[str, Any]:
-    samples = [["forewarn_gpu_power_watts", [["gpu", "0"], ["uuid", UUIDS[0]]], power, False]]
-    return {"kind": "round", "time_ms": 0, "samples": samples, "up": up, "duration": 0.001}
+LABELS = [["gpu", "0"], ["uuid", UUIDS[0]]]
+POWER = ["forewarn_gpu_power_watts", LABELS, False]
+ENERGY = ["forewarn_gpu_energy_joules_total", LABELS, True]
+
+
+def a_layout(*series: list[Any], number: int = 1) -> dict[str, Any]:
+    return {"kind": "layout", "layout": number, "series": series}
+
+
+def a_round(*values: float | None, up: list[str] = UUIDS, layout: int = 1) -> dict[str, Any]:
+    return {
+        "kind": "round",
+        "time_ms": 0,
+        "layout": layout,
+        "values": values or (300.0,),
+        "up": up,
+        "duration": 0.001,
+    }
 
 
 class Rig:
@@ -35,6 +51,7 @@ class Rig:
         self.clock = HandClock()
         self.expected = ExpectedGpus(folder / "gpus.json")
         self.source = NvmlSource(5.0, self.expected, self.clock)
+        self.tell(a_layout(POWER))
 
     def tell(self, *frames: dict[str, Any]) -> None:
         for frame in frames:
@@ -71,10 +88,40 @@ async def test_a_round_is_served_while_it_is_fresh(rig: Rig) -> None:
 
 
 async def test_counters_stay_counters(rig: Rig) -> None:
-    frame = a_round()
-    frame["samples"].append(["forewarn_gpu_energy_joules_total", [["gpu", "0"], ["uuid", "GPU-a"]], 5.0, True])
-    rig.tell(INVENTORY, frame)
+    rig.tell(INVENTORY, a_layout(POWER, ENERGY), a_round(300.0, 5.0))
     assert [sample.counter for sample in await rig.source.collect()] == [False, True]
+
+
+async def test_a_series_keeps_its_key_round_after_round_and_layout_after_layout(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_layout(POWER), a_round(300.0))
+    (first,) = await rig.source.collect()
+    rig.tell(a_round(300.0))
+    assert next(iter(await rig.source.collect())) is first
+    rig.tell(a_round(301.0))
+    (second,) = await rig.source.collect()
+    rig.tell(a_layout(ENERGY, POWER, number=2), a_round(5.0, 302.0, layout=2))
+    (_, third) = await rig.source.collect()
+    assert (second.value, third.value) == (301.0, 302.0)
+    assert first.key is second.key is third.key
+
+
+async def test_a_series_without_a_value_this_time_is_absent(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_layout(POWER, ENERGY), a_round(None, 5.0))
+    assert [sample.key.name for sample in await rig.source.collect()] == ["forewarn_gpu_energy_joules_total"]
+
+
+@pytest.mark.parametrize("frame", [a_round(layout=2), a_round(300.0, 5.0), a_round(None, None, layout=1)])
+async def test_a_round_of_another_layout_is_a_broken_protocol(rig: Rig, frame: dict[str, Any]) -> None:
+    rig.tell(a_layout(POWER))
+    with pytest.raises(ChildError, match="layout"):
+        rig.tell(frame)
+
+
+async def test_the_next_child_begins_with_a_layout_of_its_own(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_layout(POWER), a_round(300.0))
+    rig.source.on_exit(75)
+    with pytest.raises(ChildError):
+        rig.tell(a_round(300.0))
 
 
 async def test_a_call_that_hangs_is_late_then_stuck_then_answers_again(
