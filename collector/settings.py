@@ -128,6 +128,7 @@ class NvmlSettings(Settings):
     """NVIDIA GPUs, read through NVML in a process of its own."""
 
     enabled: bool = Field(True, description="Whether GPUs are looked for; a node without any is fine.")
+    processes: bool = Field(True, description="Who uses the GPUs: by user, unit or container, and command.")
 
 
 class CanarySettings(Settings):

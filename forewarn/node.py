@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from collector.attribution.source import GpuProcesses
 from collector.nvml.expected import ExpectedGpus
 from collector.nvml.source import NvmlSource
 from collector.rounds import Collector
@@ -141,9 +142,11 @@ class RealNode:
         relays: dict[str, Takes] = {}
         nvml = None
         if config.collector.nvml.enabled:
-            nvml = NvmlSource(config.collector.interval, ExpectedGpus(base.data.path / "gpus.json"), base.clock)
-            collector.add(nvml)
-            collector.add(nvml.health)
+            expected = ExpectedGpus(base.data.path / "gpus.json")
+            processes = GpuProcesses(base.clock, config.collector.patience) if config.collector.nvml.processes else None
+            nvml = NvmlSource(config.collector.interval, expected, base.clock, processes)
+            for source in (nvml, nvml.health, *([processes] if processes else ())):
+                collector.add(source)
             children.append(_nvml_child(nvml, config))
         if config.logs.enabled:
             relay = Relay("logship", base.clock, LOGSHIP_SILENCE_SECONDS)
@@ -184,7 +187,11 @@ def _nvml_child(source: NvmlSource, config: Config) -> ChildSpec:
     return ChildSpec(
         "nvml",
         "collector.nvml.child",
-        lambda: {"interval": config.collector.interval, "log_level": config.log_level},
+        lambda: {
+            "interval": config.collector.interval,
+            "log_level": config.log_level,
+            "processes": config.collector.nvml.processes,
+        },
         source.on_frame,
         on_start=source.on_start,
         on_exit=source.on_exit,

@@ -8,11 +8,13 @@ from collector.catalogue.host import HOST_METRICS
 from collector.catalogue.inference import INFERENCE_METRICS
 from collector.catalogue.logs import LOGS_METRICS
 from collector.catalogue.model import Metric
+from collector.catalogue.processes import PROCESS_METRICS
 
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
     for table in (
         GPU_METRICS,
+        PROCESS_METRICS,
         HOST_METRICS,
         INFERENCE_METRICS,
         FORECAST_METRICS,

@@ -1,12 +1,13 @@
 """The nvml child: everything that talks to the GPU driver, in a process that may hang in it.
 
 First frame: ``{"interval": seconds, "log_level": name}``, optionally ``"retry"``: seconds between two looks for GPUs
-that do not answer. It sends
+that do not answer, and ``"processes"``: whether process lists are wanted. It sends
 
 - ``{"kind": "busy", "call": name, "gpu": index, "seconds": s}`` every second while one call has not come back, and
   ``{"kind": "begin", "call": text, "gpu": index}`` every second of a round that is long for other reasons,
 - ``{"kind": "inventory", ...}`` and ``{"kind": "round", ...}`` as made in :mod:`collector.nvml.session`, and
   ``{"kind": "layout", ...}`` as made in :mod:`collector.nvml.wire`,
+- ``{"kind": "processes", ...}`` as made in :mod:`collector.nvml.processes`,
 - ``{"kind": "xid", ...}`` for every XID error,
 - ``{"kind": "absent", "reason": word, "hint": text, "retry": seconds}`` while there is no GPU to read,
 - ``{"kind": "driver_changed", "code": number}`` before it ends with EXIT_DRIVER_CHANGED: nvmlShutdown leaves the
@@ -36,6 +37,7 @@ class Sampler:
         self._nvml = nvml
         self._interval = float(parent.settings["interval"])
         self._retry = float(parent.settings.get("retry", RETRY_SECONDS))
+        self._lists_every = self._interval if parent.settings.get("processes") else None
         self._session: Session | None = None
         self.status = 0
         self.thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -60,7 +62,9 @@ class Sampler:
 
     def _sample(self) -> None:
         self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
-        session = self._session = Session.open(self._nvml, self._parent.send, look_again=self._retry)
+        session = self._session = Session.open(
+            self._nvml, self._parent.send, look_again=self._retry, lists_every=self._lists_every
+        )
         try:
             due = time.monotonic()
             while not self._parent.stopping.is_set():

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from collector.nvml.absences import Absences
@@ -20,6 +20,7 @@ from collector.nvml.library import (
     NvmlError,
     code_name,
 )
+from collector.nvml.processes import ProcessLists
 from collector.nvml.reader import DeviceReader
 from collector.nvml.wire import Sender
 from forewarn.base.frames import Frame
@@ -75,6 +76,7 @@ class Session:
         nvml: makes the calls.
         send: takes frames for the parent.
         look_again: seconds between two looks for GPUs while one does not answer.
+        lists_every: seconds between two looks at the process lists, None where they are not wanted.
         monotonic: seconds that never go backwards.
     """
 
@@ -84,6 +86,7 @@ class Session:
         send: Callable[[Frame], None],
         *,
         look_again: float,
+        lists_every: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._nvml = nvml
@@ -92,6 +95,7 @@ class Session:
         self._monotonic = monotonic
         self._gpm = Gpm(nvml, monotonic)
         self._absences = Absences()
+        self._lists = None if lists_every is None else ProcessLists(nvml, self._absences, lists_every, monotonic)
         self._readers: dict[str, DeviceReader] = {}
         self._failed: dict[str, int] = {}
         self._xids = XidWatch(send)
@@ -100,7 +104,9 @@ class Session:
         self.at_work = ""
 
     @classmethod
-    def open(cls, nvml: Nvml, send: Callable[[Frame], None], *, look_again: float) -> "Session":
+    def open(
+        cls, nvml: Nvml, send: Callable[[Frame], None], *, look_again: float, lists_every: float | None = None
+    ) -> "Session":
         """Initialise NVML and find the GPUs.
 
         Raises:
@@ -110,7 +116,7 @@ class Session:
             nvml.call("nvmlInitWithFlags", 0)
         except NvmlError as error:
             raise AbsentError.of(error.code) from error
-        session = cls(nvml, send, look_again=look_again)
+        session = cls(nvml, send, look_again=look_again, lists_every=lists_every)
         try:
             session._look()
         except NvmlError as error:
@@ -135,6 +141,7 @@ class Session:
         time_ms = time.time_ns() // 1_000_000
         for reader in self._readers.values():
             self._read(reader, begun)
+        self._list_processes()
         self.at_work = ""
         self._absences.report()
         up = [reader for reader in self._readers.values() if reader.device.down is None]
@@ -197,6 +204,17 @@ class Session:
                 "GPU does not answer any more",
                 extra={"gpu": device.gpu, "uuid": device.uuid, "call": error.call, "code": error.code},
             )
+
+    def _list_processes(self) -> None:
+        lists = self._lists.read(self._at_work_on_each()) if self._lists else None
+        if lists is not None:
+            self._send(lists)
+
+    def _at_work_on_each(self) -> Iterator[Device]:
+        for reader in self._readers.values():
+            if reader.device.down is None:
+                self.at_work = reader.device.gpu
+                yield reader.device
 
     def _nothing_there(self) -> AbsentError:
         downs = (reader.device.down for reader in self._readers.values())

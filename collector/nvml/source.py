@@ -6,9 +6,10 @@ The supervisor hands in what happens (``on_start``, ``on_frame``, ``on_exit``); 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from collector.attribution.source import GpuProcesses
 from collector.nvml.expected import ExpectedGpus
 from collector.nvml.health import GpuHealth
 from collector.nvml.overdue import Overdue, StuckCall
@@ -31,16 +32,26 @@ class NvmlSource:
         interval: seconds between two rounds of the child.
         expected: the GPUs that this node is known to have.
         clock: tells how old things are.
+        processes: takes the process lists; None where they are not wanted.
         stuck_after: seconds after which a driver call that has not come back counts as stuck.
 
     Attributes:
         health: a second source, which goes on while this one has no data: GPUs expected, present and up, XID errors,
             and whether the driver is stuck.
+        processes: a third source, for who uses the GPUs, or None.
     """
 
     name = "nvml"
 
-    def __init__(self, interval: float, expected: ExpectedGpus, clock: Clock, *, stuck_after: float = 15.0) -> None:
+    def __init__(
+        self,
+        interval: float,
+        expected: ExpectedGpus,
+        clock: Clock,
+        processes: GpuProcesses | None = None,
+        *,
+        stuck_after: float = 15.0,
+    ) -> None:
         self._interval = interval
         self._clock = clock
         self._overdue = Overdue(clock, interval, stuck_after=stuck_after)
@@ -52,6 +63,18 @@ class NvmlSource:
         self._reported = asyncio.Event()
         self._waited = False
         self.health = GpuHealth(expected, self._overdue)
+        self.processes = processes
+        self._takers: dict[str, Callable[[Frame], None]] = {
+            "begin": lambda frame: self._overdue.begun(frame["call"], frame["gpu"]),
+            "busy": lambda frame: self._overdue.busy(frame["call"], frame["gpu"], frame["seconds"]),
+            "inventory": lambda frame: self.health.take_inventory(frame["devices"]),
+            "layout": self._wire.take_layout,
+            "round": self._take_round,
+            "absent": self._take_absence,
+            "xid": self.health.take_xid,
+            "driver_changed": _say_driver_changed,
+            **({"processes": processes.take} if processes else {}),
+        }
 
     @property
     def stuck(self) -> StuckCall | None:
@@ -72,23 +95,9 @@ class NvmlSource:
 
     def on_frame(self, frame: Frame) -> None:
         """The child said something (kinds as in :mod:`collector.nvml.child`)."""
-        match frame["kind"]:
-            case "begin":
-                self._overdue.begun(frame["call"], frame["gpu"])
-            case "busy":
-                self._overdue.busy(frame["call"], frame["gpu"], frame["seconds"])
-            case "inventory":
-                self.health.take_inventory(frame["devices"])
-            case "layout":
-                self._wire.take_layout(frame)
-            case "round":
-                self._take_round(frame)
-            case "absent":
-                self._take_absence(frame)
-            case "xid":
-                self.health.take_xid(frame)
-            case "driver_changed":
-                log.warning("the GPU driver was unloaded or replaced, starting anew", extra={"code": frame["code"]})
+        take = self._takers.get(frame["kind"])
+        if take is not None:
+            take(frame)
 
     def on_exit(self, code: int) -> None:
         """The child ended."""
@@ -98,6 +107,8 @@ class NvmlSource:
         self._round_at = None
         self._samples = []
         self.health.forget_up()
+        if self.processes is not None:
+            self.processes.forget()
 
     async def collect(self) -> Sequence[Sample]:
         """The samples of the child's last round; none, and no error, on a node that never had a GPU.
@@ -150,3 +161,7 @@ class NvmlSource:
             level = logging.WARNING if self.health.expects_gpus else logging.INFO
             log.log(level, "no GPU to watch: %s", frame["hint"], extra={"reason": frame["reason"]})
         self._reported.set()
+
+
+def _say_driver_changed(frame: Frame) -> None:
+    log.warning("the GPU driver was unloaded or replaced, starting anew", extra={"code": frame["code"]})

@@ -1,0 +1,114 @@
+"""What /proc tells of a process, and whether one that it does not show is hidden or gone.
+
+``cmdline`` and ``environ`` are never read: they hold secrets, and reading them waits for a lock of the process.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from collector.attribution.cgroups import Home, parse_cgroup
+
+PROC: Final = Path("/proc")
+MOST_PID: Final = 2**22
+"""No kernel gives out a higher process number (PID_MAX_LIMIT, proc_sys_kernel(5))."""
+
+_FIRST_NAMESPACE: Final = "pid:[4026531836]"
+"""The number of the machine's own pid namespace, the same on every Linux (PROC_PID_INIT_INO)."""
+_STARTED_FIELD: Final = 19
+"""Position of ``starttime`` in /proc/PID/stat, counted from the field behind the name."""
+
+
+class Missing(Enum):
+    """Why /proc does not show a process."""
+
+    HIDDEN = "hidden"
+    GONE = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that /proc shows.
+
+    Attributes:
+        started: seconds from the boot to its start; with the number it names the process for good.
+        uid: effective user id.
+        command: the kernel's short name of it, at most 15 characters; never its arguments.
+        home: where it lives.
+    """
+
+    started: float
+    uid: int
+    command: str
+    home: Home
+
+
+def is_there(pid: int) -> bool:
+    """Whether the process exists, however /proc is mounted: hidepid does not hide from signals (proc(5))."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class ProcFs:
+    """Looks processes up; every call may block, so none belongs on an event loop.
+
+    Args:
+        root: where proc is mounted.
+        is_there: whether a process exists that the mount does not show.
+    """
+
+    def __init__(self, root: Path = PROC, is_there: Callable[[int], bool] = is_there) -> None:
+        self._root = root
+        self._is_there = is_there
+        self._ticks = os.sysconf("SC_CLK_TCK")
+
+    def look(self, pid: int) -> Process | Missing:
+        """The process of that number, or why it cannot be seen."""
+        folder = self._root / str(pid)
+        try:
+            name, fields = _stat((folder / "stat").read_bytes())
+            uid = _uid((folder / "status").read_bytes())
+            home = parse_cgroup((folder / "cgroup").read_text(errors="replace"))
+        except (FileNotFoundError, ProcessLookupError):
+            return Missing.HIDDEN if self._is_there(pid) else Missing.GONE
+        except PermissionError:
+            return Missing.HIDDEN
+        return Process(int(fields[_STARTED_FIELD]) / self._ticks, uid, name, home)
+
+    def boot_time(self) -> float:
+        """When the machine was started, in seconds since the epoch.
+
+        Raises:
+            OSError: the kernel does not tell.
+        """
+        for line in (self._root / "stat").read_text().splitlines():
+            if line.startswith("btime "):
+                return float(line.split()[1])
+        raise OSError(f"{self._root / 'stat'} has no btime")
+
+    def in_own_namespace(self) -> bool:
+        """Whether process numbers here differ from the machine's, as in a container: then none can be looked up."""
+        try:
+            return str((self._root / "self/ns/pid").readlink()) != _FIRST_NAMESPACE
+        except OSError:
+            return False
+
+
+def _stat(line: bytes) -> tuple[str, list[bytes]]:
+    """Name and fields of /proc/PID/stat; the name is in brackets and may itself hold some (proc_pid_stat(5))."""
+    before, _, after = line.rpartition(b")")
+    name = before.partition(b"(")[2].decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "?" for char in name), after.split()
+
+
+def _uid(status: bytes) -> int:
+    uids = next(line for line in status.splitlines() if line.startswith(b"Uid:"))
+    return int(uids.split()[2])
