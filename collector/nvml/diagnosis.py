@@ -1,0 +1,183 @@
+"""What may be wrong with a node's GPUs: the condition, what it means, what to do next.
+
+One table for everything that speaks of it: the log, ``forewarn status``, /metrics, alert texts and the docs.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+DiagnosisSeverity = Literal["critical", "warning", "hint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A row of the table.
+
+    Attributes:
+        condition: value of the label ``condition``.
+        severity: critical and warning make ``forewarn status`` unhealthy; a hint does not.
+        alert: the shipped rule that tells of it, empty where none does.
+        meaning: what is the matter, as a sentence without its full stop.
+        next_step: what to do.
+    """
+
+    condition: str
+    severity: DiagnosisSeverity
+    alert: str
+    meaning: str
+    next_step: str
+
+    @property
+    def text(self) -> str:
+        """Meaning and next step in one line."""
+        return f"{self.meaning}: {self.next_step}"
+
+
+_ROWS: Final = (
+    Diagnosis(
+        "driver_stuck",
+        "critical",
+        "GpuDriverStuck",
+        "a call into the GPU driver does not come back",
+        "Nothing is known of the GPUs since, and work on this node is likely to hang. See the kernel's log for XID 119 "
+        "or 120; drain the node and reboot it. Forewarn waits for the call and never kills it: that can freeze a GPU.",
+    ),
+    Diagnosis(
+        "gpu_lost",
+        "critical",
+        "GpuLost",
+        "a GPU has fallen off the bus",
+        "See the kernel's log for XID 79. Drain the node and power-cycle it; reseat the GPU if it comes back.",
+    ),
+    Diagnosis(
+        "gpu_missing",
+        "critical",
+        "GpuLost",
+        "a GPU that this node had is not listed by the driver",
+        "Look for it with lspci -d 10de: and in the kernel's log. If it was taken out for good: "
+        "forewarn nvml forget --missing.",
+    ),
+    Diagnosis(
+        "gpu_reset_required",
+        "critical",
+        "GpuLost",
+        "a GPU answers that it must be reset",
+        "Drain it, forewarn nvml pause, nvidia-smi --gpu-reset -i INDEX, forewarn nvml resume.",
+    ),
+    Diagnosis(
+        "gpu_error",
+        "critical",
+        "GpuLost",
+        "a GPU answers every question with an error",
+        "The log has the error's number. See the kernel's log for XIDs; drain the GPU and reset it.",
+    ),
+    Diagnosis(
+        "container_lost_gpus",
+        "critical",
+        "GpuDriverUnusable",
+        "this container has lost its access to the GPUs (error 999), as after systemctl daemon-reload on the host",
+        "The container must be recreated, a restart of what runs in it does not help; every other container of the "
+        "host may have lost them too, one that holds the bundled worker included. To prevent it, run Forewarn on the "
+        "host, or create containers with --device=/dev/nvidiactl --device=/dev/nvidia0 and so on.",
+    ),
+    Diagnosis(
+        "driver_unknown_error",
+        "critical",
+        "GpuDriverUnusable",
+        "the driver answers with its unknown error (999)",
+        "See the kernel's log for lines of NVRM. Where this is a container after all, recreate it; else reload the "
+        "module or reboot.",
+    ),
+    Diagnosis(
+        "driver_mismatch",
+        "critical",
+        "GpuDriverUnusable",
+        "the driver's library and the loaded kernel module are of different versions, as after an upgrade",
+        "Reboot, or stop everything that uses the GPUs and reload the module. Programs that are started now find no "
+        "GPU; to prevent it, keep unattended upgrades away from the driver's packages.",
+    ),
+    Diagnosis(
+        "driver_not_loaded",
+        "critical",
+        "GpuDriverUnusable",
+        "the NVIDIA kernel module is not loaded",
+        "modprobe nvidia; where that fails, the kernel's log says why (a module built for another kernel, Secure Boot, "
+        "nouveau holding the GPU).",
+    ),
+    Diagnosis(
+        "driver_not_installed",
+        "warning",
+        "GpuDriverMissing",
+        "there is an NVIDIA GPU on the PCI bus, but no driver is installed",
+        "Install the driver. Where the GPU is not to be watched, set [collector.nvml] enabled = false.",
+    ),
+    Diagnosis(
+        "library_missing",
+        "critical",
+        "GpuDriverUnusable",
+        "the kernel module is loaded, but its library libnvidia-ml.so.1 is not found",
+        "Install the driver's user-space packages; in a container, ask for them with "
+        "NVIDIA_DRIVER_CAPABILITIES=compute,utility.",
+    ),
+    Diagnosis(
+        "no_permission",
+        "critical",
+        "GpuDriverUnusable",
+        "the driver refuses this process",
+        "Let the daemon's user read and write /dev/nvidiactl and /dev/nvidia*: see their group, and DeviceAllow in "
+        "the unit.",
+    ),
+    Diagnosis(
+        "driver_error",
+        "critical",
+        "GpuDriverUnusable",
+        "the driver answers with an error that Forewarn has no name for",
+        "See nvidia-smi and the kernel's log.",
+    ),
+    Diagnosis(
+        "recovery_needed",
+        "warning",
+        "GpuNeedsRecovery",
+        "the driver asks for a recovery of a GPU",
+        "By its number: 1 reset the GPU, 2 reboot, 3 drain its peers, 4 drain and reset, 5 recover IMEX, 6 reset the "
+        "bus, 7 reboot the system. forewarn nvml pause lets go of the GPU meanwhile.",
+    ),
+    Diagnosis(
+        "row_remap_failed",
+        "critical",
+        "GpuRowRemapFailed",
+        "a GPU has no spare rows left for its broken memory",
+        "Take it out of service and have it replaced.",
+    ),
+    Diagnosis(
+        "row_remap_pending",
+        "hint",
+        "",
+        "a GPU has found a spare for broken memory, which takes over at its next reset",
+        "Reset the GPU when its work allows it.",
+    ),
+    Diagnosis(
+        "process_list_invalid",
+        "hint",
+        "",
+        "the driver's list of processes names some that cannot be",
+        "They are left out. Drivers around 535 scramble the list for older libraries: update driver or nvidia-ml-py.",
+    ),
+    Diagnosis(
+        "dead_process_memory",
+        "warning",
+        "GpuMemoryHeldByDeadProcess",
+        "GPU memory is held by processes that no longer exist",
+        "See fuser -v /dev/nvidia* for a child that still holds it; where there is none, reset the GPU.",
+    ),
+    Diagnosis(
+        "persistence_off",
+        "hint",
+        "",
+        "persistence mode is off: without a program on the GPU the driver unloads, and the next call takes seconds",
+        "Run nvidia-persistenced, or nvidia-smi -pm 1.",
+    ),
+)
+
+DIAGNOSES: Final[dict[str, Diagnosis]] = {row.condition: row for row in _ROWS}
+"""The table, by condition."""
