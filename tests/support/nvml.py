@@ -26,9 +26,10 @@ def build_fake(folder: Path, *, without: Sequence[str] = ()) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target) as scratch:
             built = Path(scratch) / library.name
-            command = ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", f"-Wl,-soname,{library.name}"]
+            command = ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror"]
+            command += ["-fvisibility=hidden", f"-Wl,-soname,{library.name}"]
             command += [f"-D{symbol}=hidden_{symbol}" for symbol in without]
-            subprocess.run([*command, "-o", built, SOURCES / "fake_nvml.c", "-lm", "-lpthread"], check=True)
+            subprocess.run([*command, "-o", built, *SOURCES.glob("*.c"), "-lm", "-lpthread"], check=True)
             built.replace(library)
     return target
 

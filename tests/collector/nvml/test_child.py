@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.catalogue import CATALOGUE, core_metrics
+from collector.catalogue.gpu import GPU_METRICS
 from collector.nvml.child import EXIT_DRIVER_CHANGED
 from tests.support.nvml import FakeNvml, build_fake
 from tests.support.nvml_child import NvmlChild, values
@@ -51,7 +52,7 @@ def test_what_is_sent_is_what_the_catalogue_says(fake: FakeNvml) -> None:
         assert labels == sorted(labels)
         assert counter == (CATALOGUE[name].type == "counter")
     sent = {name for name, *_ in frame["samples"]}
-    promised = {name for name in CATALOGUE if name.startswith("forewarn_gpu_")}
+    promised = {metric.name for metric in GPU_METRICS if metric.name.startswith("forewarn_gpu_")}
     assert promised - sent == {f"forewarn_{name}" for name in HOST_SIDE}
     assert all(core_metrics()[number] for number in range(1, 8))
 
