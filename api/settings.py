@@ -75,6 +75,10 @@ class MetricsSettings(Settings):
     """A second socket for GET /metrics and /healthz, nothing else; Prometheus may reach it from other machines."""
 
     listen: str | None = Field(None, description="Its address, such as 0.0.0.0:7470; without one there is none.")
+    dcgm: bool = Field(
+        default=False,
+        description="Whether /metrics, on either socket, also shows the GPUs under dcgm-exporter's names and labels.",
+    )
 
     @field_validator("listen")
     @classmethod

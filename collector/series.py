@@ -53,7 +53,7 @@ class SeriesKey:
     def __str__(self) -> str:
         if not self.labels:
             return self.name
-        return f"{self.name}{{{','.join(f'{name}={_quote(value)}' for name, value in self.labels)}}}"
+        return f"{self.name}{{{','.join(f'{name}={quoted(value)}' for name, value in self.labels)}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,7 @@ def _matcher(label: str, operator: str, value: str) -> Matcher:
     return Matcher(label, operator, value)  # type: ignore[arg-type]  # the pattern above lets only these four through
 
 
-def _quote(value: str) -> str:
+def quoted(value: str) -> str:
+    """A label's value in double quotes, as Prometheus writes it."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

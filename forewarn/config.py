@@ -42,7 +42,9 @@ class Config(BaseSettings):
         description="Whether worker and log shipper run as units of their own (systemd) instead of as children.",
     )
     api: ApiSettings = Field(default_factory=ApiSettings, description="The HTTP face.")
-    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="A second socket for scrapers only.")
+    metrics: MetricsSettings = Field(
+        default_factory=MetricsSettings, description="The page for scrapers: a socket of its own, compatible names."
+    )
     collector: CollectorSettings = Field(default_factory=CollectorSettings, description="What is recorded.")
     store: StoreSettings = Field(default_factory=StoreSettings, description="How long series are kept.")
     target: tuple[TargetSettings, ...] = Field(

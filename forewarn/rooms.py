@@ -8,6 +8,7 @@ from typing import Any
 from alerts import metrics as alert_metrics
 from alerts.delivery import Dispatcher
 from alerts.engine import Engine
+from collector.dcgm import DcgmPage
 from collector.exposition import render
 from collector.rounds import Collector
 from collector.series import Sample, Scrape
@@ -49,6 +50,7 @@ class Rooms:
         self._hostname = hostname
         self._labels = node.labels
         self._rendered = b""
+        self._dcgm = DcgmPage(hostname, node.labels) if config.metrics.dcgm else None
         self._forecast_page = b""
         self._forecast_page_due = 0.0
         self._store_error = ""
@@ -110,6 +112,8 @@ class Rooms:
             return
         scrape = self._marked(found)
         self._rendered = render(scrape, self._hostname)
+        if self._dcgm is not None:
+            self._rendered += self._dcgm.render(scrape)
         if self._base.clock.monotonic() >= self._forecast_page_due:
             self.render_forecasts()
         self._round_at = self._base.clock.monotonic()
