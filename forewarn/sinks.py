@@ -1,14 +1,15 @@
 """Where a command's history goes: into the store, or to the daemon that holds it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collector.backfill import HistorySink
 from collector.series import SeriesKey
-from collector.store import Store
+from collector.store import History, Store
 from forewarn.base.clock import SystemClock
 from forewarn.base.errors import StoreLockedError
 from forewarn.config import Config
@@ -28,14 +29,11 @@ class DaemonSink:
         self, key: SeriesKey, times_ms: npt.NDArray[np.int64], values: npt.NDArray[np.float64], *, counter: bool = False
     ) -> int:
         """Store samples durably; the number of those that are new."""
-        added = 0
-        for start in range(0, len(times_ms), FRAME_SAMPLES):
-            piece = slice(start, start + FRAME_SAMPLES)
-            answer = self._client.ask(
-                "append_history", key=str(key), times=times_ms[piece], values=values[piece], counter=counter
-            )
-            added += answer["added"]
-        return added
+        return self.append_histories([History(key, times_ms, values, counter)])
+
+    def append_histories(self, items: Sequence[History]) -> int:
+        """Store samples of many series durably, a frame of them at a time; the number of those that are new."""
+        return sum(self._client.ask("append_histories", items=frame)["added"] for frame in _frames(items))
 
     def horizon_ms(self) -> int:
         """Samples older than this are refused."""
@@ -53,6 +51,24 @@ class DaemonSink:
     def forecast_soon(self) -> bool:
         """Have the daemon forecast from what it has been given; False where it makes no forecasts."""
         return bool(self._client.ask("forecast")["asked"])
+
+
+def _frames(items: Sequence[History]) -> Iterator[list[dict[str, Any]]]:
+    """The items, as they travel, in frames of at most ``FRAME_SAMPLES`` samples; a long one is cut."""
+    frame: list[dict[str, Any]] = []
+    room = FRAME_SAMPLES
+    for item in items:
+        start = 0
+        while start < len(item.times_ms):
+            end = start + room
+            times, values = item.times_ms[start:end], item.values[start:end]
+            frame.append({"key": str(item.key), "times": times, "values": values, "counter": item.counter})
+            start, room = start + len(times), room - len(times)
+            if not room:
+                yield frame
+                frame, room = [], FRAME_SAMPLES
+    if frame:
+        yield frame
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The series store: metrics.db, written by one process, read by many."""
 
 from collector.store.errors import StoreDamagedError, StoreFullError
-from collector.store.model import Latest, Rollup, Series, StoreStats, Times, Values
+from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
 from collector.store.reader import StoreReader
 from collector.store.settings import StoreSettings
 from collector.store.store import Store
 
 __all__ = [
+    "History",
     "Latest",
     "Rollup",
     "Series",

@@ -1,4 +1,4 @@
-"""Columns as bytes: pcodec's standalone format (https://github.com/pcodec/pcodec), lossless."""
+"""Columns as bytes, lossless: pcodec's standalone format (https://github.com/pcodec/pcodec), of values or of runs."""
 
 import hashlib
 import struct
@@ -13,7 +13,9 @@ from collector.store.buckets import BUCKET, Buckets
 from collector.store.model import Times, Values
 from collector.store.schema import WINDOW_MS, Tier
 
-_CONFIG = ChunkConfig(compression_level=4)  # half the time of level 8, within 2 % of its size on metrics
+_CONFIG = ChunkConfig(compression_level=8)
+_RUNS = b"runs"  # pcodec's own magic number is "pco!"
+_LEAST_RUN = 4  # mean length of runs from which storing them may be smaller
 _HEAD = struct.Struct("<BH")
 _LENGTH = struct.Struct("<I")
 _GAUGE = ("min", "max", "sum", "first", "last")
@@ -21,13 +23,24 @@ _COUNTER = ("first", "last", "inner")
 
 
 def pack_values(values: Values) -> bytes:
-    """A column of values."""
-    return bytes(simple_compress(np.ascontiguousarray(values), _CONFIG))
+    """A column of values; where they rarely change, the values and lengths of its runs."""
+    values = np.ascontiguousarray(values)
+    plain = bytes(simple_compress(values, _CONFIG))
+    bits = values.view(np.int64)  # 0.0 and -0.0 are equal, but not the same
+    starts = np.flatnonzero(np.concatenate(([True], bits[1:] != bits[:-1])))
+    if len(starts) * _LEAST_RUN > len(values):
+        return plain
+    lengths = np.diff(starts, append=len(values)).astype(np.uint32)
+    runs = b"".join((_RUNS, *_framed(simple_compress(column, _CONFIG) for column in (lengths, values[starts]))))
+    return min(plain, runs, key=len)
 
 
 def unpack_values(data: bytes) -> Values:
     """The column again."""
-    return np.asarray(simple_decompress(data), np.float64)
+    if not data.startswith(_RUNS):
+        return np.asarray(simple_decompress(data), np.float64)
+    lengths, values = _columns(data, len(_RUNS))
+    return np.repeat(np.asarray(values, np.float64), np.asarray(lengths, np.int64))
 
 
 def pack_axis(times: Times, window: int) -> bytes:

@@ -1,6 +1,7 @@
-"""What the store answers with."""
+"""What the store takes and what it answers with."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,15 @@ class Series:
     id: int
     key: SeriesKey
     counter: bool
+
+
+class History(NamedTuple):
+    """Samples of one series that are stored at once: times in milliseconds, in any order."""
+
+    key: SeriesKey
+    times_ms: Times
+    values: Values
+    counter: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from collector.series import Matcher, SeriesKey
-from collector.store import columns, rows
+from collector.store import chunks, rollups, rows
 from collector.store.buckets import Buckets, bucket, finish, keep_last, replace, widen
 from collector.store.errors import translated
 from collector.store.model import Latest, Rollup, Series, Times, Values
@@ -98,13 +98,13 @@ class StoreReader:
             self._drop()
 
     def _raw(self, connection: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> tuple[Times, Values]:
-        old_times, old_values = columns.read_chunks(connection, series, start_ms, end_ms)
+        old_times, old_values = chunks.read(connection, series, start_ms, end_ms)
         times, values = rows.pending(connection, self._layouts, series, start_ms, end_ms)
         return keep_last(np.concatenate((old_times, times)), np.concatenate((old_values, values)))
 
     def _buckets(self, connection: sqlite3.Connection, tier: Tier, series: int, start_ms: int, end_ms: int) -> Buckets:
         """Stored windows; those with samples in rows are made again from all of their samples."""
-        stored = columns.read_buckets(connection, tier, series, start_ms, end_ms)
+        stored = rollups.read(connection, tier, series, start_ms, end_ms)
         times, _ = rows.pending(connection, self._layouts, series, start_ms, end_ms)
         if not len(times):
             return stored
@@ -119,9 +119,9 @@ class StoreReader:
         times, values = rows.pending(connection, self._layouts, series, _BEGINNING, before_ms)
         found = [
             (int(times[-1]), float(values[-1])) if len(times) else None,
-            columns.newest_chunked(connection, series, before_ms),
-            columns.newest_bucket(connection, FIVE_MINUTES, series, before_ms),
-            columns.newest_bucket(connection, HOURLY, series, before_ms),
+            chunks.newest(connection, series, before_ms),
+            rollups.newest(connection, FIVE_MINUTES, series, before_ms),
+            rollups.newest(connection, HOURLY, series, before_ms),
         ]
         # Of equal times max() keeps the first: rows are written after chunks, chunks are finer than windows.
         newest = max((one for one in found if one is not None), key=lambda one: one[0], default=None)
@@ -223,6 +223,6 @@ def _add_chunked(
     """Samples that lie in chunks, where they are newer than what was found."""
     for series in wanted:
         floor = found[series][0] + 1 if series in found else start_ms
-        sample = columns.newest_chunked(connection, series, end_ms + 1, floor)
+        sample = chunks.newest(connection, series, end_ms + 1, floor)
         if sample is not None:
             found[series] = sample

@@ -1,7 +1,6 @@
 """Scrapes that still lie as rows: one blob of float64 cells each, in the order of their layout's series."""
 
 import sqlite3
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -82,54 +81,3 @@ def overwrite(connection: sqlite3.Connection, layouts: Layouts, series: int, tim
                     blob.seek(position * CELL_BYTES)
                     blob.write(values[index].tobytes())
     return np.unique(np.array(found, np.int64))
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Rows of one layout, as a matrix."""
-
-    rows: Ids
-    times: Times
-    cells: npt.NDArray[np.float64]
-    column: dict[int, int]
-
-
-class Batch:
-    """The oldest rows of the file, turned so that each series' samples can be taken out of them.
-
-    Attributes:
-        last_row: id of the newest row in it.
-        series: ids of all series in it.
-    """
-
-    def __init__(self, rows: list[tuple[int, int, int, bytes]], layouts: dict[int, Ids]) -> None:
-        self.last_row = rows[-1][0]
-        self._groups: list[_Group] = []
-        for layout in sorted({row[2] for row in rows}):
-            ids, times, _, cells = zip(*(row for row in rows if row[2] == layout), strict=True)
-            matrix = np.frombuffer(b"".join(cells), np.float64).reshape(len(ids), -1)
-            column = {int(series): place for place, series in enumerate(layouts[layout])}
-            self._groups.append(_Group(np.array(ids, np.int64), np.array(times, np.int64), matrix, column))
-        self.series = sorted({series for group in self._groups for series in group.column})
-
-    def samples(self, series: int) -> tuple[Times, Values]:
-        """The series' samples, sorted, the last written of each time."""
-        groups = [group for group in self._groups if series in group.column]
-        columns = [group.cells[:, group.column[series]] for group in groups]
-        if len(groups) == 1:
-            return keep_last(groups[0].times, np.ascontiguousarray(columns[0]))
-        order = np.argsort(np.concatenate([group.rows for group in groups]), kind="stable")
-        times = np.concatenate([group.times for group in groups])[order]
-        return keep_last(times, np.concatenate(columns)[order])
-
-
-def oldest_rows(connection: sqlite3.Connection, max_bytes: int) -> list[tuple[int, int, int, bytes]]:
-    """Rows (id, time, layout, cells) in the order of writing, up to about ``max_bytes`` of cells; at least one."""
-    rows: list[tuple[int, int, int, bytes]] = []
-    size = 0
-    for row in connection.execute("SELECT id, time_ms, layout, cells FROM scrapes ORDER BY id"):
-        rows.append(row)
-        size += len(row[3])
-        if size >= max_bytes:
-            break
-    return rows

@@ -2,6 +2,7 @@
 
 ``scrapes`` holds one row per scrape; its values follow the order of its layout's series ids. ``chunks`` holds one
 compressed column per series and window of ``WINDOW_MS``: the whole truth of that window, sorted, each time once.
+A chunk covers ``span`` windows: one at first, all windows of a day once that is over.
 ``axes`` holds the time stamps of chunks, shared by all series that were scraped together. ``rollups`` holds blocks of
 roll-up windows; each is a pure function of its series' chunk, so it can be made again as often as samples arrive.
 """
@@ -12,6 +13,7 @@ from forewarn.base.clock import DAY, HOUR, MINUTE
 
 ROOM = "store"
 WINDOW_MS = 6 * HOUR
+DAY_WINDOWS = DAY // WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +88,11 @@ MIGRATIONS = (
         place TEXT NOT NULL,
         saved_ms INTEGER NOT NULL
     )
+    """,
+    """
+    ALTER TABLE chunks ADD COLUMN span INTEGER NOT NULL DEFAULT 1;
+    DROP INDEX chunks_by_age;
+    CREATE INDEX chunks_by_age ON chunks (last_ms, written_ms);
+    CREATE INDEX chunks_to_join ON chunks (window, series) WHERE span = 1
     """,
 )

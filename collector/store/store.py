@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from collector.series import Matcher, Sample, Scrape, SeriesKey
-from collector.store import columns, rows
+from collector.store import rows
 from collector.store.buckets import keep_last
 from collector.store.errors import StoreDamagedError, translated
 from collector.store.latest import LatestValues
-from collector.store.model import Latest, Rollup, Series, StoreStats, Times, Values
+from collector.store.merge import Merged, merge
+from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
 from collector.store.reader import StoreReader
 from collector.store.recovery import open_checked, set_aside
 from collector.store.registry import Plan, Registry
@@ -107,23 +108,44 @@ class Store:
             StoreError: the file cannot be written.
             ValueError: the arrays differ in length.
         """
-        times, values = self._acceptable(np.asarray(times_ms, np.int64), np.asarray(values, np.float64))
-        if not len(times):
-            return 0
+        return self.append_histories([History(key, times_ms, values, counter)])
+
+    def append_histories(self, items: Sequence[History]) -> int:
+        """As ``append_history`` for many series at once, in one transaction: all of them are stored, or none.
+
+        A scrape that comes meanwhile waits, so that some 100,000 samples are enough for one call.
+
+        Returns:
+            the number of samples at times that had none before.
+
+        Raises:
+            StoreFullError: the disk or the size limit is full; nothing of this call is stored.
+            StoreError: the file cannot be written.
+            ValueError: an item's arrays differ in length.
+        """
+        accepted = [(item, *self._acceptable(item)) for item in items]
+        stored = []
         with self._writing() as connection:
-            series = self._registry.resolve(key, counter=counter)
-            if series is None:
-                self._refused_samples += len(times)
-                return 0
-            known = rows.overwrite(connection, self._layouts, series, times, values)
-            if len(known):
-                self._upkeep.forget_batch()
-            now_ms = self._clock.now_ms()
-            merged = columns.merge(connection, series, times, values, counter=counter, now_ms=now_ms, known=known)
-        self._late += merged.late
-        if times[-1] > now_ms - DAY:
-            self._latest.put_newer(int(times[-1]), key, float(values[-1]))
-        return merged.new
+            for item, times, values in accepted:
+                series = self._registry.resolve(item.key, counter=item.counter) if len(times) else None
+                if series is None:
+                    self._refused_samples += len(times)
+                else:
+                    stored.append((item.key, times, values, self._merge(connection, series, item, times, values)))
+        for key, times, values, merged in stored:
+            self._late += merged.late
+            if times[-1] > self._clock.now_ms() - DAY:
+                self._latest.put_newer(int(times[-1]), key, float(values[-1]))
+        return sum(merged.new for *_, merged in stored)
+
+    def _merge(
+        self, connection: sqlite3.Connection, series: int, item: History, times: Times, values: Values
+    ) -> Merged:
+        known = rows.overwrite(connection, self._layouts, series, times, values)
+        if len(known):
+            self._upkeep.forget_cells()
+        now_ms = self._clock.now_ms()
+        return merge(connection, series, times, values, counter=item.counter, now_ms=now_ms, known=known)
 
     def horizon_ms(self) -> int:
         """Samples older than this are refused: no tier keeps them."""
@@ -209,8 +231,9 @@ class Store:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
-    def _acceptable(self, times: Times, values: Values) -> tuple[Times, Values]:
+    def _acceptable(self, item: History) -> tuple[Times, Values]:
         """Finite samples within the horizon, sorted, each time once."""
+        times, values = np.asarray(item.times_ms, np.int64), np.asarray(item.values, np.float64)
         if times.shape != values.shape:
             raise ValueError(f"{len(times)} times, but {len(values)} values")
         finite, kept = np.isfinite(values), times >= self.horizon_ms()

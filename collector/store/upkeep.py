@@ -4,22 +4,29 @@ import sqlite3
 
 import numpy as np
 
-from collector.store.columns import merge
+from collector.store import chunks
+from collector.store.batch import Batch
+from collector.store.merge import merge
 from collector.store.registry import Registry
-from collector.store.rows import Batch, Layouts, oldest_rows
+from collector.store.rows import Layouts
 from collector.store.schema import FIVE_MINUTES, HOURLY, WINDOW_MS, Tier
 from collector.store.settings import StoreSettings
-from forewarn.base.clock import Clock
+from forewarn.base.clock import DAY, HOUR, Clock
 
-_SLICE_SECONDS = 0.03
-_BATCH_BYTES = 2 * 2**20
+_SLICE_SECONDS = 0.004
 _MAX_ROWS = 4_000
-_ROWS_A_SLICE = 200
-_CHUNKS_A_SLICE = 200
+_DELETED_BYTES = 2**20
+_CHUNKS_A_SLICE = 50
+_BLOCKS_A_SLICE = 200
+_DAYS_A_SLICE = 4
+_SERIES_A_SLICE = 1_000
 _PAGES_A_SLICE = 256
 _EXPIRE_EVERY_SECONDS = 600.0
 _FULL_SHARE = 0.9
 _FREE_PAGES = 1_024
+_JOIN_AFTER_MS = 6 * HOUR  # after the end of a day: by then, what comes late has come
+_FOREVER_MS = 2**62
+_LATE_MS = DAY  # how long samples older than raw retention stay: history comes in pieces, and roll-ups need all of them
 
 
 class Upkeep:
@@ -45,17 +52,25 @@ class Upkeep:
         self._clock = clock
         self._batch: Batch | None = None
         self._position = 0
+        self._counters: set[int] = set()
         self._expire_at = 0.0
+        self._join_at = 0.0
+        self._checked_series = 0
         self._vacuuming = False
         self._page_bytes = self._pragma("page_size")
 
     def step(self) -> bool:
         """Do one slice, inside the caller's transaction handling; False when there was nothing to do."""
-        return self._shrink() or self._move_rows() or self._expire() or self._vacuum()
+        return self._shrink() or self._move_rows() or self._expire() or self._join_days() or self._vacuum()
 
     def forget_batch(self) -> None:
-        """Read the rows again before going on: some were changed. What was moved already is not moved twice."""
+        """Begin the batch again: what was moved may not have come through; what has is not moved twice."""
         self._batch = None
+
+    def forget_cells(self) -> None:
+        """Read the batch's cells again before going on: some were changed."""
+        if self._batch is not None:
+            self._batch.forget()
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""
@@ -65,8 +80,8 @@ class Upkeep:
         if self._batch is None:
             if not self._rows_are_due():
                 return False
-            rows = oldest_rows(self._connection, _BATCH_BYTES)
-            self._batch, self._position = Batch(rows, self._layouts.all(self._connection)), 0
+            self._batch = Batch(self._connection, self._layouts.all(self._connection), _MAX_ROWS)
+            self._position, self._counters = 0, self._registry.counters()
         batch = self._batch
         if self._position < len(batch.series):
             self._merge_some(batch)
@@ -86,21 +101,22 @@ class Upkeep:
         return abs(self._clock.now_ms() - time_ms) >= self._settings.row_age * 1000 or newest - oldest >= _MAX_ROWS
 
     def _merge_some(self, batch: Batch) -> None:
-        counters = self._registry.counters()
         end = self._clock.monotonic() + _SLICE_SECONDS
-        while self._position < len(batch.series) and self._clock.monotonic() < end:
+        now_ms = self._clock.now_ms()
+        while self._position < len(batch.series):
             series = batch.series[self._position]
-            times, values = batch.samples(series)
-            now_ms = self._clock.now_ms()
-            merged = merge(self._connection, series, times, values, counter=series in counters, now_ms=now_ms)
-            self.late += merged.late
+            times, values = batch.samples(self._connection, self._position)
+            counter = series in self._counters
+            self.late += merge(self._connection, series, times, values, counter=counter, now_ms=now_ms).late
             self._position += 1
+            if self._clock.monotonic() >= end:
+                break
 
     def _delete_some(self, batch: Batch) -> bool:
         """Whether all rows of the batch are gone; asked in this transaction, for an empty table counts anew from 1."""
         self._connection.execute(
             "DELETE FROM scrapes WHERE id IN (SELECT id FROM scrapes WHERE id <= ? ORDER BY id LIMIT ?)",
-            (batch.last_row, _ROWS_A_SLICE),
+            (batch.last_row, 1 + _DELETED_BYTES // batch.row_bytes),
         )
         rest = self._connection.execute("SELECT 1 FROM scrapes WHERE id <= ? LIMIT 1", (batch.last_row,)).fetchone()
         return rest is None
@@ -110,7 +126,7 @@ class Upkeep:
             return False
         now_ms, settings = self._clock.now_ms(), self._settings
         if (
-            self._drop_chunks(now_ms - int(settings.raw_retention * 1000))
+            self._drop_chunks(now_ms - int(settings.raw_retention * 1000), now_ms - _LATE_MS)
             or self._drop_blocks(FIVE_MINUTES, now_ms - int(settings.five_minute_retention * 1000))
             or self._drop_blocks(HOURLY, now_ms - int(settings.hourly_retention * 1000))
             or self._drop_series()
@@ -124,15 +140,27 @@ class Upkeep:
         if self.used_bytes() < self._settings.max_size * _FULL_SHARE:
             return False
         # Chunks that are still being written stay: their windows would count as settled, and refuse what comes next.
-        if self._drop_chunks(self._clock.now_ms() - 2 * WINDOW_MS):
+        if self._drop_chunks(_FOREVER_MS, self._clock.now_ms() - 2 * WINDOW_MS):
             return True
         return any(self._drop_blocks(tier, self._clock.now_ms() - 2 * tier.block_ms) for tier in (FIVE_MINUTES, HOURLY))
 
-    def _drop_chunks(self, written_before_ms: int) -> bool:
+    def _join_days(self) -> bool:
+        """One chunk of a day's, for a few series."""
+        if self._clock.monotonic() < self._join_at:
+            return False
+        now_ms = self._clock.now_ms()
+        days = chunks.days_to_join(self._connection, now_ms - _JOIN_AFTER_MS, _DAYS_A_SLICE)
+        for series, first in days:
+            chunks.join_day(self._connection, series, first, now_ms)
+        if not days:
+            self._join_at = self._clock.monotonic() + _EXPIRE_EVERY_SECONDS
+        return bool(days)
+
+    def _drop_chunks(self, newest_before_ms: int, written_before_ms: int) -> bool:
         gone = self._connection.execute(
             "DELETE FROM chunks WHERE id IN"
-            " (SELECT id FROM chunks WHERE written_ms < ? ORDER BY written_ms, window LIMIT ?)",
-            (written_before_ms, _CHUNKS_A_SLICE),
+            " (SELECT id FROM chunks WHERE last_ms < ? AND written_ms < ? ORDER BY last_ms LIMIT ?)",
+            (newest_before_ms, written_before_ms, _CHUNKS_A_SLICE),
         )
         return gone.rowcount > 0
 
@@ -140,27 +168,28 @@ class Upkeep:
         gone = self._connection.execute(
             "DELETE FROM rollups WHERE id IN"
             " (SELECT id FROM rollups WHERE tier = ? AND block < ? ORDER BY block LIMIT ?)",
-            (tier.level, before_ms // tier.block_ms, _CHUNKS_A_SLICE),
+            (tier.level, before_ms // tier.block_ms, _BLOCKS_A_SLICE),
         )
         return gone.rowcount > 0
 
     def _drop_series(self) -> bool:
-        """Forget series of which nothing is left, so that others get their place."""
+        """Forget series of which nothing is left, so that others get their place; looks at some at a time."""
+        low, high = self._checked_series, self._checked_series + _SERIES_A_SLICE
         empty = self._connection.execute(
-            "SELECT id FROM series WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE series = series.id) AND NOT EXISTS"
-            " (SELECT 1 FROM rollups WHERE tier = ? AND series = series.id)",
-            (HOURLY.level,),
+            "SELECT id FROM series WHERE id > ? AND id <= ? AND NOT EXISTS (SELECT 1 FROM chunks WHERE series ="
+            " series.id) AND NOT EXISTS (SELECT 1 FROM rollups WHERE tier = ? AND series = series.id)",
+            (low, high, HOURLY.level),
         ).fetchall()
-        if not empty:
-            return False
-        in_rows = np.unique(np.concatenate([np.empty(0, np.int64), *self._layouts.all(self._connection).values()]))
-        gone = [row for row in empty if row[0] not in in_rows]
-        for table in ("rollups", "series"):
-            column = "id" if table == "series" else "series"
-            self._connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)
-        if gone:
-            self._registry.reload()
-        return bool(gone)
+        if empty:
+            in_rows = np.unique(np.concatenate([np.empty(0, np.int64), *self._layouts.all(self._connection).values()]))
+            gone = [row for row in empty if row[0] not in in_rows]
+            self._connection.executemany("DELETE FROM rollups WHERE series = ?", gone)
+            self._connection.executemany("DELETE FROM series WHERE id = ?", gone)
+            if gone:
+                self._registry.reload()
+        more = self._connection.execute("SELECT 1 FROM series WHERE id > ? LIMIT 1", (high,)).fetchone() is not None
+        self._checked_series = high if more else 0
+        return more
 
     def _vacuum(self) -> bool:
         """Give free pages back to the filesystem once there are many; a few are kept, for they are used again soon."""

@@ -1,0 +1,141 @@
+"""Chunks: single samples of one series, a compressed column per window or, once a day is over, per day."""
+
+import sqlite3
+from typing import NamedTuple
+
+import numpy as np
+
+from collector.store import codec
+from collector.store.buckets import keep_last
+from collector.store.model import Times, Values
+from collector.store.schema import DAY_WINDOWS, WINDOW_MS
+
+NO_TIMES: Times = np.empty(0, np.int64)
+NO_VALUES: Values = np.empty(0)
+_BEGINNING = -(2**62)
+
+
+class Piece(NamedTuple):
+    """Samples of ``span`` windows from ``window`` on."""
+
+    window: int
+    span: int
+    times: Times
+    values: Values
+
+    @property
+    def windows(self) -> range:
+        """The windows that it covers, with samples or without."""
+        return range(self.window, self.window + self.span)
+
+    def with_samples(self, times: Times, values: Values) -> "Piece":
+        """The same windows with more samples, which win over its own at the same times."""
+        if not len(self.times):
+            return self._replace(times=times, values=values)
+        joined = keep_last(np.concatenate((self.times, times)), np.concatenate((self.values, values)))
+        return self._replace(times=joined[0], values=joined[1])
+
+    def same_as(self, other: "Piece") -> bool:
+        """Whether it holds the same samples."""
+        return np.array_equal(self.times, other.times) and np.array_equal(self.values, other.values)
+
+
+def load(connection: sqlite3.Connection, series: int, low: int, high: int) -> dict[int, Piece]:
+    """Chunks that overlap the windows low to high, by their first window, in order of time."""
+    rows = connection.execute(
+        "SELECT chunks.window, span, times, cells FROM chunks JOIN axes ON axes.id = axis"
+        " WHERE series = ? AND chunks.window BETWEEN ? AND ? AND chunks.window + span > ? ORDER BY chunks.window",
+        (series, low - DAY_WINDOWS + 1, high, low),
+    )
+    return {
+        window: Piece(window, span, codec.unpack_axis(axis, window), codec.unpack_values(cells))
+        for window, span, axis, cells in rows
+    }
+
+
+def read(connection: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> tuple[Times, Values]:
+    """Samples of one series in [start, end) that lie in chunks."""
+    if end_ms <= start_ms:
+        return NO_TIMES, NO_VALUES
+    pieces = list(load(connection, series, start_ms // WINDOW_MS, (end_ms - 1) // WINDOW_MS).values())
+    if not pieces:
+        return NO_TIMES, NO_VALUES
+    times = np.concatenate([piece.times for piece in pieces])
+    values = np.concatenate([piece.values for piece in pieces])
+    low, high = np.searchsorted(times, (start_ms, end_ms))
+    return times[low:high], values[low:high]
+
+
+def newest(
+    connection: sqlite3.Connection, series: int, before_ms: int, floor_ms: int = _BEGINNING
+) -> tuple[int, float] | None:
+    """The newest sample in chunks that is older than ``before_ms`` and not older than ``floor_ms``."""
+    rows = connection.execute(
+        "SELECT chunks.window, times, cells FROM chunks JOIN axes ON axes.id = axis"
+        " WHERE series = ? AND chunks.window BETWEEN ? AND ? AND last_ms >= ? ORDER BY chunks.window DESC LIMIT 2",
+        (series, floor_ms // WINDOW_MS - DAY_WINDOWS + 1, before_ms // WINDOW_MS, floor_ms),
+    )
+    for window, axis, cells in rows:
+        times = codec.unpack_axis(axis, window)
+        index = int(np.searchsorted(times, before_ms)) - 1
+        if index >= 0 and times[index] >= floor_ms:
+            return int(times[index]), float(codec.unpack_values(cells)[index])
+    return None
+
+
+def write(connection: sqlite3.Connection, series: int, piece: Piece, now_ms: int) -> None:
+    """Put the piece in the place of what was stored of its window."""
+    connection.execute(
+        "INSERT INTO chunks (series, window, span, axis, last_ms, written_ms, cells) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (series, window) DO UPDATE SET span = excluded.span, axis = excluded.axis,"
+        " last_ms = excluded.last_ms, written_ms = excluded.written_ms, cells = excluded.cells",
+        (
+            series,
+            piece.window,
+            piece.span,
+            _axis(connection, piece),
+            int(piece.times[-1]),
+            now_ms,
+            codec.pack_values(piece.values),
+        ),
+    )
+
+
+def days_to_join(connection: sqlite3.Connection, before_ms: int, limit: int) -> list[tuple[int, int]]:
+    """Series, and first windows of days that ended before, of which every window is a chunk of its own."""
+    rows = connection.execute(
+        f"SELECT series, window - {DAY_WINDOWS - 1} FROM chunks AS last WHERE span = 1 AND window < ?"
+        f" AND window % {DAY_WINDOWS} = {DAY_WINDOWS - 1} AND {DAY_WINDOWS} = (SELECT count(*) FROM chunks"
+        f" WHERE series = last.series AND window BETWEEN last.window - {DAY_WINDOWS - 1} AND last.window AND span = 1)"
+        " LIMIT ?",
+        (before_ms // WINDOW_MS, limit),
+    )
+    return rows.fetchall()
+
+
+def join_day(connection: sqlite3.Connection, series: int, first: int, now_ms: int) -> None:
+    """Make one chunk of a day's: a longer column takes fewer bytes a sample, and fewer half-filled pages."""
+    pieces = list(load(connection, series, first, first + DAY_WINDOWS - 1).values())
+    day = Piece(
+        first,
+        DAY_WINDOWS,
+        np.concatenate([piece.times for piece in pieces]),
+        np.concatenate([piece.values for piece in pieces]),
+    )
+    connection.execute(
+        "DELETE FROM chunks WHERE series = ? AND window BETWEEN ? AND ?", (series, first + 1, first + DAY_WINDOWS - 1)
+    )
+    write(connection, series, day, now_ms)
+
+
+def _axis(connection: sqlite3.Connection, piece: Piece) -> int:
+    """The id of these time stamps; series that were scraped together share one."""
+    name = codec.digest(piece.times.tobytes())
+    row = connection.execute("SELECT id FROM axes WHERE window = ? AND digest = ?", (piece.window, name)).fetchone()
+    if row is not None:
+        return int(row[0])
+    cursor = connection.execute(
+        "INSERT INTO axes (window, digest, times) VALUES (?, ?, ?)",
+        (piece.window, name, codec.pack_axis(piece.times, piece.window)),
+    )
+    return int(cursor.lastrowid or 0)

@@ -1,0 +1,71 @@
+"""Roll-up blocks of one series: reading them, and making those of changed windows again."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import numpy as np
+
+from collector.store import codec
+from collector.store.buckets import Buckets, between, bucket, empty, replace
+from collector.store.chunks import Piece
+from collector.store.model import Times
+from collector.store.schema import TIERS, WINDOW_MS, Tier
+
+
+def read(connection: sqlite3.Connection, tier: Tier, series: int, start_ms: int, end_ms: int) -> Buckets:
+    """Stored roll-up windows that begin in [start, end)."""
+    rows = connection.execute(
+        "SELECT block, cells FROM rollups WHERE tier = ? AND series = ? AND block BETWEEN ? AND ? ORDER BY block",
+        (tier.level, series, start_ms // tier.block_ms, (end_ms - 1) // tier.block_ms),
+    )
+    blocks = [codec.unpack_buckets(cells, tier, block) for block, cells in rows]
+    return between(np.concatenate(blocks), start_ms, end_ms) if blocks else empty()
+
+
+def newest(connection: sqlite3.Connection, tier: Tier, series: int, before_ms: int) -> tuple[int, float] | None:
+    """Start and last value of the newest stored window that ends at ``before_ms`` or earlier."""
+    rows = connection.execute(
+        "SELECT block, cells FROM rollups WHERE tier = ? AND series = ? AND block <= ? ORDER BY block DESC LIMIT 2",
+        (tier.level, series, before_ms // tier.block_ms),
+    )
+    for block, cells in rows:
+        buckets = codec.unpack_buckets(cells, tier, block)
+        index = int(np.searchsorted(buckets["time"], before_ms - tier.step_ms, side="right")) - 1
+        if index >= 0:
+            return int(buckets["time"][index]), float(buckets["last"][index])
+    return None
+
+
+def write(connection: sqlite3.Connection, series: int, changed: Sequence[Piece], *, counter: bool) -> None:
+    """Make the roll-ups of the changed windows again, in every tier.
+
+    Args:
+        connection: the writer, in a transaction.
+        series: the series' id.
+        changed: chunks as they are now, in order of time.
+        counter: which columns the roll-ups keep.
+    """
+    times = np.concatenate([piece.times for piece in changed])
+    values = np.concatenate([piece.values for piece in changed])
+    windows = np.array([window for piece in changed for window in piece.windows], np.int64)
+    for tier in TIERS:
+        fresh = bucket(times, values, tier.step_ms)
+        for block in np.unique(windows * WINDOW_MS // tier.block_ms).tolist():
+            start, end = block * tier.block_ms, (block + 1) * tier.block_ms
+            old = read(connection, tier, series, start, end)
+            whole = replace(old, between(fresh, start, end), _within(old["time"] // WINDOW_MS, windows))
+            _put(connection, tier, series, block, codec.pack_buckets(whole, tier, block, counter=counter))
+
+
+def _put(connection: sqlite3.Connection, tier: Tier, series: int, block: int, cells: bytes) -> None:
+    connection.execute(
+        "INSERT INTO rollups (tier, series, block, cells) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (tier, series, block) DO UPDATE SET cells = excluded.cells",
+        (tier.level, series, block, cells),
+    )
+
+
+def _within(windows: Times, some: Times) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Which windows are among some, which are sorted: what np.isin does, in a tenth of its time for few."""
+    places = np.minimum(np.searchsorted(some, windows), len(some) - 1)
+    return np.equal(some[places], windows)
