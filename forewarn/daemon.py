@@ -16,6 +16,7 @@ from alerts.engine import RuleStatus
 from alerts.shipped import effective_rules
 from api.app import create_app, create_metrics_app
 from api.services import Services
+from collector.nvml.source import NvmlSource
 from forecast.results import Forecast
 from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
@@ -214,7 +215,7 @@ class Daemon:
             server = HttpServer(app, listener, self._fail)
             await server.start()
             self._servers.append(server)
-        requests = Requests(self.base, self.url, now.relays, self._forecast_soon)
+        requests = Requests(self.base, self.url, now.relays, now.nvml, self._forecast_soon)
         control = ControlServer(self._data.control, requests.handlers())
         self._ending.push_async_callback(control.close)
         await control.start()
@@ -322,6 +323,10 @@ class _Now:
     def relays(self) -> Mapping[str, Takes]:
         """What takes the frames of children that run as units of their own."""
         return self._daemon.rooms.furniture.relays
+
+    def nvml(self) -> NvmlSource | None:
+        """The GPUs' source."""
+        return self._daemon.rooms.furniture.nvml
 
 
 def run_daemon(

@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from collector.nvml.source import NvmlSource
 from collector.series import SeriesKey
+from collector.store import History
+from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
 from forewarn.control import Handler
 from forewarn.foundation import Foundation
@@ -18,6 +21,7 @@ class Requests:
         base: the databases.
         url: where the API listens.
         relays: what takes a child's frames now, by the child's name.
+        nvml: the GPUs' source now, None where GPUs are not watched.
         forecast_soon: moves the next forecasts to now; False where none are made.
     """
 
@@ -26,11 +30,13 @@ class Requests:
         base: Foundation,
         url: str,
         relays: Callable[[], Mapping[str, Takes]],
+        nvml: Callable[[], NvmlSource | None],
         forecast_soon: Callable[[], bool],
     ) -> None:
         self._base = base
         self._url = url
         self._relays = relays
+        self._nvml = nvml
         self._forecast_soon = forecast_soon
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -38,11 +44,13 @@ class Requests:
         return {
             "address": self._address,
             "append_history": self._append_history,
+            "append_histories": self._append_histories,
             "horizon": self._horizon,
             "bookmark": self._bookmark,
             "save_bookmark": self._save_bookmark,
             "forecast": self._forecast,
             "child_frame": self._child_frame,
+            "gpu_processes": self._gpu_processes,
         }
 
     async def _address(self, _: Frame) -> Frame:
@@ -51,13 +59,13 @@ class Requests:
 
     async def _append_history(self, request: Frame) -> Frame:
         """History of one series: ``key``, ``times`` (milliseconds), ``values``, ``counter``."""
+        return await self._append_histories({"items": [request]})
+
+    async def _append_histories(self, request: Frame) -> Frame:
+        """History of many series, stored together or not at all: ``items``, each as for ``append_history``."""
+        store = self._base.store
         added = await self._base.series_writer.submit(
-            lambda: self._base.store.append_history(
-                SeriesKey.parse(request["key"]),
-                np.array(request["times"], dtype=np.int64),
-                np.array(request["values"], dtype=np.float64),
-                counter=bool(request["counter"]),
-            )
+            lambda: store.append_histories([_history(item) for item in request["items"]])
         )
         return {"added": added}
 
@@ -84,3 +92,21 @@ class Requests:
         if relay is not None:
             relay.on_frame(request["frame"])
         return {}
+
+    async def _gpu_processes(self, _: Frame) -> Frame:
+        """Every process on the GPUs, as of the last look."""
+        nvml = self._nvml()
+        if nvml is None or nvml.processes is None:
+            raise ForewarnError(
+                "process lists are switched off", hint="set [collector.nvml] processes = true, and reload"
+            )
+        return {"processes": nvml.processes.listing()}
+
+
+def _history(item: Frame) -> History:
+    return History(
+        SeriesKey.parse(item["key"]),
+        np.array(item["times"], dtype=np.int64),
+        np.array(item["values"], dtype=np.float64),
+        bool(item["counter"]),
+    )
