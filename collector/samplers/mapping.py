@@ -15,10 +15,14 @@ _MEMO_SLACK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
-    """Where the value of one series of the page goes.
+class Route:
+    """Where the value of one series of a server goes.
 
     Attributes:
+        key: our series.
+        counter: whether it only grows between resets.
+        factor: its unit in ours.
+        largest: of several that come to the same series the largest is taken, else they are added up.
         group: series of one metric that may come under several names; only those of the lowest rank on a page count.
     """
 
@@ -72,7 +76,7 @@ class Mapping:
         self._model = model
         self._allow = tuple(allow)
         self._types: dict[str, str] = {}
-        self._routes: dict[str, tuple[_Route, ...] | str] = {}
+        self._routes: dict[str, tuple[Route, ...] | str] = {}
 
     def apply(self, page: Page) -> tuple[list[Sample], dict[str, int]]:
         """The page's samples under our names, and how many series of each refused family there are.
@@ -84,7 +88,7 @@ class Mapping:
         """
         if page.types != self._types or len(self._routes) > 2 * len(page.values) + _MEMO_SLACK:
             self._types, self._routes = page.types, {}
-        found: list[tuple[_Route, float]] = []
+        found: list[tuple[Route, float]] = []
         refused: dict[str, int] = {}
         for series, value in page.values:
             routes = self._routes.get(series)
@@ -96,41 +100,19 @@ class Mapping:
                 found.extend((route, value) for route in routes)
         return _combine(found), refused
 
-    def _route(self, series: str) -> tuple[_Route, ...] | str:
+    def _route(self, series: str) -> tuple[Route, ...] | str:
         """Where a series goes; the name of its family where it goes nowhere."""
         name, labels = parse_series(series)
         if name.endswith(_CREATED):
             return ()
         if name in _ADAPTED:
-            return tuple(self._adapted(entry, labels) for entry in _ADAPTED[name])
+            return adapted(name, labels, endpoint=self._endpoint, model=self._model)
         family = self._family(name)
         if not name.startswith(_OURS) and any(
             fnmatchcase(name, pattern) or fnmatchcase(family, pattern) for pattern in self._allow
         ):
-            return (_Route(SeriesKey(name, self._foreign_labels(labels)), self._is_counter(name, family)),)
+            return (Route(SeriesKey(name, self._foreign_labels(labels)), self._is_counter(name, family)),)
         return family
-
-    def _adapted(self, entry: _Entry, labels: dict[str, str]) -> _Route:
-        rule = entry.rule
-        ours = {label: labels[label] for label in rule.keep if label in labels}
-        ours |= {"endpoint": self._endpoint, "server": entry.adapter.server}
-        ours["model_name"] = labels.get(entry.adapter.model_label) or self._model
-        if rule.outcome is not None:
-            outcome = rule.outcome
-            ours["outcome"] = outcome.values.get(labels.get(outcome.label, ""), outcome.default)
-        if rule.bound:
-            ours["le"] = rule.bound
-        elif "le" in labels:
-            ours["le"] = _bound(labels["le"], rule.factor)
-        scaled = rule.type != "histogram" or entry.target.endswith("_sum")
-        return _Route(
-            SeriesKey(entry.target, labels_of(ours)),
-            counter=rule.type != "gauge",
-            factor=rule.factor if scaled else 1.0,
-            largest=rule.combine == "max",
-            group=f"{entry.adapter.server} {rule.target}",
-            rank=entry.rank,
-        )
 
     def _foreign_labels(self, labels: dict[str, str]) -> Labels:
         kept = {("exported_endpoint" if name == "endpoint" else name): value for name, value in labels.items()}
@@ -147,7 +129,45 @@ class Mapping:
         return kind in {"counter", "histogram"} or (kind == "summary" and name != family)
 
 
-def _combine(found: Sequence[tuple[_Route, float]]) -> list[Sample]:
+def adapted(name: str, labels: dict[str, str], *, endpoint: str, model: str) -> tuple[Route, ...]:
+    """Where the adapter table sends a series of a server; nowhere, where the table does not know its name.
+
+    Args:
+        name: the server's name of the sample, suffixes of histograms included.
+        labels: the server's labels.
+        endpoint: value of the label ``endpoint``.
+        model: value of the label ``model_name`` where the server does not tell it.
+
+    Raises:
+        ValueError: a bucket's bound is no number.
+    """
+    return tuple(_adapted(entry, labels, endpoint, model) for entry in _ADAPTED.get(name, ()))
+
+
+def _adapted(entry: _Entry, labels: dict[str, str], endpoint: str, model: str) -> Route:
+    rule = entry.rule
+    ours = {label: labels[label] for label in rule.keep if label in labels}
+    ours |= {"endpoint": endpoint, "server": entry.adapter.server}
+    ours["model_name"] = labels.get(entry.adapter.model_label) or model
+    if rule.outcome is not None:
+        outcome = rule.outcome
+        ours["outcome"] = outcome.values.get(labels.get(outcome.label, ""), outcome.default)
+    if rule.bound:
+        ours["le"] = rule.bound
+    elif "le" in labels:
+        ours["le"] = _bound(labels["le"], rule.factor)
+    scaled = rule.type != "histogram" or entry.target.endswith("_sum")
+    return Route(
+        SeriesKey(entry.target, labels_of(ours)),
+        counter=rule.type != "gauge",
+        factor=rule.factor if scaled else 1.0,
+        largest=rule.combine == "max",
+        group=f"{entry.adapter.server} {rule.target}",
+        rank=entry.rank,
+    )
+
+
+def _combine(found: Sequence[tuple[Route, float]]) -> list[Sample]:
     """One sample a series of ours: the newest name of each metric, engines and ranks added up or the largest taken."""
     best: dict[str, int] = {}
     for route, _ in found:
