@@ -11,7 +11,7 @@ from typing import Final
 
 _CONTAINER = re.compile(r"(?:^|[/:])(?:([a-z][a-z0-9_-]*?)-)?([0-9a-f]{64})(?=\.scope|$|/)")
 _POD = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12}|[0-9a-f]{32})(?=\.slice|$|[/:])")
-_NAMED = re.compile(r"/(?:lxc(?:\.payload)?[./]|lxc/)([^/]+)")
+_NAMED = re.compile(r"/lxc(?:\.payload\.|/)([^/]+)")
 _SLURM = re.compile(r"/slurm(?:stepd\.scope|(?:_[^/]+)?)/(?:.*?/)?job_(\d+)(?=/|$)")
 _PASSING = re.compile(
     r"run-[ru]?[0-9a-f-]+\.(scope|service)|session-[^/]+\.scope|(app|vte-spawn|dbus|snap)-.*\.scope|user@\d+\.service"
@@ -82,7 +82,7 @@ def _contained(path: str) -> Home | None:
 
 
 def _runtime(path: str, match: re.Match[str]) -> str:
-    folder = path[: match.start()].rpartition("/")[2]
+    folder = re.split("[/:]", path[: match.start()])[-1]
     prefix = match[1] or folder
     return _RUNTIMES.get(prefix, "container" if match[1] is None else prefix)
 
