@@ -1,12 +1,15 @@
+import math
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.catalogue import CATALOGUE, Metric
-from collector.exposition import render
+from collector.exposition import Exposition, render
 from collector.rounds import Collector
 from collector.samplers.build import build_sources
 from collector.samplers.mapping import Mapping
@@ -139,18 +142,49 @@ async def test_a_node_as_it_is_gives_a_page_that_promtool_accepts() -> None:
         assert f"\nforewarn_{metric}" in text
 
 
-def test_a_wide_node_is_rendered_in_little_time() -> None:
-    samples = [
+def wide_node() -> list[Sample]:
+    return [
         Sample(SeriesKey.of(metric.name, gpu=str(gpu), uuid=f"GPU-{gpu}", part=str(part)), gpu + part / 7)
         for metric in CATALOGUE.values()
         if metric.type != "histogram"
         for gpu in range(8)
         for part in range(6)
     ][:2_500]
+
+
+def test_a_wide_node_is_rendered_in_little_time() -> None:
+    samples, best = wide_node(), 1.0
     assert len(samples) == 2_500
-    scrape, best = Scrape(0, samples), 1.0
-    for _ in range(10):
-        started = time.perf_counter()
-        render(scrape, "node-7")
-        best = min(best, time.perf_counter() - started)
+    exposition = Exposition("node-7")
+    for turn in range(10):
+        scrape = Scrape(turn, [Sample(sample.key, sample.value + turn) for sample in samples])
+        started = time.process_time()
+        exposition.render(scrape)
+        best = min(best, time.process_time() - started)
     assert best < 0.015
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(
+                ["forewarn_gpu_up", "forewarn_node_load1", "forewarn_node_cpus", "vllm:x", "forewarn_gpu_info"]
+            ),
+            st.sampled_from([0.0, 1.0, 2.5, math.inf, -math.inf, math.nan]),
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_pages_that_follow_each_other_are_those_of_single_scrapes(rounds: list[dict[str, float]]) -> None:
+    exposition = Exposition("node-7")
+    for values in rounds:
+        samples = [Sample(SeriesKey.of(name, gpu=gpu), value) for name, value in values.items() for gpu in ("0", "1")]
+        assert exposition.render(Scrape(0, samples)) == render(Scrape(0, samples), "node-7")
+
+
+def test_a_series_that_changes_places_keeps_its_value() -> None:
+    exposition = Exposition("node-7")
+    first = [Sample(SeriesKey.of("a", b="1"), 1.0), Sample(SeriesKey.of("a", b="2"), 2.0)]
+    exposition.render(Scrape(0, first))
+    assert exposition.render(Scrape(1, first[::-1])) == b'# TYPE a untyped\na{b="2"} 2.0\na{b="1"} 1.0\n'
