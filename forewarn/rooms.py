@@ -9,7 +9,7 @@ from alerts import metrics as alert_metrics
 from alerts.delivery import Dispatcher
 from alerts.engine import Engine
 from collector.dcgm import DcgmPage
-from collector.exposition import render
+from collector.exposition import Exposition
 from collector.rounds import Collector
 from collector.series import Sample, Scrape
 from collector.store import StoreFullError
@@ -47,8 +47,8 @@ class Rooms:
         self.children = [Child(spec, base.clock) for spec in self.furniture.children]
         self.engine: Engine
         self._base = base
-        self._hostname = hostname
         self._labels = node.labels
+        self._exposition, self._forecast_exposition = Exposition(hostname), Exposition(hostname)
         self._rendered = b""
         self._dcgm = DcgmPage(hostname, node.labels) if config.metrics.dcgm else None
         self._forecast_page = b""
@@ -111,7 +111,7 @@ class Rooms:
         if self._ended:  # sources that are being closed have not failed
             return
         scrape = self._marked(found)
-        self._rendered = render(scrape, self._hostname)
+        self._rendered = self._exposition.render(scrape)
         if self._dcgm is not None:
             self._rendered += self._dcgm.render(scrape)
         if self._base.clock.monotonic() >= self._forecast_page_due:
@@ -127,7 +127,7 @@ class Rooms:
         """Render the forecasts' part of the page, which changes with the forecasts and, slowly, with time."""
         now_ms = self._base.clock.now_ms()
         samples = forecast_metrics.samples(self.forecasts.latest(), now_ms, self.forecasts.last_seconds)
-        self._forecast_page = render(self._marked(Scrape(now_ms, samples)), self._hostname)
+        self._forecast_page = self._forecast_exposition.render(self._marked(Scrape(now_ms, samples)))
         self._forecast_page_due = self._base.clock.monotonic() + FORECAST_PAGE_SECONDS
 
     async def compact(self) -> None:
