@@ -20,6 +20,7 @@ PREFIX = Path("/opt/forewarn")
 UNIT_DIR = Path("/etc/systemd/system")
 CONFIG_FILE = Path("/etc/forewarn/forewarn.toml")
 SYSUSERS_FILE = Path("/etc/sysusers.d/forewarn.conf")
+ATTRIBUTION = "forewarn-attribution.conf"
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 OLDEST_PYTHON = (3, 11)
 HIDDEN = tuple(Path(folder) for folder in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108  not used, named
@@ -32,16 +33,20 @@ class Installation:
     Args:
         source: what pip installs; None for what is running now.
         worker: whether the bundled worker, and with it torch, is installed too.
+        attribution: whether the daemon may see whose processes use the GPUs; what was allowed before stays allowed.
         say: takes each step's line.
     """
 
-    def __init__(self, source: str | None, *, worker: bool, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, source: str | None, *, worker: bool, attribution: bool = False, say: Callable[[str], None]
+    ) -> None:
         self._source = source or running_distribution()
         self._units = (
             "forewarn.service",
             "forewarn-logship.service",
             *(("forewarn-worker.service",) if worker else ()),
         )
+        self._drop_ins = {ATTRIBUTION: f"forewarn.service.d/{ATTRIBUTION}"} if attribution else {}
         self._extras = "forecast,logs,worker" if worker else "forecast,logs"
         self._say = say
 
@@ -87,9 +92,9 @@ class Installation:
             yield f"{name}[{self._extras}]{f'=={version}' if version else ''}"
 
     def _files(self) -> None:
-        for unit in self._units:
-            _write(UNIT_DIR / unit, unit_text(unit))
-            self._say(f"wrote {UNIT_DIR / unit}")
+        for name, place in {**{unit: unit for unit in self._units}, **self._drop_ins}.items():
+            _write(UNIT_DIR / place, unit_text(name))
+            self._say(f"wrote {UNIT_DIR / place}")
         _write(SYSUSERS_FILE, unit_text("forewarn.sysusers"))
         if CONFIG_FILE.exists():
             self._say(f"kept {CONFIG_FILE}")

@@ -13,9 +13,12 @@ def install_service(
         typer.Option("--from", help="What pip installs: a wheel, a source folder, or a requirement.", metavar="WHAT"),
     ] = None,
     worker: Annotated[bool, typer.Option("--worker", help="Install the bundled worker too (torch is large).")] = False,
+    attribution: Annotated[
+        bool, typer.Option("--attribution", help="Let the daemon see whose processes use the GPUs (a drop-in).")
+    ] = False,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Enable and start the units.")] = True,
 ) -> None:
     """Install Forewarn into /opt/forewarn and run it under systemd. Needs root; safe to repeat, upgrades in place."""
     from forewarn.service import Installation
 
-    Installation(source, worker=worker, say=say).install(start=start)
+    Installation(source, worker=worker, attribution=attribution, say=say).install(start=start)

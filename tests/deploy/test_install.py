@@ -33,7 +33,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine on which it was installed once, from the clone."""
     folder = tmp_path_factory.mktemp("machine")
     machine = Machine(folder / "node")
-    first = machine.run(str(FOREWARN), "install-service")
+    first = machine.run(str(FOREWARN), "install-service", "--attribution")
     assert first.returncode == 0, first.stderr
     (folder / "said").write_text(first.stderr)
     yield machine
@@ -43,7 +43,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def test_it_says_what_it_does_and_leaves_this_machine_alone(machine: Machine) -> None:
     said = (machine.folder.parent / "said").read_text()
     assert re.search(r"installing forewarn\[forecast,logs\] from \S+ into /opt/forewarn", said)
-    for path in ("/etc/systemd/system/forewarn.service", "/etc/forewarn/forewarn.toml"):
+    units = "/etc/systemd/system"
+    drop_in = f"{units}/forewarn.service.d/forewarn-attribution.conf"
+    for path in (f"{units}/forewarn.service", drop_in, "/etc/forewarn/forewarn.toml"):
         assert f"wrote {path}" in said
         assert (machine.folder / path[1:]).exists()
     assert "systemd does not run here" in said
@@ -104,6 +106,7 @@ def _is_up(machine: Machine) -> None:
     assert machine.show("forewarn", "StatusText") == f"serving {URL}"
     assert machine.show("forewarn", "WatchdogUSec") == "1min"
     assert machine.show("forewarn", "UnitFileState") == "enabled"
+    assert machine.show("forewarn", "ProtectProc") == "default"  # the drop-in of the first installation stays
     assert machine.show("forewarn-logship", "Result") == "success"  # nothing is configured: it ended in order
     page = _metrics(machine)
     assert page["forewarn_config_last_reload_successful"] == 1
