@@ -95,11 +95,14 @@ Target = Annotated[str, AfterValidator(_target)]
 class HostSettings(Settings):
     """What is read of the host itself."""
 
-    cpu: bool = Field(True, description="Utilisation and load of the processors.")
-    memory: bool = Field(True, description="Memory that is available, and all there is.")
-    disks: bool = Field(True, description="Bytes read and written, by block device.")
-    network: bool = Field(True, description="Bytes and errors, by network interface.")
-    filesystems: bool = Field(True, description="Space of each mounted file system.")
+    cpu: bool = Field(True, description="Processors, load, pressure, limits of the kernel, its clock.")
+    memory: bool = Field(True, description="Memory, swapping, processes killed for want of it, NUMA nodes.")
+    disks: bool = Field(True, description="Operations, bytes and times, by block device.")
+    disk_health: bool = Field(True, description="State and wear of NVMe drives, members of software RAID.")
+    network: bool = Field(True, description="Bytes, packets and errors by network interface, links, bonds, sockets.")
+    infiniband: bool = Field(True, description="State and counters of InfiniBand and RoCE ports.")
+    sensors: bool = Field(True, description="Temperatures of the host's chips, errors of its memory.")
+    filesystems: bool = Field(True, description="Space and files of each mounted file system.")
     ignore_devices: tuple[str, ...] = Field(
         ("loop*", "ram*", "zram*", "sr*", "fd*"), description="Block devices to leave out; * and ? as in file names."
     )
@@ -122,6 +125,9 @@ class NetworkSettings(Settings):
 
     targets: tuple[Target, ...] = Field((), max_length=100, description='Far ends as "host:port".')
     timeout: Seconds = Field(2.0, gt=0, description="A connect that takes longer counts as failed.")
+    window: Seconds = Field(
+        300.0, gt=0, le=3600, description="How far back loss and the smallest, mean and largest latency look."
+    )
 
 
 class NvmlSettings(Settings):
@@ -129,6 +135,17 @@ class NvmlSettings(Settings):
 
     enabled: bool = Field(True, description="Whether GPUs are looked for; a node without any is fine.")
     processes: bool = Field(True, description="Who uses the GPUs: by user, unit or container, and command.")
+    kernel_log: str = Field(
+        "auto",
+        pattern="^(auto|journald|off|/.+)$",
+        description="Second witness of XID errors: auto (/dev/kmsg, else journald), journald, off, or a device's path.",
+    )
+    kernel_log_since_boot: bool = Field(
+        False, description="Whether XID errors that were logged since the boot, before the start, count too."
+    )
+    root: Path = Field(
+        Path("/"), description="Where /proc, /sys and /dev are looked at for what is wrong with a driver."
+    )
 
 
 class CanarySettings(Settings):

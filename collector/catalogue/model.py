@@ -38,6 +38,7 @@ class Metric:
         source: the call or file that the value comes from.
         cadence: fast (every round), medium, slow, or event.
         core: number in the product's list of twelve core metrics, or None.
+        node_exporter: its name in node_exporter, or None; ``{label}`` stands for the value of that label of ours.
         dcgm: the field's name in dcgm-exporter, or None; its value is ours times ``dcgm_factor``.
         kind: how the capacity is used up, where the metric is a capacity target; else None.
         limit: where it ends; None where there is no end.
@@ -55,6 +56,7 @@ class Metric:
     dcgm_factor: float = 1.0
     kind: Kind | None = None
     limit: Limit | None = None
+    node_exporter: str | None = None
 
     @property
     def sample_names(self) -> tuple[str, ...]:

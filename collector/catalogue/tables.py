@@ -2,13 +2,18 @@
 
 from collector.catalogue.alerts import ALERTS_METRICS
 from collector.catalogue.daemon import DAEMON_METRICS
+from collector.catalogue.disks import DISK_METRICS
 from collector.catalogue.forecast import FORECAST_METRICS
 from collector.catalogue.gpu import GPU_METRICS
 from collector.catalogue.host import HOST_METRICS
 from collector.catalogue.inference import INFERENCE_METRICS
+from collector.catalogue.infiniband import INFINIBAND_METRICS
 from collector.catalogue.logs import LOGS_METRICS
+from collector.catalogue.memory import MEMORY_METRICS
 from collector.catalogue.model import Metric
+from collector.catalogue.network import NETWORK_METRICS
 from collector.catalogue.processes import PROCESS_METRICS
+from collector.catalogue.remote_write import REMOTE_WRITE_METRICS
 
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
@@ -16,11 +21,16 @@ CATALOGUE: dict[str, Metric] = {
         GPU_METRICS,
         PROCESS_METRICS,
         HOST_METRICS,
+        MEMORY_METRICS,
+        DISK_METRICS,
+        NETWORK_METRICS,
+        INFINIBAND_METRICS,
         INFERENCE_METRICS,
         FORECAST_METRICS,
         ALERTS_METRICS,
         LOGS_METRICS,
         DAEMON_METRICS,
+        REMOTE_WRITE_METRICS,
     )
     for metric in table
 }

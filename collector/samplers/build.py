@@ -3,26 +3,48 @@
 from collector.samplers.canary import Canary
 from collector.samplers.endpoint import Endpoint
 from collector.samplers.filesystems import Filesystems
-from collector.samplers.host import Host
+from collector.samplers.host import MEDIUM, SLOW, Host
+from collector.samplers.infiniband import Infiniband
 from collector.samplers.latency import Latency
-from collector.settings import CollectorSettings, EndpointSettings
+from collector.samplers.links import Links
+from collector.samplers.nvme import Nvme
+from collector.samplers.raid import Raid
+from collector.samplers.rota import Look, Rota
+from collector.samplers.sensors import MemoryErrors, Temperatures
+from collector.samplers.tree import Roots
+from collector.settings import CollectorSettings, EndpointSettings, HostSettings
 from collector.source import Source
 from forewarn.base.clock import Clock
 
 
-def build_sources(settings: CollectorSettings, clock: Clock) -> list[Source]:
-    """Sources for the host, its file systems, the network and every endpoint."""
+def build_sources(settings: CollectorSettings, clock: Clock, roots: Roots | None = None) -> list[Source]:
+    """Sources for the host, its file systems and devices, the network and every endpoint."""
     host, patience = settings.host, settings.patience
+    roots = roots or Roots()
     sources: list[Source] = []
     if host.cpu or host.memory or host.disks or host.network:
-        sources.append(Host(host, patience))
+        sources.append(Host(host, patience, clock, roots))
     if host.filesystems:
         sources.append(Filesystems(host, patience))
+    sources.extend(Rota(name, look, clock, every=every, patience=patience) for name, look, every in _looks(host, roots))
     if settings.network.targets:
         sources.append(Latency(settings.network, patience, clock))
     for endpoint in settings.endpoint:
         sources.extend(endpoint_sources(endpoint, patience, clock))
     return sources
+
+
+def _looks(host: HostSettings, roots: Roots) -> list[tuple[str, Look, float]]:
+    """What to look at beside the rounds, and every how many seconds; only what this host has at the start."""
+    table: tuple[tuple[bool, str, Look, float], ...] = (
+        (host.network, "links", Links(roots, host.ignore_interfaces), MEDIUM),
+        (host.infiniband, "infiniband", Infiniband(roots), MEDIUM),
+        (host.sensors, "temperatures", Temperatures(roots), MEDIUM),
+        (host.sensors, "memory_errors", MemoryErrors(roots), MEDIUM),
+        (host.disk_health, "nvme", Nvme(roots), SLOW),
+        (host.disk_health, "raid", Raid(roots), MEDIUM),
+    )
+    return [(name, look, every) for wanted, name, look, every in table if wanted and look.devices()]
 
 
 def endpoint_sources(endpoint: EndpointSettings, patience: float, clock: Clock) -> list[Source]:

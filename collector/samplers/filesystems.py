@@ -1,4 +1,4 @@
-"""Space of each file system; one that does not answer is named, and stops no other."""
+"""Space and files of each file system; one that does not answer is named, and stops no other."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from collector.samplers.mounts import MOUNTINFO, choose, parse_mountinfo
+from collector.samplers.mounts import MOUNTINFO, Mount, choose, parse_mountinfo
 from collector.series import Sample, SeriesKey
 from collector.settings import HostSettings
 from collector.source import CollectError
@@ -48,16 +48,16 @@ class Filesystems:
         self._troubles: dict[str, str] = {}
 
     async def collect(self) -> Sequence[Sample]:
-        """Space of each file system that answers, and who does not.
+        """Space and files of each file system that answers, and who does not.
 
         Raises:
             CollectError: the list of mounts cannot be read.
         """
-        mountpoints = await self._mountpoints()
-        for gone in self._lanes.keys() - set(mountpoints):
+        mounts = await self._mounts()
+        for gone in self._lanes.keys() - {mount.mountpoint for mount in mounts}:
             self._lanes.pop(gone).close()
             self._troubles.pop(gone, None)
-        found = await asyncio.gather(*(self._one(mountpoint) for mountpoint in mountpoints))
+        found = await asyncio.gather(*(self._one(mount) for mount in mounts))
         return [sample for samples in found for sample in samples]
 
     async def close(self) -> None:
@@ -65,7 +65,7 @@ class Filesystems:
         for lane in (self._listing, *self._lanes.values()):
             lane.close()
 
-    async def _mountpoints(self) -> list[str]:
+    async def _mounts(self) -> list[Mount]:
         try:
             listing = await self._listing.call(self._mountinfo.read_bytes, deadline=self._deadline)
         except (OSError, StuckError) as error:
@@ -74,7 +74,8 @@ class Filesystems:
             parse_mountinfo(os.fsdecode(listing)), self._settings.ignore_filesystems, self._settings.ignore_mountpoints
         )
 
-    async def _one(self, mountpoint: str) -> list[Sample]:
+    async def _one(self, mount: Mount) -> list[Sample]:
+        mountpoint = mount.mountpoint
         lane = self._lanes.setdefault(mountpoint, Lane(f"statvfs {mountpoint}"))
         space: os.statvfs_result | None = None
         trouble = ""
@@ -91,10 +92,15 @@ class Filesystems:
         samples = [
             _sample("stuck", label, float(trouble == "stuck")),
             _sample("error", label, float(trouble not in {"", "stuck"})),
+            _sample("readonly", label, float(mount.readonly)),
+            _sample("forced_readonly", label, float(mount.forced_readonly)),
         ]
         if space is not None and space.f_blocks > 0:
             samples.append(_sample("avail_bytes", label, float(space.f_bavail * space.f_frsize)))
             samples.append(_sample("size_bytes", label, float(space.f_blocks * space.f_frsize)))
+        if space is not None and space.f_files > 0:
+            samples.append(_sample("files_free", label, float(space.f_ffree)))
+            samples.append(_sample("files", label, float(space.f_files)))
         return samples
 
     def _report(self, mountpoint: str, trouble: str) -> None:

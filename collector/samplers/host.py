@@ -1,46 +1,67 @@
-"""Processors, memory, disks and network interfaces of the host."""
+"""The host as /proc tells it: processors, memory, disks, network, the kernel's limits and its clock."""
 
-import os
+import logging
 from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
-from typing import Any
+from dataclasses import dataclass, field
 
-import psutil
-
-from collector.series import Sample, SeriesKey
+from collector.samplers.diskstats import Disks
+from collector.samplers.kernel import Identity, Limits, TimeSync
+from collector.samplers.memory import Memory, Numa, Paging
+from collector.samplers.processors import Load, Pressure, Processors
+from collector.samplers.traffic import Conntrack, Interfaces, Sockets, Softnet
+from collector.samplers.tree import Roots
+from collector.series import Sample
 from collector.settings import HostSettings
+from collector.source import CollectError
+from forewarn.base.clock import Clock
 from forewarn.base.lane import Lane
 
-_INTERFACE_COUNTERS = (
-    ("forewarn_node_network_receive_bytes_total", "bytes_recv"),
-    ("forewarn_node_network_transmit_bytes_total", "bytes_sent"),
-    ("forewarn_node_network_receive_errs_total", "errin"),
-    ("forewarn_node_network_transmit_errs_total", "errout"),
-)
-_DISK_COUNTERS = (
-    ("forewarn_node_disk_read_bytes_total", "read_bytes"),
-    ("forewarn_node_disk_written_bytes_total", "write_bytes"),
-)
+log = logging.getLogger(__name__)
+
+Read = Callable[[], Iterable[Sample]]
+
+FAST, MEDIUM, SLOW = 0.0, 15.0, 300.0
+"""Seconds between two reads of a part; its samples are held in between."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """One file or two of the kernel's, and what they told last."""
+
+    name: str
+    read: Read
+    every: float
+    due: float = 0.0
+    held: list[Sample] = field(default_factory=list)
+    trouble: str = ""
 
 
 class Host:
-    """The source of ``forewarn_node_*``, file systems excepted.
+    """The source of ``forewarn_node_*`` that come from /proc.
 
-    The kernel's files are read on a lane, for /proc too waits when the kernel is in trouble.
+    The kernel's files are read on a lane, for /proc too waits when the kernel is in trouble. A part whose file is not
+    there gives nothing; one that cannot be read is named once, and stops no other.
+
+    Args:
+        settings: which parts are wanted, and which devices are not.
+        patience: seconds that all parts together may take.
+        clock: time for cadences and ratios.
+        roots: where /proc and /sys are.
     """
 
     name = "host"
 
-    def __init__(self, settings: HostSettings, patience: float) -> None:
-        self._settings = settings
+    def __init__(self, settings: HostSettings, patience: float, clock: Clock, roots: Roots | None = None) -> None:
         self._patience = patience
+        self._clock = clock
         self._lane = Lane("host")
-        self._cpu_before: tuple[float, float] | None = None
+        self._parts = [_Part(*part) for part in _parts(settings, clock, roots or Roots())]
 
     async def collect(self) -> Sequence[Sample]:
-        """What the host does now; processor utilisation is there from the second round on.
+        """What the host does now; ratios over time are there from the second round on.
 
         Raises:
+            CollectError: no part of it could be read.
             StuckError: the kernel did not answer.
         """
         return await self._lane.call(self._read, deadline=self._patience)
@@ -50,57 +71,62 @@ class Host:
         self._lane.close()
 
     def _read(self) -> list[Sample]:
-        parts: tuple[tuple[bool, Callable[[], Iterable[Sample]]], ...] = (
-            (self._settings.cpu, self._cpu),
-            (self._settings.memory, _memory),
-            (self._settings.disks, self._disks),
-            (self._settings.network, self._interfaces),
-        )
-        return [sample for wanted, read in parts if wanted for sample in read()]
-
-    def _cpu(self) -> Iterable[Sample]:
-        before, self._cpu_before = self._cpu_before, cpu_seconds(psutil.cpu_times())
-        yield _gauge("forewarn_node_cpus", float(psutil.cpu_count() or 1))
-        yield _gauge("forewarn_node_load1", os.getloadavg()[0])
-        if before is None:
-            return
-        busy, total = (now - then for now, then in zip(self._cpu_before, before, strict=True))
-        if total > 0:
-            yield _gauge("forewarn_node_cpu_utilization_ratio", min(max(busy / total, 0.0), 1.0))
-
-    def _disks(self) -> Iterable[Sample]:
-        disks = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
-        whole = {name: row for name, row in disks.items() if os.path.exists(f"/sys/block/{name}")}  # noqa: PTH110  no Path for each disk and round
-        return _counters(whole, _DISK_COUNTERS, self._settings.ignore_devices)
-
-    def _interfaces(self) -> Iterable[Sample]:
-        interfaces = psutil.net_io_counters(pernic=True, nowrap=False)
-        return _counters(interfaces, _INTERFACE_COUNTERS, self._settings.ignore_interfaces)
+        now = self._clock.monotonic()
+        for part in self._parts:
+            if now >= part.due:
+                part.due = now + part.every
+                _read_part(part)
+        samples = [sample for part in self._parts for sample in part.held]
+        if not samples:
+            raise CollectError("unreadable", "nothing of the host could be read: is /proc mounted?")
+        return samples
 
 
-def cpu_seconds(times: Any) -> tuple[float, float]:
-    """Busy and total seconds of all processors since the boot, from the fields that psutil.cpu_times gives.
+def _parts(settings: HostSettings, clock: Clock, roots: Roots) -> list[tuple[str, Read, float]]:
+    table: tuple[tuple[bool, tuple[tuple[str, Read, float], ...]], ...] = (
+        (
+            settings.cpu,
+            (
+                ("stat", Processors(roots), FAST),
+                ("loadavg", Load(roots), FAST),
+                ("pressure", Pressure(roots), FAST),
+                ("limits", Limits(roots), MEDIUM),
+                ("identity", Identity(roots), SLOW),
+                ("timex", TimeSync(), MEDIUM),
+            ),
+        ),
+        (
+            settings.memory,
+            (
+                ("meminfo", Memory(roots), FAST),
+                ("vmstat", Paging(roots, lambda: clock.now_ms() / 1000), MEDIUM),
+                ("numa", Numa(roots), MEDIUM),
+            ),
+        ),
+        (settings.disks, (("diskstats", Disks(roots, settings.ignore_devices, clock.monotonic), FAST),)),
+        (
+            settings.network,
+            (
+                ("interfaces", Interfaces(roots, settings.ignore_interfaces), FAST),
+                ("sockets", Sockets(roots), MEDIUM),
+                ("softnet", Softnet(roots), MEDIUM),
+                ("conntrack", Conntrack(roots), MEDIUM),
+            ),
+        ),
+    )
+    return [part for wanted, parts in table if wanted for part in parts]
 
-    Guest time is part of user time already, and waiting for a disk is not work (proc_stat(5)).
-    """
-    guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-    total = sum(times) - guest
-    return total - times.idle - getattr(times, "iowait", 0.0), total
 
-
-def _memory() -> Iterable[Sample]:
-    memory = psutil.virtual_memory()
-    yield _gauge("forewarn_node_memory_available_bytes", float(memory.available))
-    yield _gauge("forewarn_node_memory_total_bytes", float(memory.total))
-
-
-def _gauge(name: str, value: float) -> Sample:
-    return Sample(SeriesKey(name), value)
-
-
-def _counters(rows: dict[str, Any], columns: Sequence[tuple[str, str]], ignored: Sequence[str]) -> Iterable[Sample]:
-    for device, row in sorted(rows.items()):
-        if any(fnmatchcase(device, pattern) for pattern in ignored):
-            continue
-        for name, column in columns:
-            yield Sample(SeriesKey(name, (("device", device),)), float(getattr(row, column)), counter=True)
+def _read_part(part: _Part) -> None:
+    trouble = ""
+    try:
+        part.held = list(part.read())
+    except FileNotFoundError:  # this kernel does not have it
+        part.held = []
+    except (OSError, ValueError, LookupError) as error:  # no leave to read it, or not what the kernel used to write
+        part.held, trouble = [], f"{type(error).__name__}: {error}"
+    if trouble and not part.trouble:
+        log.warning("a part of the host cannot be read", extra={"part": part.name, "error": trouble})
+    elif part.trouble and not trouble:
+        log.info("the part of the host can be read again", extra={"part": part.name})
+    part.trouble = trouble

@@ -17,12 +17,16 @@ class Mount:
     Attributes:
         device: major and minor number; bind mounts of one file system share it.
         root: the directory of that file system which is mounted here.
+        readonly: whether nothing can be written here.
+        forced_readonly: whether that is the kernel's doing: mounted for writing, and the file system takes no writes.
     """
 
     device: str
     root: str
     mountpoint: str
     fstype: str
+    readonly: bool = False
+    forced_readonly: bool = False
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
@@ -32,18 +36,20 @@ def parse_mountinfo(text: str) -> list[Mount]:
         before, separator, after = line.partition(" - ")
         fields, behind = before.split(" "), after.split(" ")
         if separator and len(fields) >= 6:
-            mounts.append(Mount(fields[2], _unescape(fields[3]), _unescape(fields[4]), behind[0]))
+            here, whole = "ro" in fields[5].split(","), "ro" in behind[-1].split(",")
+            names = _unescape(fields[3]), _unescape(fields[4])
+            mounts.append(Mount(fields[2], *names, behind[0], here or whole, whole and not here))
     return mounts
 
 
-def choose(mounts: Sequence[Mount], ignore_types: Sequence[str], ignore_paths: Sequence[str]) -> list[str]:
-    """Mount points to watch: one for each file system, the root of it where that is mounted, else the shortest."""
+def choose(mounts: Sequence[Mount], ignore_types: Sequence[str], ignore_paths: Sequence[str]) -> list[Mount]:
+    """Mounts to watch, by mount point: one a file system, its root where that is mounted, else the shortest."""
     visible = {mount.mountpoint: mount for mount in mounts}  # a later mount hides an earlier one on the same point
     wanted = [mount for mount in visible.values() if _wanted(mount, ignore_types, ignore_paths)]
     best: dict[str, Mount] = {}
     for mount in sorted(wanted, key=lambda mount: (mount.root != "/", len(mount.mountpoint), mount.mountpoint)):
         best.setdefault(mount.device, mount)
-    return sorted(mount.mountpoint for mount in best.values())
+    return sorted(best.values(), key=lambda mount: mount.mountpoint)
 
 
 def _wanted(mount: Mount, ignore_types: Sequence[str], ignore_paths: Sequence[str]) -> bool:

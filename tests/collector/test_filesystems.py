@@ -32,13 +32,43 @@ MOUNTINFO = r"""21 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
 def test_one_mount_point_for_each_file_system_that_can_fill() -> None:
     mounts = parse_mountinfo(MOUNTINFO)
     chosen = choose(mounts, IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS)
-    assert chosen == ["/", "/boot/efi", "/lustre", "/mnt/shared space", "/old"]
+    assert [mount.mountpoint for mount in chosen] == ["/", "/boot/efi", "/lustre", "/mnt/shared space", "/old"]
     assert next(mount.device for mount in reversed(mounts) if mount.mountpoint == "/old") == "259:6"
 
 
 def test_the_root_of_a_container_is_watched_although_it_is_an_overlay() -> None:
     text = "1 0 0:9 / / rw - overlay overlay rw\n2 1 259:7 /x /etc/hosts rw - ext4 /dev/sda rw\nnonsense\n"
-    assert choose(parse_mountinfo(text), IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS) == ["/"]
+    chosen = choose(parse_mountinfo(text), IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS)
+    assert [mount.mountpoint for mount in chosen] == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("here", "whole", "told"),
+    [
+        ("rw,relatime", "rw,errors=remount-ro", (False, False)),
+        ("ro,relatime", "ro,errors=remount-ro", (True, False)),
+        ("rw,relatime", "ro,errors=remount-ro", (True, True)),
+        ("ro,nosuid", "rw", (True, False)),
+    ],
+)
+def test_a_mount_that_the_kernel_made_read_only_is_told_from_one_that_is_meant_to_be(
+    here: str, whole: str, told: tuple[bool, bool]
+) -> None:
+    (mount,) = parse_mountinfo(f"21 1 259:2 / /data {here} shared:1 - ext4 /dev/sda {whole}\n")
+    assert (mount.readonly, mount.forced_readonly) == told
+
+
+async def test_files_are_counted_where_the_file_system_sets_a_number(tmp_path: Path) -> None:
+    here = os.statvfs("/")
+
+    def statvfs(path: str) -> os.statvfs_result:
+        return os.statvfs_result((*here[:5], 1000 if path == "/ext4" else 0, 7, 5, *here[8:]))
+
+    source = Filesystems(HostSettings(), patience=5, statvfs=statvfs, mountinfo=mountinfo(tmp_path, "/ext4", "/btrfs"))
+    found = await look(source)
+    await source.close()
+    assert (found["/ext4"]["files"], found["/ext4"]["files_free"]) == (1000, 7)
+    assert "files" not in found["/btrfs"]
 
 
 @pytest.fixture
@@ -60,6 +90,11 @@ async def look(source: Filesystems) -> dict[str, dict[str, float]]:
         what = sample.key.name.removeprefix("forewarn_node_filesystem_")
         found.setdefault(sample.key.label("mountpoint"), {})[what] = sample.value
     return found
+
+
+def state(*, stuck: int = 0, error: int = 0) -> dict[str, float]:
+    """What is told of a mount whose space is not known."""
+    return {"stuck": stuck, "error": error, "readonly": 0, "forced_readonly": 0}
 
 
 async def test_the_space_of_the_file_systems_here() -> None:
@@ -88,7 +123,7 @@ async def test_a_stuck_mount_is_named_and_stops_no_other(
     )
     for _ in range(2):
         found = await look(source)
-        assert found["/nfs"] == {"stuck": 1, "error": 0}
+        assert found["/nfs"] == state(stuck=1)
         assert found["/data"]["size_bytes"] > 0
     started = time.monotonic()
     await look(source)
@@ -111,7 +146,7 @@ async def test_a_statvfs_that_hangs_in_the_kernel_stops_nothing_else(tmp_path: P
     with dead_mount(tmp_path) as dead:
         source = Filesystems(HostSettings(statvfs_timeout=0.3), patience=5)
         found = await look(source)
-        assert found[str(dead)] == {"stuck": 1, "error": 0}
+        assert found[str(dead)] == state(stuck=1)
         assert found["/"]["size_bytes"] > 0
     await source.close()
 
@@ -120,7 +155,7 @@ async def test_a_mount_that_answers_with_an_error(tmp_path: Path) -> None:
     source = Filesystems(HostSettings(), patience=5, mountinfo=mountinfo(tmp_path, str(tmp_path), "/nowhere-at-all"))
     found = await look(source)
     await source.close()
-    assert found["/nowhere-at-all"] == {"stuck": 0, "error": 1}
+    assert found["/nowhere-at-all"] == state(error=1)
     assert found[str(tmp_path)]["avail_bytes"] > 0
 
 

@@ -1,0 +1,75 @@
+"""Temperatures of the host's chips (/sys/class/hwmon), and errors of its memory (EDAC)."""
+
+import os
+import re
+from collections.abc import Sequence
+
+from collector.samplers.series_keys import counter, gauge
+from collector.samplers.tree import Roots, names_in, number, word
+from collector.series import Sample
+
+_INPUT = re.compile(r"temp(\d+)_input")
+_CORE = re.compile(r"(Core|Tccd) ?\d+")
+_PLAUSIBLE = range(1, 200)
+"""Limits in degrees that are believed: chips without one say 0, -273 or 65261."""
+
+
+class Temperatures:
+    """Each chip's temperatures, and the one that is critical; cores within a processor are left to its package."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._folder = f"{roots.sys}/class/hwmon"
+
+    def devices(self) -> Sequence[str]:
+        """Chips, by the kernel's number for them."""
+        return names_in(self._folder)
+
+    def read(self, device: str) -> list[Sample]:
+        """One chip's samples."""
+        folder = f"{self._folder}/{device}"
+        chip = self._name(folder)
+        samples: list[Sample] = []
+        for name in names_in(folder):
+            found = _INPUT.fullmatch(name)
+            if found is None:
+                continue
+            stem = f"{folder}/temp{found[1]}"
+            sensor = word(f"{stem}_label") or f"temp{found[1]}"
+            value = None if _CORE.fullmatch(sensor) else number(f"{stem}_input")
+            if value is None:
+                continue
+            labels = ("chip", chip, "sensor", sensor)
+            samples.append(gauge("hwmon_temp_celsius", value / 1000, *labels))
+            critical = number(f"{stem}_crit")
+            if critical is not None and critical // 1000 in _PLAUSIBLE:
+                samples.append(gauge("hwmon_temp_crit_celsius", critical / 1000, *labels))
+        return samples
+
+    def _name(self, folder: str) -> str:
+        """The chip's name and the device it sits in: hwmon numbers change from boot to boot."""
+        name = word(f"{folder}/name") or "unknown"
+        try:
+            device = os.path.basename(os.readlink(f"{folder}/device"))  # noqa: PTH115,PTH119  no Path for each chip
+        except OSError:
+            return name
+        return device if device.startswith(name) else f"{name}_{device}"
+
+
+class MemoryErrors:
+    """Memory errors that were corrected, or could not be, by memory controller."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._folder = f"{roots.sys}/devices/system/edac/mc"
+
+    def devices(self) -> Sequence[str]:
+        """Memory controllers."""
+        return [name for name in names_in(self._folder) if name.startswith("mc") and name[2:].isdigit()]
+
+    def read(self, device: str) -> list[Sample]:
+        """One controller's samples."""
+        samples = []
+        for file, name in (("ce_count", "correctable"), ("ue_count", "uncorrectable")):
+            value = number(f"{self._folder}/{device}/{file}")
+            if value is not None:
+                samples.append(counter(f"edac_{name}_errors_total", value, "controller", device[2:]))
+        return samples

@@ -1,0 +1,64 @@
+"""Many devices looked through one after the other, on one thread as long as none of them hangs."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from forewarn.base.lane import Lane, StuckError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Sweep(Generic[T]):
+    """Asks one device after the other; one that hangs keeps the thread, and the rest go on with a new one.
+
+    A device that hung is left alone until the call comes back.
+
+    Args:
+        name: what is swept, for threads and log lines.
+        deadline: seconds that one device may take.
+    """
+
+    def __init__(self, name: str, deadline: float) -> None:
+        self._name = name
+        self._deadline = deadline
+        self._lane = Lane(name)
+        self._stuck: dict[str, Lane] = {}
+
+    @property
+    def stuck(self) -> frozenset[str]:
+        """Devices whose last call has not come back."""
+        return frozenset(self._stuck)
+
+    async def over(self, devices: Iterable[str], read: Callable[[str], T]) -> dict[str, T]:
+        """What each device answered; one that hangs, or answers with an OSError, is left out."""
+        found: dict[str, T] = {}
+        for device in devices:
+            held = self._stuck.get(device)
+            if held is not None and held.stuck:
+                continue
+            if held is not None:
+                self._release(device)
+            try:
+                found[device] = await self._lane.call(read, device, deadline=self._deadline)
+            except StuckError as error:
+                self._retire(device, error)
+            except OSError as error:
+                log.debug("a device does not answer", extra={"device": device, "error": str(error)})
+        return found
+
+    def close(self) -> None:
+        """Let the threads end; those that hang end with the process."""
+        for lane in (self._lane, *self._stuck.values()):
+            lane.close()
+
+    def _retire(self, device: str, error: StuckError) -> None:
+        log.warning("a device hangs", extra={"sweep": self._name, "device": device, "error": str(error)})
+        self._stuck[device] = self._lane
+        self._lane = Lane(self._name)
+
+    def _release(self, device: str) -> None:
+        log.info("the device answers again", extra={"sweep": self._name, "device": device})
+        self._stuck.pop(device).close()
