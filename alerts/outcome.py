@@ -1,9 +1,10 @@
 """What became of one attempt to deliver, and when to try again."""
 
-import email.utils
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from forewarn.base import retry
 
 BACKOFF_FIRST_SECONDS = 2.0
 BACKOFF_CAP_SECONDS = 300.0
@@ -63,20 +64,10 @@ def of_status(status: int, retry_after: float | None = None) -> Outcome:
 
 
 def parse_retry_after(text: str | None, now_ms: int) -> float | None:
-    """Seconds from a Retry-After header, a number or an HTTP date (RFC 9110, 10.2.3); None where it is neither."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        seconds = float(text)
-    else:
-        try:
-            seconds = email.utils.parsedate_to_datetime(text).timestamp() - now_ms / 1000
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS)
+    """Seconds from a Retry-After header; None where it is none."""
+    return retry.parse_retry_after(text, now_ms, RETRY_AFTER_CAP_SECONDS)
 
 
 def backoff(attempts: int, random: Callable[[], float]) -> float:
     """Seconds to wait after so many failed attempts: exponential, capped, with full jitter."""
-    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(attempts - 1, 30))
-    return ceiling * random()
+    return retry.full_jitter(attempts, random, first_seconds=BACKOFF_FIRST_SECONDS, cap_seconds=BACKOFF_CAP_SECONDS)

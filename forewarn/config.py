@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from alerts.settings import AlertsSettings
 from api.settings import ApiSettings, MetricsSettings
+from collector.remote_write.settings import RemoteWriteSettings
 from collector.settings import CollectorSettings
 from collector.store import StoreSettings
 from forecast.settings import ForecastSettings, TargetSettings
@@ -47,6 +48,9 @@ class Config(BaseSettings):
     )
     collector: CollectorSettings = Field(default_factory=CollectorSettings, description="What is recorded.")
     store: StoreSettings = Field(default_factory=StoreSettings, description="How long series are kept.")
+    remote_write: tuple[RemoteWriteSettings, ...] = Field(
+        (), description="Receivers that get every series, beside the store.", max_length=10
+    )
     target: tuple[TargetSettings, ...] = Field(
         (), description="Series that are capacity targets besides the catalogue's."
     )
@@ -54,6 +58,14 @@ class Config(BaseSettings):
     alerts: AlertsSettings = Field(default_factory=AlertsSettings, description="How alerts are grouped and sent.")
     logs: LogsSettings = Field(default_factory=LogsSettings, description="Which logs are shipped, and where to.")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="The bundled inference worker.")
+
+    @field_validator("remote_write")
+    @classmethod
+    def _receivers_differ(cls, receivers: tuple[RemoteWriteSettings, ...]) -> tuple[RemoteWriteSettings, ...]:
+        labels = [receiver.label for receiver in receivers]
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"two receivers are called {twice[0]!r}; give each a name of its own")
+        return receivers
 
     @classmethod
     def settings_customise_sources(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alerts import metrics as alert_metrics
 from alerts.delivery import Dispatcher
@@ -21,6 +21,9 @@ from forewarn.foundation import Foundation
 from forewarn.node import Node
 from forewarn.selfmetrics import SelfSource
 from forewarn.supervise import Child
+
+if TYPE_CHECKING:
+    from collector.remote_write.receivers import RemoteWrite
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class Rooms:
         self._exposition, self._forecast_exposition = Exposition(hostname), Exposition(hostname)
         self._rendered = b""
         self._dcgm = DcgmPage(hostname, node.labels) if config.metrics.dcgm else None
+        self._remote = _remote_write(config, base, hostname)
         self._forecast_page = b""
         self._forecast_page_due = 0.0
         self._store_error = ""
@@ -76,7 +80,7 @@ class Rooms:
         rooms._dispatcher = Dispatcher(
             rooms.engine.outbox, config.alerts.receiver, base.clock, base.state_writer.submit
         )
-        rooms.collector.add(SelfSource(rooms.children, [base.samples, rooms._alert_samples]))
+        rooms.collector.add(SelfSource(rooms.children, [base.samples, rooms._alert_samples, rooms._remote_samples]))
         return rooms
 
     def page(self) -> bytes:
@@ -90,6 +94,8 @@ class Rooms:
         for child in self.children:
             await child.started.wait()
         self._spawn(self._dispatcher.run(), "notifications")
+        if self._remote is not None:
+            self._spawn(self._remote.run(), "remote write")
 
     async def stop(self) -> bool:
         """End everything; False where a driver call or a child is stuck."""
@@ -177,6 +183,9 @@ class Rooms:
     def _alert_samples(self) -> list[Sample]:
         return alert_metrics.samples(self.engine, self._dispatcher)
 
+    def _remote_samples(self) -> list[Sample]:
+        return [] if self._remote is None else list(self._remote.samples(self._base.stats.newest_ms))
+
     def _marked(self, scrape: Scrape) -> Scrape:
         if not self._labels:
             return scrape
@@ -200,6 +209,8 @@ class Rooms:
             self._note_store(error)
         else:
             self._note_store(None)
+            if self._remote is not None:
+                self._remote.wake()
 
     def _note_store(self, error: StoreError | None) -> None:
         """Say once that samples are lost, and once that they are kept again."""
@@ -225,6 +236,21 @@ class Rooms:
         task = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(_complain)
         self._tasks.append(task)
+
+
+def _remote_write(config: Config, base: Foundation, hostname: str) -> "RemoteWrite | None":
+    if not config.remote_write:
+        return None
+    from collector.remote_write.receivers import RemoteWrite  # noqa: PLC0415  most nodes have no use for it
+
+    return RemoteWrite(
+        config.remote_write,
+        hostname,
+        base.store,
+        keeps_seconds=config.store.raw_retention,
+        submit=base.series_writer.submit,
+        clock=base.clock,
+    )
 
 
 def _complain(task: "asyncio.Task[None]") -> None:

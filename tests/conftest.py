@@ -8,6 +8,7 @@ import pytest
 PROGRAMS = {
     "prometheus": ("prometheus", "promtool"),
     "alertmanager": ("prometheus-alertmanager",),
+    "victoriametrics": ("victoria-metrics",),
     "browser": ("chromium",),
     "systemd": ("systemd-analyze",),
 }
