@@ -5,8 +5,10 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from collector.merge import OWN, Merger, Verdict
 from collector.series import Sample, Scrape, SeriesKey, labels_of
 from collector.source import CollectError, Source
 from forewarn.base.clock import Clock
@@ -66,8 +68,7 @@ class Collector:
     ) -> None:
         self._clock = clock
         self._deadline = PATIENCE * interval
-        self._max_series_a_source = max_series_a_source
-        self._max_series = max_series
+        self._merger = Merger(max_series_a_source, max_series)
         self._seats: dict[str, _Seat] = {}
         self.last: Scrape | None = None
         for source in sources:
@@ -95,12 +96,12 @@ class Collector:
         seats = list(self._seats.values())
         away = [seat for seat in seats if not self._start(seat)]
         await self._wait([seat for seat in seats if seat not in away])
-        merged: dict[SeriesKey, Sample] = {}
-        for seat in seats:
-            self._take(seat, merged, time_ms, stuck=seat in away)
-        for seat in seats:
-            merged |= {sample.key: sample for sample in _health(seat)}
-        self.last = Scrape(time_ms, tuple(merged.values()))
+        answers = [self._take(seat, time_ms, stuck=seat in away) for seat in seats]
+        samples, verdicts = self._merger.merge(answers)
+        for seat, verdict in zip(seats, verdicts, strict=True):
+            _judge(seat, verdict)
+            samples.extend(_health(seat))
+        self.last = Scrape(time_ms, samples)
         return self.last
 
     async def close(self) -> None:
@@ -131,23 +132,24 @@ class Collector:
             pending = {task for task in pending if not task.done()}
         alarm.cancel()
 
-    def _take(self, seat: _Seat, merged: dict[SeriesKey, Sample], time_ms: int, *, stuck: bool) -> None:
+    def _take(self, seat: _Seat, time_ms: int, *, stuck: bool) -> Sequence[Sample]:
+        """What a source has found; nothing where it failed, did not answer, or is being closed."""
         task = seat.task
         if task is None or not task.done():
             seat.duration = self._clock.monotonic() - seat.started
             waited = f"no answer for {seat.duration:.1f} s"
             self._fail(seat, CollectError("stuck" if stuck else "timeout", waited))
-            return
+            return ()
         if task.cancelled():  # the source is being closed: it has not failed
-            return
+            return ()
         error = task.exception()
         if error is not None:
             self._fail(seat, error)
-            return
+            return ()
         if seat.trouble:
             log.info("a collector gives data again", extra={"collector": seat.source.name})
         seat.trouble, seat.last_success_ms = "", time_ms
-        self._merge(seat, task.result(), merged)
+        return task.result()
 
     def _fail(self, seat: _Seat, error: BaseException) -> None:
         code = _code(error)
@@ -159,27 +161,19 @@ class Collector:
                 exc_info=error if code == "internal" else None,
             )
         seat.trouble = code
-        seat.refused_series = 0
 
-    def _merge(self, seat: _Seat, samples: Sequence[Sample], merged: dict[SeriesKey, Sample]) -> None:
-        room = min(self._max_series_a_source, self._max_series - len(merged))
-        refused: list[str] = []
-        kept = 0
-        for sample in samples:
-            if sample.key in merged:
-                seat.duplicates += 1
-            elif kept >= room:
-                refused.append(sample.key.name)
-            else:
-                merged[sample.key] = sample
-                kept += 1
-        seat.refused_series = len(refused)
-        names = frozenset(refused)
-        if names != seat.refused:
-            seat.refused = names
-            if names:
-                facts = {"collector": seat.source.name, "series": len(refused), "limit": room}
-                log.warning("series over the limit are not kept", extra={**facts, "names": sorted(names)[:_NAMED]})
+
+def _judge(seat: _Seat, verdict: Verdict) -> None:
+    """Count what was not kept of a source's series, and say so when it changes."""
+    seat.duplicates += verdict.duplicates
+    seat.refused_series = len(verdict.refused)
+    names = frozenset(verdict.refused)
+    if names == seat.refused or seat.trouble:  # a source that failed has not mended its ways
+        return
+    seat.refused = names
+    if names:
+        facts = {"collector": seat.source.name, "series": len(verdict.refused), "limit": verdict.limit}
+        log.warning("series over the limit are not kept", extra={**facts, "names": sorted(names)[:_NAMED]})
 
 
 def _code(error: BaseException) -> str:
@@ -203,8 +197,12 @@ def _health(seat: _Seat) -> Iterator[Sample]:
 
 
 def _self(what: str, collector: str, value: float, *, counter: bool = False, **labels: str) -> Sample:
-    key = SeriesKey(f"forewarn_collector_{what}", labels_of({"collector": collector, **labels}))
-    return Sample(key, value, counter)
+    return Sample(_key(what, collector, *labels.items()), value, counter)
+
+
+@lru_cache(maxsize=1_024)
+def _key(what: str, collector: str, *labels: tuple[str, str]) -> SeriesKey:
+    return SeriesKey(f"{OWN}{what}", labels_of({"collector": collector, **dict(labels)}))
 
 
 async def _close(seat: _Seat) -> None:

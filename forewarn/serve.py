@@ -72,13 +72,19 @@ class HttpServer(uvicorn.Server):
         )
         self._listener = listener
         self._on_loss = on_loss
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
+
+    async def main_loop(self) -> None:
+        """Keep the date in the answers' heads right; uvicorn's own looks ten times a second whether to end."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 1.0)
 
     async def start(self) -> None:
         """Serve until ``stop``."""
@@ -87,7 +93,8 @@ class HttpServer(uvicorn.Server):
 
     async def stop(self) -> None:
         """Answer what is under way, then let go of the socket."""
-        self.should_exit = self._stopping = True
+        self.should_exit = True
+        self._stopping.set()
         if self._task is not None:
             _, pending = await asyncio.wait([self._task], timeout=2.0)
             for task in pending:
@@ -96,7 +103,7 @@ class HttpServer(uvicorn.Server):
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
-        if not self._stopping:
+        if not self._stopping.is_set():
             facts = {"url": url_of(self._listener) if self._listener.fileno() >= 0 else ""}
             log.critical("the HTTP server ended by itself, the daemon ends too", extra=facts, exc_info=error)
             self._on_loss()
