@@ -17,6 +17,7 @@ import orjson
 from collector.catalogue import metric_of_sample
 from collector.csv_history import Block, CsvHistory, Malformed
 from collector.series import SeriesKey
+from collector.store.model import History
 from forewarn.base.clock import HOUR, Clock, rfc3339
 from forewarn.base.errors import UsageError
 
@@ -42,6 +43,10 @@ class HistorySink(Protocol):
         self, key: SeriesKey, times_ms: npt.NDArray[np.int64], values: npt.NDArray[np.float64], *, counter: bool = False
     ) -> int:
         """Store samples durably; the number of those that are new."""
+        ...
+
+    def append_histories(self, items: Sequence[History]) -> int:
+        """The same for several series at once, some 50,000 samples together: all are stored, or none."""
         ...
 
     def horizon_ms(self) -> int:

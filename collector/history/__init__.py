@@ -1,0 +1,1 @@
+"""History that another system recorded, brought into our own series."""

@@ -1,0 +1,121 @@
+"""Which of a fleet's series are this node's.
+
+A GPU is known by its UUID; else a label names the host; else the address that was scraped does, and an address at
+which one series of this node was found is this node's for all others.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from collector.history.translate import uuid_of
+
+Labels = Mapping[str, str]
+
+_NAMING: Final = ("hostname", "Hostname", "nodename", "node", "kubernetes_node", "exported_hostname", "host")
+_UNAME: Final = "node_uname_info"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node that the history knows: its name, its addresses, its GPUs."""
+
+    name: str
+    instances: tuple[str, ...]
+    gpus: int
+
+
+@dataclass(slots=True)
+class NodeFilter:
+    """Tells this node's series from others'. Made by ``recognise``.
+
+    Attributes:
+        names: the node's names.
+        instances: addresses that were named as this node's.
+        hosts: hosts of addresses that were found to be this node's.
+        gpus: UUIDs of its GPUs; empty where they are not known.
+        nodenames: what node_exporter says of each address.
+    """
+
+    names: frozenset[str]
+    instances: frozenset[str]
+    gpus: frozenset[str]
+    nodenames: Mapping[str, str]
+    hosts: set[str] = field(default_factory=set)
+
+    def mine(self, labels: Labels) -> bool:
+        """Whether a series is this node's."""
+        uuid = uuid_of(labels)
+        if uuid and self.gpus:
+            return uuid in self.gpus
+        instance = labels.get("instance", "")
+        if instance in self.instances or host_of(instance) in self.instances:
+            return True
+        name = self.name_of(labels)
+        if name:
+            return any(same_host(name, own) for own in self.names)
+        host = host_of(instance)
+        return host in self.hosts or any(same_host(host, own) for own in self.names)
+
+    def name_of(self, labels: Labels) -> str:
+        """The host's name that a series tells, empty where it tells none."""
+        told = next((labels[label] for label in _NAMING if not labels.get(label, "0").isdigit()), "")
+        return told or self.nodenames.get(labels.get("instance", ""), "")
+
+    def learn(self, series: Iterable[Labels]) -> None:
+        """Take note of the addresses at which this node's series were found, unless another node has them too."""
+        found: set[str] = set()
+        others: set[str] = set()
+        for labels in series:
+            (found if self.mine(labels) else others).add(host_of(labels.get("instance", "")))
+        self.hosts = found - others - _LOOPBACK
+
+
+def recognise(
+    series: Sequence[Labels], *, names: Iterable[str], instances: Iterable[str], gpus: Iterable[str]
+) -> NodeFilter:
+    """A filter that has seen these series.
+
+    Args:
+        series: some series of every exporter.
+        names: the node's names.
+        instances: addresses, with port or without, that are this node's whatever the series say.
+        gpus: UUIDs of the node's GPUs as far as they are known.
+    """
+    nodenames = {one["instance"]: one["nodename"] for one in series if one["__name__"] == _UNAME and "nodename" in one}
+    chosen = NodeFilter(
+        frozenset(name.lower() for name in names if name),
+        frozenset(instances),
+        frozenset(uuid_of({"uuid": uuid}) for uuid in gpus),
+        nodenames,
+    )
+    chosen.learn(series)
+    return chosen
+
+
+def candidates(series: Sequence[Labels], chosen: NodeFilter) -> list[Candidate]:
+    """The nodes that the series are of, by name."""
+    instances: dict[str, set[str]] = {}
+    gpus: dict[str, set[str]] = {}
+    for labels in series:
+        name = chosen.name_of(labels) or host_of(labels.get("instance", ""))
+        instances.setdefault(name, set()).add(labels.get("instance", ""))
+        gpus.setdefault(name, set()).update({uuid_of(labels)} - {""})
+    return [Candidate(name, tuple(sorted(found)), len(gpus[name])) for name, found in sorted(instances.items())]
+
+
+def host_of(instance: str) -> str:
+    """The host of an address as Prometheus writes it: ``host:9100``, ``[2001:db8::1]:9100``, or a name alone."""
+    host, colon, port = instance.rpartition(":")
+    if not (colon and port.isdigit() and (host.endswith("]") or ":" not in host)):
+        host = instance
+    return host.strip("[]").lower()
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two names are of one host; a name without its domain is as good as one with it."""
+    one, other = one.lower(), other.lower()
+    if "." in one and "." in other:
+        return one == other
+    return one.partition(".")[0] == other.partition(".")[0]
