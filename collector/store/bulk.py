@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from collector.store import chunks, rollups, rows
 from collector.store.buckets import keep_last
-from collector.store.codec import unpack_axis
 from collector.store.errors import translated
 from collector.store.model import Times, Values
 from collector.store.schema import DAY_WINDOWS, FIVE_MINUTES, WINDOW_MS
@@ -155,7 +154,7 @@ def read_batch(
         if upto is not None:
             wanted, max_samples = wanted[wanted <= upto], 2**62
         plain = all(run.times[-1] < after_it.times[0] for run, after_it in pairwise(runs))
-        if plain and not _chunks_hold(connection, start_ms, end_ms):
+        if plain and not _chunks_may_hold(connection, start_ms, end_ms):
             return _cut(runs, wanted, max_samples)
         return _merged(connection, runs, (start_ms, end_ms), wanted, max_samples)
 
@@ -207,16 +206,12 @@ def _run(ids: Ids, found: Sequence[tuple[int, int, bytes]]) -> Block:
     return Block(ids[order], times[last], np.ascontiguousarray(cells[last].T[order]))
 
 
-def _chunks_hold(connection: sqlite3.Connection, start_ms: int, end_ms: int) -> bool:
-    """Whether a chunk has a sample of the span."""
-    for window, axis in connection.execute(
-        "SELECT window, times FROM axes WHERE window BETWEEN ? AND ?",
-        (start_ms // WINDOW_MS - DAY_WINDOWS + 1, (end_ms - 1) // WINDOW_MS),  # an axis may cover a day
-    ):
-        low, high = np.searchsorted(unpack_axis(axis, window), (start_ms, end_ms))
-        if low < high:
-            return True
-    return False
+def _chunks_may_hold(connection: sqlite3.Connection, start_ms: int, end_ms: int) -> bool:
+    """Whether a chunk may have a sample of the span."""
+    found = connection.execute(
+        "SELECT 1 FROM chunks WHERE last_ms >= ? AND window <= ? LIMIT 1", (start_ms, (end_ms - 1) // WINDOW_MS)
+    )
+    return found.fetchone() is not None
 
 
 def _cut(runs: list[Block], wanted: Ids, max_samples: int) -> Batch:
@@ -244,9 +239,10 @@ def _merged(
     connection: sqlite3.Connection, runs: list[Block], span: tuple[int, int], wanted: Ids, max_samples: int
 ) -> Batch:
     blocks: list[Block] = []
+    axes: chunks.Axes = {}
     size = 0
     for place, series in enumerate(wanted.tolist()):
-        times, values = _union(chunks.read(connection, series, *span), runs, series)
+        times, values = _union(chunks.read(connection, series, *span, axes), runs, series)
         if not len(times):
             continue
         blocks.append(Block(wanted[place : place + 1], times, values[None, :]))
