@@ -7,6 +7,7 @@ device. Where neither is given, what only the page tells is absent.
 import ctypes
 import errno
 import fcntl
+import logging
 import os
 import struct
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from collections.abc import Callable, Sequence
 from collector.samplers.series_keys import counter, gauge
 from collector.samplers.tree import Roots, names_in, word
 from collector.series import Sample
+
+log = logging.getLogger(__name__)
 
 _ADMIN_COMMAND = 0xC0484E41  # _IOWR('N', 0x41, struct nvme_passthru_cmd)
 _GET_LOG_PAGE = 0x02
@@ -93,11 +96,7 @@ class Nvme:
         return names_in(self._folder)
 
     def read(self, device: str) -> list[Sample]:
-        """One controller's samples.
-
-        Raises:
-            OSError: it refuses its page of health although it may be asked.
-        """
+        """One controller's samples."""
         folder = f"{self._folder}/{device}"
         samples: list[Sample] = []
         state = word(f"{folder}/state")
@@ -110,6 +109,6 @@ class Nvme:
         try:
             samples += wear(self._ask(f"{self._dev}/{device}"), device)
         except OSError as error:
-            if error.errno not in _NOT_ALLOWED and state == "live":
-                raise
+            if error.errno not in _NOT_ALLOWED:
+                log.debug("a drive does not tell its health", extra={"device": device, "error": str(error)})
         return samples

@@ -1,0 +1,141 @@
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from collector.samplers.rota import Rota
+from collector.samplers.series_keys import gauge
+from collector.samplers.sweep import Sweep
+from collector.series import Sample
+from tests.support.hand_clock import HandClock
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+async def until(condition: object) -> None:
+    end = time.monotonic() + 5
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        await asyncio.sleep(0.005)
+
+
+async def test_a_device_that_hangs_keeps_its_thread_and_no_other_device(
+    gate: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "collector.samplers.sweep")
+    asked: list[str] = []
+
+    def read(device: str) -> str:
+        asked.append(device)
+        if device == "sick":
+            gate.wait()
+        if device == "gone":
+            raise OSError("no such device")
+        return device.upper()
+
+    sweep: Sweep[str] = Sweep("ports", 0.2)
+    devices = ["a", "sick", "gone", "b"]
+    assert await sweep.over(devices, read) == {"a": "A", "b": "B"}
+    assert sweep.stuck == {"sick"}
+    started = time.monotonic()
+    assert await sweep.over(devices, read) == {"a": "A", "b": "B"}
+    assert time.monotonic() - started < 0.15  # it is known to hang: nobody waits for it again
+    assert asked.count("sick") == 1
+    assert sum(thread.name == "ports" for thread in threading.enumerate()) == 2
+    gate.set()
+    await until(lambda: not next(iter(sweep._stuck.values())).stuck)
+    assert await sweep.over(devices, read) == {"a": "A", "sick": "SICK", "b": "B"}
+    assert sweep.stuck == frozenset()
+    sweep.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+class Ports:
+    """Two ports; one may hang."""
+
+    def __init__(self, gate: threading.Event | None = None) -> None:
+        self.gate = gate
+        self.looks = 0
+
+    def devices(self) -> Sequence[str]:
+        return ["one", "two"]
+
+    def read(self, device: str) -> list[Sample]:
+        if device == "one":
+            self.looks += 1
+            if self.gate is not None:
+                self.gate.wait()
+        return [gauge("procs_running", self.looks, "device", device)]
+
+
+def told(samples: Sequence[Sample]) -> dict[str, float]:
+    return {
+        sample.key.name.removeprefix("forewarn_node_") + " " + sample.key.label("device"): sample.value
+        for sample in samples
+    }
+
+
+async def test_what_was_found_is_held_until_the_next_look() -> None:
+    clock, ports = HandClock(), Ports()
+    rota = Rota("ports", ports, clock, every=15, patience=2)
+    first = told(await rota.collect())
+    assert first == {"procs_running one": 1, "procs_running two": 1}
+    await clock.advance(14)
+    assert told(await rota.collect()) == first
+    await clock.advance(1)
+    assert told(await rota.collect()) == {"procs_running one": 2, "procs_running two": 2}
+    await rota.close()
+
+
+async def test_a_device_that_hangs_is_told_of_and_its_round_is_not_late(gate: threading.Event) -> None:
+    clock = HandClock()
+    rota = Rota("ports", Ports(gate), clock, every=15, patience=0.2)
+    started = time.monotonic()
+    await rota.collect()
+    assert time.monotonic() - started < 1
+    await until(lambda: rota._task is not None and rota._task.done())
+    assert told(await rota.collect()) == {"procs_running two": 1, "device_stuck one": 1}
+    gate.set()
+    await until(lambda: not next(iter(rota._sweep._stuck.values())).stuck)
+    await clock.advance(15)
+    assert told(await rota.collect()) == {"procs_running one": 2, "procs_running two": 2, "device_stuck one": 0}
+    await rota.close()
+
+
+async def test_what_is_too_old_is_not_told() -> None:
+    clock = HandClock()
+    gate = threading.Event()
+    ports = Ports()
+    rota = Rota("ports", ports, clock, every=15, patience=0.05)
+    await rota.collect()
+
+    def stall(device: str) -> list[Sample]:
+        gate.wait(5)
+        return []
+
+    ports.read = stall  # type: ignore[method-assign]
+    await clock.advance(15)
+    assert told(await rota.collect()) == {"procs_running one": 1, "procs_running two": 1}
+    await clock.advance(31)
+    assert told(await rota.collect()).keys() <= {"device_stuck one", "device_stuck two"}
+    gate.set()
+    await rota.close()
+
+
+async def test_a_fault_of_the_reader_is_a_failure_of_the_source() -> None:
+    class Faulty(Ports):
+        def read(self, device: str) -> list[Sample]:
+            raise ValueError(f"{device} is not what the kernel used to write")
+
+    rota = Rota("ports", Faulty(), HandClock(), every=15, patience=2)
+    with pytest.raises(ValueError, match="kernel"):
+        await rota.collect()
+    await rota.close()
