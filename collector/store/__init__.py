@@ -1,12 +1,15 @@
 """The series store: metrics.db, written by one process, read by many."""
 
 from collector.store.errors import StoreDamagedError, StoreFullError
+from collector.store.histograms import quantiles
 from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
 from collector.store.reader import StoreReader
 from collector.store.settings import StoreSettings
 from collector.store.store import Store
+from collector.store.table import COLUMNS, Table
 
 __all__ = [
+    "COLUMNS",
     "History",
     "Latest",
     "Rollup",
@@ -17,6 +20,8 @@ __all__ = [
     "StoreReader",
     "StoreSettings",
     "StoreStats",
+    "Table",
     "Times",
     "Values",
+    "quantiles",
 ]

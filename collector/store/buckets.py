@@ -38,15 +38,18 @@ def growth(before: Values, after: Values) -> Values:
 
 def bucket(times: Times, values: Values, step_ms: int) -> Buckets:
     """Buckets of sorted samples."""
-    if not len(times):
-        return empty()
     windows = times // step_ms
     starts = _starts(windows)
+    made = np.empty(len(starts), BUCKET)
+    made["time"] = windows[starts] * step_ms
+    if len(starts) == len(times):
+        made["count"], made["inner"] = 1, 0.0
+        for name in ("min", "max", "sum", "first", "last"):
+            made[name] = values
+        return made
     steps = np.zeros(len(values))
     steps[1:] = growth(values[:-1], values[1:])
     steps[starts] = 0.0
-    made = np.empty(len(starts), BUCKET)
-    made["time"] = windows[starts] * step_ms
     made["count"] = np.diff(starts, append=len(times))
     made["min"] = np.minimum.reduceat(values, starts)
     made["max"] = np.maximum.reduceat(values, starts)
@@ -59,10 +62,12 @@ def bucket(times: Times, values: Values, step_ms: int) -> Buckets:
 
 def widen(buckets: Buckets, step_ms: int) -> Buckets:
     """The same samples in wider windows; ``step_ms`` is a multiple of the width that they have."""
-    if not len(buckets):
-        return buckets
     windows = buckets["time"] // step_ms
     starts = _starts(windows)
+    if len(starts) == len(buckets):
+        made = buckets.copy()
+        made["time"] = windows * step_ms
+        return made
     steps = np.zeros(len(buckets))
     steps[1:] = growth(buckets["last"][:-1], buckets["first"][1:])
     steps[starts] = 0.0
@@ -90,19 +95,10 @@ def replace(old: Buckets, new: Buckets, gone: npt.NDArray[np.bool_]) -> Buckets:
     return merged[np.argsort(merged["time"], kind="stable")]
 
 
-def finish(buckets: Buckets, *, counter: bool, before: float | None) -> Rollup:
-    """What a reader sees: gauges without increase, counters without min, max, sum.
-
-    Args:
-        buckets: the windows.
-        counter: whether the series is a counter.
-        before: value of the last sample before the first window, None where there is none.
-    """
+def finish(buckets: Buckets, increase: Values | None) -> Rollup:
+    """What a reader sees: gauges without increase, counters (those with one) without min, max, sum."""
     nothing: Values = np.full(len(buckets), np.nan)
-    increase = nothing
-    if counter and len(buckets):
-        previous = np.concatenate(([buckets["first"][0] if before is None else before], buckets["last"][:-1]))
-        increase = buckets["inner"] + growth(previous, buckets["first"])
+    counter = increase is not None
     return Rollup(
         times=np.ascontiguousarray(buckets["time"]),
         min=nothing if counter else np.ascontiguousarray(buckets["min"]),
@@ -111,12 +107,12 @@ def finish(buckets: Buckets, *, counter: bool, before: float | None) -> Rollup:
         count=np.ascontiguousarray(buckets["count"]),
         first=np.ascontiguousarray(buckets["first"]),
         last=np.ascontiguousarray(buckets["last"]),
-        increase=increase,
+        increase=nothing if increase is None else increase,
     )
 
 
 def _starts(windows: Times) -> npt.NDArray[np.intp]:
-    return np.flatnonzero(np.concatenate(([True], windows[1:] != windows[:-1])))
+    return np.flatnonzero(np.concatenate((np.ones(min(1, len(windows)), np.bool_), windows[1:] != windows[:-1])))
 
 
 def _ends(starts: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:

@@ -12,6 +12,7 @@ from collector.store.schema import DAY_WINDOWS, WINDOW_MS
 
 NO_TIMES: Times = np.empty(0, np.int64)
 NO_VALUES: Values = np.empty(0)
+Axes = dict[int, Times]
 _BEGINNING = -(2**62)
 
 
@@ -40,30 +41,47 @@ class Piece(NamedTuple):
         return np.array_equal(self.times, other.times) and np.array_equal(self.values, other.values)
 
 
-def load(connection: sqlite3.Connection, series: int, low: int, high: int) -> dict[int, Piece]:
-    """Chunks that overlap the windows low to high, by their first window, in order of time."""
+def load(
+    connection: sqlite3.Connection, series: int, low: int, high: int, axes: Axes | None = None
+) -> dict[int, Piece]:
+    """Chunks that overlap the windows low to high, by their first window, in order of time.
+
+    Args:
+        connection: in a transaction.
+        series: the series' id.
+        low: the first window.
+        high: the last one.
+        axes: time stamps that were read before, for series that share them; it is added to.
+    """
+    axes = {} if axes is None else axes
     rows = connection.execute(
-        "SELECT chunks.window, span, times, cells FROM chunks JOIN axes ON axes.id = axis"
-        " WHERE series = ? AND chunks.window BETWEEN ? AND ? AND chunks.window + span > ? ORDER BY chunks.window",
+        "SELECT window, span, axis, cells FROM chunks"
+        " WHERE series = ? AND window BETWEEN ? AND ? AND window + span > ? ORDER BY window",
         (series, low - DAY_WINDOWS + 1, high, low),
     )
-    return {
-        window: Piece(window, span, codec.unpack_axis(axis, window), codec.unpack_values(cells))
-        for window, span, axis, cells in rows
-    }
+    pieces = {}
+    for window, span, axis, cells in rows.fetchall():
+        if axis not in axes:
+            (data,) = connection.execute("SELECT times FROM axes WHERE id = ?", (axis,)).fetchone()
+            axes[axis] = codec.unpack_axis(data, window)
+        pieces[window] = Piece(window, span, axes[axis], codec.unpack_values(cells))
+    return pieces
 
 
-def read(connection: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> tuple[Times, Values]:
+def read(
+    connection: sqlite3.Connection, series: int, start_ms: int, end_ms: int, axes: Axes | None = None
+) -> tuple[Times, Values]:
     """Samples of one series in [start, end) that lie in chunks."""
     if end_ms <= start_ms:
         return NO_TIMES, NO_VALUES
-    pieces = list(load(connection, series, start_ms // WINDOW_MS, (end_ms - 1) // WINDOW_MS).values())
-    if not pieces:
-        return NO_TIMES, NO_VALUES
-    times = np.concatenate([piece.times for piece in pieces])
-    values = np.concatenate([piece.values for piece in pieces])
-    low, high = np.searchsorted(times, (start_ms, end_ms))
-    return times[low:high], values[low:high]
+    parts: list[tuple[Times, Values]] = []
+    for piece in load(connection, series, start_ms // WINDOW_MS, (end_ms - 1) // WINDOW_MS, axes).values():
+        low, high = np.searchsorted(piece.times, (start_ms, end_ms))
+        parts.append((piece.times[low:high], piece.values[low:high]))
+    if len(parts) == 1:
+        return parts[0]
+    times, values = zip(*parts, strict=True) if parts else ((NO_TIMES,), (NO_VALUES,))
+    return np.concatenate(times), np.concatenate(values)
 
 
 def newest(

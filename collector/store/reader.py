@@ -2,23 +2,35 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import orjson
 
 from collector.series import Matcher, SeriesKey
-from collector.store import chunks, rollups, rows
-from collector.store.buckets import Buckets, bucket, finish, keep_last, replace, widen
+from collector.store import chunks, rows
+from collector.store.buckets import finish
 from collector.store.errors import translated
+from collector.store.forms import Forms
 from collector.store.model import Latest, Rollup, Series, Times, Values
-from collector.store.schema import FIVE_MINUTES, HOURLY, TIERS, Tier
+from collector.store.table import COLUMNS, Grid, Table, increases, make_table, windows_of
 from forewarn.base.errors import StoreError
 from forewarn.base.sqlite import open_reader
 
-_BEGINNING = -(2**62)
+_SELECTIONS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The series of one state of the file, and what was lately selected of them."""
+
+    stamp: tuple[int, int, int]
+    series: list[Series]
+    by_name: dict[str, list[Series]] = field(default_factory=dict)
+    selections: dict[tuple[Matcher, ...], list[Series]] = field(default_factory=dict)
 
 
 class StoreReader:
@@ -31,7 +43,7 @@ class StoreReader:
         self._idle: list[sqlite3.Connection] = []
         self._inode = -1
         self._layouts = rows.Layouts()
-        self._series: tuple[tuple[int, int, int], list[Series], dict[str, list[Series]]] | None = None
+        self._series: _Known | None = None
         self._closed = False
 
     def series(self, *matchers: Matcher) -> list[Series]:
@@ -62,34 +74,51 @@ class StoreReader:
             StoreError: the file cannot be read.
         """
         with self._reading() as connection:
-            return self._raw(connection, series_id, start_ms, end_ms)
+            return Forms(connection, self._layouts, [series_id], start_ms, end_ms).raw(series_id, start_ms, end_ms)
 
     def rollup(self, series_id: int, start_ms: int, end_ms: int, step_ms: int) -> Rollup:
         """Windows of ``step_ms``, aligned to multiples of it, that overlap [start, end).
 
-        A window that overlaps is whole, also beyond the range's ends: align them where that matters. They are made
-        from hourly roll-ups where the step is a multiple of an hour, from five-minute ones where it is a multiple of
-        five minutes, else from single samples (which live shortest).
+        A window that overlaps is whole, also beyond the range's ends: align them where that matters. As ``select``
+        says, every step is answered from the form that fits.
 
         Raises:
             StoreError: the file cannot be read.
             ValueError: the step is not positive.
         """
-        if step_ms <= 0:
-            raise ValueError(f"a step of {step_ms} ms is not positive")
-        start_ms = start_ms // step_ms * step_ms
-        end_ms = -(-end_ms // step_ms) * step_ms
-        tier = next((tier for tier in reversed(TIERS) if step_ms % tier.step_ms == 0), None)
+        grid = Grid.over(start_ms, end_ms, step_ms)
         with self._reading() as connection:
-            counter = self._is_counter(connection, series_id)
-            if tier is None:
-                buckets = bucket(*self._raw(connection, series_id, start_ms, end_ms), step_ms)
-            else:
-                buckets = widen(self._buckets(connection, tier, series_id, start_ms, end_ms), step_ms)
-            before = None
-            if counter and len(buckets):
-                before = self._value_before(connection, series_id, int(buckets["time"][0]))
-        return finish(buckets, counter=counter, before=before)
+            series = Series(series_id, SeriesKey(""), self._is_counter(connection, series_id))
+            windows, before = windows_of(self._forms(connection, [series], grid), series, grid)
+        return finish(windows, increases(windows, before) if series.counter else None)
+
+    def select(
+        self, *matchers: Matcher, start_ms: int, end_ms: int, step_ms: int, columns: Collection[str] = COLUMNS
+    ) -> Table:
+        """Matching series in windows of ``step_ms``, aligned to multiples of it, that overlap [start, end).
+
+        Windows are made from hourly roll-ups where the step is a multiple of an hour, from five-minute ones where it
+        is a multiple of five minutes, else from single samples. Where that form is gone, the next coarser one takes
+        its place: a window then holds what begins in it, so that every sample counts once, but a window that is
+        shorter than the form, or no multiple of it, is only as exact as the form.
+
+        Args:
+            matchers: conditions on name and labels.
+            start_ms: the range's start; the window that holds it is whole.
+            end_ms: the range's end, not in it.
+            step_ms: length of a window.
+            columns: which matrices are wanted, of ``COLUMNS``.
+
+        Raises:
+            StoreError: the file cannot be read.
+            ValueError: the step is not positive, or there is no such column.
+        """
+        if unknown := set(columns) - set(COLUMNS):
+            raise ValueError(f"no such column: {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}")
+        grid = Grid.over(start_ms, end_ms, step_ms)
+        with self._reading() as connection:
+            series = self._select(connection, matchers)
+            return make_table(self._forms(connection, series, grid), series, grid, columns)
 
     def close(self) -> None:
         """Close the connections; queries after this raise StoreError."""
@@ -97,35 +126,8 @@ class StoreReader:
             self._closed = True
             self._drop()
 
-    def _raw(self, connection: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> tuple[Times, Values]:
-        old_times, old_values = chunks.read(connection, series, start_ms, end_ms)
-        times, values = rows.pending(connection, self._layouts, series, start_ms, end_ms)
-        return keep_last(np.concatenate((old_times, times)), np.concatenate((old_values, values)))
-
-    def _buckets(self, connection: sqlite3.Connection, tier: Tier, series: int, start_ms: int, end_ms: int) -> Buckets:
-        """Stored windows; those with samples in rows are made again from all of their samples."""
-        stored = rollups.read(connection, tier, series, start_ms, end_ms)
-        times, _ = rows.pending(connection, self._layouts, series, start_ms, end_ms)
-        if not len(times):
-            return stored
-        touched = np.unique(times // tier.step_ms) * tier.step_ms
-        raw = self._raw(connection, series, int(touched[0]), int(touched[-1]) + tier.step_ms)
-        fresh = bucket(*raw, tier.step_ms)
-        fresh = fresh[np.isin(fresh["time"], touched)]
-        return replace(stored, fresh, np.isin(stored["time"], touched))
-
-    def _value_before(self, connection: sqlite3.Connection, series: int, before_ms: int) -> float | None:
-        """The value of the newest sample older than ``before_ms``, from whichever form it has."""
-        times, values = rows.pending(connection, self._layouts, series, _BEGINNING, before_ms)
-        found = [
-            (int(times[-1]), float(values[-1])) if len(times) else None,
-            chunks.newest(connection, series, before_ms),
-            rollups.newest(connection, FIVE_MINUTES, series, before_ms),
-            rollups.newest(connection, HOURLY, series, before_ms),
-        ]
-        # Of equal times max() keeps the first: rows are written after chunks, chunks are finer than windows.
-        newest = max((one for one in found if one is not None), key=lambda one: one[0], default=None)
-        return None if newest is None else newest[1]
+    def _forms(self, connection: sqlite3.Connection, series: Sequence[Series], grid: Grid) -> Forms:
+        return Forms(connection, self._layouts, [one.id for one in series], grid.lookback_ms, grid.end_ms)
 
     def _latest_rows(
         self, connection: sqlite3.Connection, wanted: dict[int, SeriesKey], start_ms: int, end_ms: int
@@ -146,21 +148,26 @@ class StoreReader:
         return found
 
     def _select(self, connection: sqlite3.Connection, matchers: tuple[Matcher, ...]) -> list[Series]:
-        known, by_name = self._load(connection)
-        name = next((one.value for one in matchers if one.label == "__name__" and one.operator == "="), None)
-        candidates = known if name is None else by_name.get(name, [])
-        return [series for series in candidates if all(matcher.matches(series.key) for matcher in matchers)]
+        known = self._known(connection)
+        found = known.selections.get(matchers)
+        if found is None:
+            name = next((one.value for one in matchers if one.label == "__name__" and one.operator == "="), None)
+            candidates = known.series if name is None else known.by_name.get(name, [])
+            found = [series for series in candidates if all(matcher.matches(series.key) for matcher in matchers)]
+            if len(known.selections) >= _SELECTIONS_KEPT:
+                known.selections.clear()
+            known.selections[matchers] = found
+        return list(found)
 
-    def _load(self, connection: sqlite3.Connection) -> tuple[list[Series], dict[str, list[Series]]]:
+    def _known(self, connection: sqlite3.Connection) -> "_Known":
         stamp = connection.execute("SELECT count(*), coalesce(max(id), 0), total(counter) FROM series").fetchone()
-        cached = self._series
-        if cached is None or cached[0] != stamp:
-            known = [Series(*found) for found in read_series(connection)]
-            by_name: dict[str, list[Series]] = {}
-            for series in known:
-                by_name.setdefault(series.key.name, []).append(series)
-            cached = self._series = (stamp, known, by_name)
-        return cached[1], cached[2]
+        known = self._series
+        if known is None or known.stamp != stamp:
+            known = _Known(stamp, [Series(*found) for found in read_series(connection)])
+            for series in known.series:
+                known.by_name.setdefault(series.key.name, []).append(series)
+            self._series = known
+        return known
 
     def _is_counter(self, connection: sqlite3.Connection, series: int) -> bool:
         row = connection.execute("SELECT counter FROM series WHERE id = ?", (series,)).fetchone()

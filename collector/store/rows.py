@@ -1,6 +1,7 @@
 """Scrapes that still lie as rows: one blob of float64 cells each, in the order of their layout's series."""
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from collector.store.model import Times, Values
 
 CELL_BYTES = 8
 _LAYOUTS_KEPT = 256
+_ROWS_AT_ONCE = 32
 Ids = npt.NDArray[np.int64]
 
 
@@ -48,17 +50,45 @@ def pending(
     connection: sqlite3.Connection, layouts: Layouts, series: int, start_ms: int, end_ms: int
 ) -> tuple[Times, Values]:
     """Samples of one series in [start, end) that lie in rows, sorted, the last written of each time."""
-    rows: list[tuple[int, int, bytes]] = []
-    for layout, position in layouts.holding(connection, series):
-        rows += connection.execute(
-            "SELECT id, time_ms, substr(cells, ?, ?) FROM scrapes WHERE layout = ? AND time_ms >= ? AND time_ms < ?",
-            (position * CELL_BYTES + 1, CELL_BYTES, layout, start_ms, end_ms),
-        ).fetchall()
-    if not rows:
-        return np.empty(0, np.int64), np.empty(0)
-    rows.sort()  # by id: the order of writing
-    _, times, cells = zip(*rows, strict=True)
-    return keep_last(np.array(times, np.int64), np.frombuffer(b"".join(cells), np.float64))
+    found = pending_of(connection, layouts, [series], start_ms, end_ms)
+    return found.get(series, (np.empty(0, np.int64), np.empty(0)))
+
+
+def pending_of(
+    connection: sqlite3.Connection, layouts: Layouts, wanted: Sequence[int], start_ms: int, end_ms: int
+) -> dict[int, tuple[Times, Values]]:
+    """As ``pending``, for many series in one pass; those without samples are left out."""
+    parts: dict[int, list[tuple[Ids, Times, Values]]] = {}
+    ids = np.array(wanted, np.int64)
+    for layout, series in layouts.all(connection).items():
+        places = np.flatnonzero(np.isin(series, ids))
+        if len(places):
+            for rows, times, columns in _cells(connection, layout, places, start_ms, end_ms):
+                for one, values in zip(series[places].tolist(), columns, strict=True):
+                    parts.setdefault(one, []).append((rows, times, values))
+    return {series: _in_order(found) for series, found in parts.items()}
+
+
+def _cells(
+    connection: sqlite3.Connection, layout: int, places: Ids, start_ms: int, end_ms: int
+) -> Iterator[tuple[Ids, Times, npt.NDArray[np.float64]]]:
+    """Row ids, times, and one line of values a place, some rows at a time."""
+    rows = connection.execute(
+        "SELECT id, time_ms, cells FROM scrapes WHERE layout = ? AND time_ms >= ? AND time_ms < ? ORDER BY id",
+        (layout, start_ms, end_ms),
+    )
+    while some := rows.fetchmany(_ROWS_AT_ONCE):
+        numbers, times, cells = zip(*some, strict=True)
+        matrix = np.frombuffer(b"".join(cells)).reshape(len(cells), -1)
+        yield np.array(numbers, np.int64), np.array(times, np.int64), np.ascontiguousarray(matrix[:, places].T)
+
+
+def _in_order(parts: list[tuple[Ids, Times, Values]]) -> tuple[Times, Values]:
+    if len(parts) == 1:
+        return keep_last(*parts[0][1:])
+    rows, times, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.argsort(rows, kind="stable")  # the order of writing
+    return keep_last(times[order], values[order])
 
 
 def overwrite(connection: sqlite3.Connection, layouts: Layouts, series: int, times: Times, values: Values) -> Times:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from collector.store.reader import StoreReader
 from collector.store.recovery import open_checked, set_aside
 from collector.store.registry import Plan, Registry
 from collector.store.settings import StoreSettings
+from collector.store.table import COLUMNS, Table
 from collector.store.upkeep import Upkeep
 from forewarn.base.clock import DAY, Clock
 from forewarn.base.errors import StoreError
@@ -176,7 +177,7 @@ class Store:
         Raises:
             StoreError: the file cannot be written; what was stored stays as it was.
         """
-        with self._writing():
+        with self._lock, self._unsynced(), self._writing():
             busy = self._upkeep.step()
             if len(self._registry) < len(self._latest):
                 self._latest.keep_only(self._registry.keys())
@@ -197,6 +198,12 @@ class Store:
     def rollup(self, series_id: int, start_ms: int, end_ms: int, step_ms: int) -> Rollup:
         """As ``StoreReader.rollup``."""
         return self._reader.rollup(series_id, start_ms, end_ms, step_ms)
+
+    def select(
+        self, *matchers: Matcher, start_ms: int, end_ms: int, step_ms: int, columns: Collection[str] = COLUMNS
+    ) -> Table:
+        """As ``StoreReader.select``."""
+        return self._reader.select(*matchers, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms, columns=columns)
 
     def stats(self) -> StoreStats:
         """The store's own health.
@@ -259,6 +266,15 @@ class Store:
         self._layouts = rows.Layouts()
         self._registry = Registry(self._connection, self._settings.max_series)
         self._upkeep = Upkeep(self._connection, self._layouts, self._registry, self._settings, self._clock)
+
+    @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """Commits need no sync of their own: after a power cut the write-ahead log ends before them, or behind them."""
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
