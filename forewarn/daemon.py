@@ -21,12 +21,12 @@ from forecast.results import Forecast
 from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
 from forewarn.base.lane import Lane
+from forewarn.base.memory import give_back, settle, stay_small
 from forewarn.config import Config
 from forewarn.control import ControlServer
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
 from forewarn.limit import TimeLimit
-from forewarn.memory import give_back, settle, stay_small
 from forewarn.node import Node, Takes
 from forewarn.pace import Pace, follow_clock
 from forewarn.requests import Requests

@@ -23,6 +23,7 @@ from typing import Final
 from collector.nvml.library import VERSION_MISMATCH, Nvml, NvmlError
 from collector.nvml.session import AbsentError, Session
 from forewarn.base.child import Parent, serve
+from forewarn.base.memory import settle, stay_small
 
 EXIT_DRIVER_CHANGED: Final = 75
 RETRY_SECONDS: Final = 60.0
@@ -96,6 +97,7 @@ def watch(parent: Parent, nvml: Nvml, sampler: Sampler) -> None:
 
 def main(parent: Parent) -> None:
     """Run until the parent asks for the end, is gone, or the driver has changed."""
+    settle()
     nvml = Nvml()
     sampler = Sampler(parent, nvml)
     sampler.thread.start()
@@ -108,4 +110,5 @@ def main(parent: Parent) -> None:
 
 
 if __name__ == "__main__":
+    stay_small()
     serve(main)
