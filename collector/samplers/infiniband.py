@@ -6,6 +6,7 @@ sick may keep the reader for ever; every port is asked on its own.
 
 from collections.abc import Sequence
 
+from collector.samplers.links import is_virtual_function
 from collector.samplers.series_keys import counter, gauge
 from collector.samplers.tree import Roots, names_in, number, word
 from collector.series import Sample
@@ -41,7 +42,10 @@ _GIGABIT = 1e9 / 8
 
 
 class Infiniband:
-    """State, speed and counters of each port; a counter that its driver does not offer is absent."""
+    """State, speed and counters of each port; a counter that its driver does not offer is absent.
+
+    So is the speed of a virtual function, whose going is no loss: it moves into containers and back.
+    """
 
     def __init__(self, roots: Roots) -> None:
         self._folder = f"{roots.sys}/class/infiniband"
@@ -66,7 +70,7 @@ class Infiniband:
         if physical is not None:
             samples.append(gauge("infiniband_physical_state_id", physical, *labels))
         speed = _speed(word(f"{folder}/rate"))
-        if state == _ACTIVE and speed is not None:
+        if state == _ACTIVE and speed is not None and not is_virtual_function(f"{self._folder}/{adapter}"):
             samples.append(gauge("infiniband_speed_bytes", speed, *labels))
         for file, name, factor in _COUNTERS:
             value = number(f"{folder}/{file}")

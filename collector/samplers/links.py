@@ -3,6 +3,7 @@
 Reading the speed of a link takes the kernel's lock on all of them, which a driver in trouble may hold for long.
 """
 
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -13,8 +14,16 @@ from collector.series import Sample
 _MEGABIT = 1e6 / 8
 
 
+def is_virtual_function(folder: str) -> bool:
+    """Whether the device of a folder of /sys/class is a virtual function of a PCI device (SR-IOV)."""
+    return os.path.exists(f"{folder}/device/physfn")  # noqa: PTH110  no Path for each device
+
+
 class Links:
-    """What /sys/class/net tells of network cards and bonds; of what is neither, nothing: it has no link to lose."""
+    """What /sys/class/net tells of network cards and bonds; of what is neither, nothing: it has no link to lose.
+
+    Virtual functions of a card are left out too: they move into containers and back.
+    """
 
     def __init__(self, roots: Roots, ignored: Sequence[str]) -> None:
         self._folder = f"{roots.sys}/class/net"
@@ -29,7 +38,8 @@ class Links:
         folder = f"{self._folder}/{device}"
         inside = names_in(folder)
         members = word(f"{folder}/bonding/slaves") if "bonding" in inside else None
-        if "device" not in inside and "bonding" not in inside:
+        card = "device" in inside and not is_virtual_function(folder)
+        if not card and "bonding" not in inside:
             return []
         up = word(f"{folder}/operstate") == "up"
         samples = [gauge("network_up", up, "device", device)]

@@ -38,6 +38,9 @@ LINKS = {
     f"{NET}bond0/carrier_changes": "4\n",
     f"{NET}bond0/bonding/slaves": "eth0 eth1\n",
     f"{NET}veth9/device/x": "",
+    f"{NET}eth0v0/device/physfn/vendor": "0x15b3\n",
+    f"{NET}eth0v0/operstate": "up\n",
+    f"{NET}eth0v0/speed": "100000\n",
     f"{NET}tun0/operstate": "unknown\n",
     f"{NET}bonding_masters": "bond0\n",
 }
@@ -52,6 +55,9 @@ INFINIBAND = {
     f"{IB}counters/port_xmit_wait": "N/A (no PMA)\n",
     f"{IB}hw_counters/np_cnp_sent": "12\n",
     f"{IB}hw_counters/lifespan": "10\n",
+    "sys/class/infiniband/mlx5_9/ports/1/state": "4: ACTIVE\n",
+    "sys/class/infiniband/mlx5_9/ports/1/rate": "400 Gb/sec (4X NDR)\n",
+    "sys/class/infiniband/mlx5_9/device/physfn/vendor": "0x15b3\n",
     "sys/class/infiniband/mlx5_1/ports/1/state": "1: DOWN\n",
     "sys/class/infiniband/mlx5_1/ports/1/phys_state": "3: Disabled\n",
     "sys/class/infiniband/mlx5_1/ports/1/rate": "10 Gb/sec (4X SDR)\n",
@@ -106,8 +112,8 @@ def test_links_of_cards_and_bonds(tmp_path: Path) -> None:
 
 def test_ports_count_octets_and_leave_out_what_their_driver_does_not_offer(tmp_path: Path) -> None:
     ports = Infiniband(plant(tmp_path, INFINIBAND))
-    assert ports.devices() == ["mlx5_0/1", "mlx5_1/1"]
-    one, two = 'device="mlx5_0",port="1"', 'device="mlx5_1",port="1"'
+    assert ports.devices() == ["mlx5_0/1", "mlx5_1/1", "mlx5_9/1"]
+    one, two, virtual = (f'device="mlx5_{number}",port="1"' for number in (0, 1, 9))
     assert found(ports) == {
         f"infiniband_state_id{{{one}}}": 4,
         f"infiniband_physical_state_id{{{one}}}": 5,
@@ -119,6 +125,7 @@ def test_ports_count_octets_and_leave_out_what_their_driver_does_not_offer(tmp_p
         f"infiniband_np_cnp_sent_total{{{one}}}": 12,
         f"infiniband_state_id{{{two}}}": 1,
         f"infiniband_physical_state_id{{{two}}}": 3,
+        f"infiniband_state_id{{{virtual}}}": 4,
     }
 
 
