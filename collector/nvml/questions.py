@@ -1,19 +1,15 @@
 """What is asked of one GPU, ready to be asked again and again: the call, and the cells that its answer fills."""
 
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
-
-import pynvml
+from ctypes import byref
 
 from collector.nvml.devices import Device
+from collector.nvml.fieldvalues import CALL, UNAVAILABLE, FieldRequest
+from collector.nvml.forms import Field, GpmMetric, Reading
 from collector.nvml.gpm import Gpm
-from collector.nvml.library import NOT_OFFERED, Nvml, NvmlError
-from collector.nvml.readings import GPM, Field, Reading
+from collector.nvml.library import COUNTER_TOO_NARROW, NOT_OFFERED, NOT_SUPPORTED, Nvml, NvmlError
 from collector.nvml.wire import Cell, Row
-
-_UNAVAILABLE: Final = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 
 
 class Question(ABC):
@@ -51,30 +47,29 @@ class CallQuestion(Question):
     def __init__(self, nvml: Nvml, device: Device, row: Row, reading: Reading) -> None:
         self._nvml = nvml
         self._device = device
-        self._call, self._args = reading.call, reading.args
+        self._call, self._args, self._structure = reading.call, reading.args, reading.structure
         self._outputs = [(Cell(row, output.metric, output.labels), output.pick) for output in reading.outputs]
         self.title = reading.title
         self.otherwise = CallQuestion(nvml, device, row, reading.otherwise) if reading.otherwise else None
 
     def ask(self) -> None:
         """Make the call, and pick the numbers from its answer."""
-        answer = self._nvml.call(self._call, self._device.handle, *self._args, gpu=self._device.gpu)
-        if isinstance(answer, int) and answer in _UNAVAILABLE:
+        args = self._args
+        if self._structure is None:
+            answer = self._nvml.call(self._call, self._device.handle, *args, gpu=self._device.gpu)
+        else:
+            answer = self._structure()
+            self._nvml.call(self._call, self._device.handle, *args, byref(answer), gpu=self._device.gpu)
+        if isinstance(answer, int) and answer in UNAVAILABLE:
             self.blank()
             return
         for cell, pick in self._outputs:
-            cell.put(float(pick(answer)))
+            value = pick(answer)
+            cell.put(None if value is None else float(value))
 
     def cells(self) -> Iterable[Cell]:
         """One for each output."""
         return (cell for cell, _ in self._outputs)
-
-
-_FIELD_VALUE: Final = struct.Struct("=IIqqII8s")
-"""nvmlFieldValue_t: number, scope, time stamp, latency, type of the value, return code, the value's eight bytes."""
-
-_BY_TYPE: Final = tuple(map(struct.Struct, ("@d", "@I4x", "@L", "@Q", "@q", "@i4x", "@H6x")))
-"""How the value reads, by its type: double, unsigned int, long and long long, long long, int, unsigned short."""
 
 
 class FieldsQuestion(Question):
@@ -86,7 +81,7 @@ class FieldsQuestion(Question):
         failed: told of each field that has no value this time, and why.
     """
 
-    title = "nvmlDeviceGetFieldValues"
+    title = CALL
 
     def __init__(
         self,
@@ -107,26 +102,21 @@ class FieldsQuestion(Question):
         self._prepare()
 
     def ask(self) -> None:
-        """Have the driver write all values into the request, and read them."""
-        if not self._cells:
-            return
-        self._nvml.symbol(self.title, self._device.handle, len(self._cells), self._request, gpu=self._device.gpu)
+        """Have the driver answer all of them, and fill the cells of those that it has."""
         lost: list[tuple[Field, int]] = []
-        answers = _FIELD_VALUE.iter_unpack(self._buffer)
-        for (field, cell), (_, _, _, _, kind, code, raw) in zip(self._cells.items(), answers, strict=True):
-            if code:
-                cell.put(None)
-                if code in NOT_OFFERED:
-                    lost.append((field, code))
-                else:
-                    self._fail(field, code)
-            else:
-                cell.put(_value(kind, raw, field))
+        for (field, cell), (code, value, narrow) in zip(self._cells.items(), self._request.answers(), strict=True):
+            told = COUNTER_TOO_NARROW if field.wide and narrow and not code else code
+            cell.put(None if told or value is None else value * field.factor)
+            if told in NOT_OFFERED:
+                lost.append((field, told))
+            elif told:
+                self._fail(field, told)
+            elif self._failing:
                 self._failing.pop(field, None)
         if lost:
             self._drop(lost)
         elif len(self._failing) == len(self._cells):
-            raise NvmlError(self.title, next(iter(self._failing.values())))
+            raise NvmlError(CALL, next(iter(self._failing.values())))
 
     def cells(self) -> Iterable[Cell]:
         """One for each field."""
@@ -142,38 +132,34 @@ class FieldsQuestion(Question):
             del self._cells[field]
             self._failing.pop(field, None)
             self._not_offered(field, code)
+        if not self._cells:
+            raise NvmlError(CALL, NOT_SUPPORTED)
         self._prepare()
 
     def _prepare(self) -> None:
-        """Lay the request out once; the driver writes its answers into it, round after round."""
-        self._request = (pynvml.c_nvmlFieldValue_t * len(self._cells))()
-        self._buffer = memoryview(self._request).cast("B")
-        for slot, field in zip(self._request, self._cells, strict=True):
-            slot.fieldId, slot.scopeId = field.number, field.scope
-
-
-def _value(kind: int, raw: bytes, field: Field) -> float | None:
-    if kind >= len(_BY_TYPE):
-        return None
-    (value,) = _BY_TYPE[kind].unpack(raw)
-    return None if value in _UNAVAILABLE else value * field.factor
+        self._request = FieldRequest(self._nvml, self._device, [(field.number, field.scope) for field in self._cells])
 
 
 class GpmQuestion(Question):
-    """What GPM says of the time since it was asked last."""
+    """What GPM says of the time since it was asked last, of a GPU or of one of its GPU instances."""
 
     title = "GPM"
 
-    def __init__(self, gpm: Gpm, device: Device, row: Row) -> None:
+    def __init__(
+        self, gpm: Gpm, device: Device, row: Row, metrics: Sequence[GpmMetric], instance: int | None = None
+    ) -> None:
         self._gpm = gpm
         self._device = device
-        self._cells = [Cell(row, metric.metric) for metric in GPM]
+        self._instance = instance
+        self._metrics = tuple(metrics)
+        self._cells = [Cell(row, metric.metric) for metric in metrics]
 
     def ask(self) -> None:
         """Take a sample, and compare it with the one before."""
-        for cell, value in zip(self._cells, self._gpm.read(self._device), strict=True):
+        values = self._gpm.read(self._device, self._metrics, self._instance)
+        for cell, value in zip(self._cells, values, strict=True):
             cell.put(value)
 
     def cells(self) -> Iterable[Cell]:
-        """One for each metric of the table."""
+        """One for each metric."""
         return self._cells

@@ -1,45 +1,71 @@
 """One GPU's readings: what it does not offer is found out once, one failing call does not take the others along."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from collector.nvml.absences import Absences
 from collector.nvml.devices import Device
+from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, MEDIUM_FIELDS, SLOW_FIELDS
+from collector.nvml.forms import Field, Reading
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.mig import Slices
+from collector.nvml.nvlink import NvLinks
 from collector.nvml.questions import CallQuestion, FieldsQuestion, GpmQuestion, Question
-from collector.nvml.readings import FAST, FIELDS, MEDIUM, Field
+from collector.nvml.readings import FAST, MEDIUM, SLOW
 from collector.nvml.rota import Rota
 from collector.nvml.wire import Row
 
 log = logging.getLogger(__name__)
 
 MEDIUM_SECONDS: Final = 30.0
+SLOW_SECONDS: Final = 300.0
+_SHIFT: Final = 5
 
 
 class DeviceReader:
-    """Reads one GPU into a row of values: what is fast every round, the rest in turn, held in between."""
+    """Reads one GPU into rows of values: what is fast every round, the rest in turn, held in between.
+
+    What it does not offer is probed once; whoever wants it probed anew makes a new reader.
+    """
 
     def __init__(self, device: Device, nvml: Nvml, gpm: Gpm, absences: Absences) -> None:
         self.device = device
-        self.row = Row("forewarn_gpu_", device.labels)
-        self.row.add("info", tuple(device.info.items()), 1.0)
+        self._nvml = nvml
+        self._row = Row("forewarn_gpu_", device.labels)
+        self._row.add("info", tuple(device.info.items()), 1.0)
+        self._slices = Slices(nvml, device, gpm, absences)
         self._absences = absences
         self._failing: dict[str, int] = {}
         self._answered = False
         self._failure: NvmlError | None = None
-        fields = FieldsQuestion(
-            nvml, device, self.row, FIELDS, not_offered=self._field_not_offered, failed=self._field_failed
+        whole = GpmQuestion(gpm, device, self._row, (*GPM, *GPM_LINKS))
+        shift = _SHIFT * int(device.gpu)
+        self._fast: Rota[Question] = Rota(0.0, [*self._calls(FAST), self._fields(FAST_FIELDS), whole])
+        self._medium: Rota[Question] = Rota(
+            MEDIUM_SECONDS,
+            [*self._calls(MEDIUM), self._fields(MEDIUM_FIELDS), NvLinks(nvml, device, self._row)],
+            shift=shift,
         )
-        calls = [CallQuestion(nvml, device, self.row, reading) for reading in FAST]
-        self._rotas: tuple[Rota[Question], ...] = (
-            Rota(0.0, [*calls, fields, GpmQuestion(gpm, device, self.row)]),
-            Rota(MEDIUM_SECONDS, [CallQuestion(nvml, device, self.row, reading) for reading in MEDIUM]),
-        )
+        self._slow: Rota[Question] = Rota(SLOW_SECONDS, [*self._calls(SLOW), self._fields(SLOW_FIELDS)], shift=shift)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Its series, and those of its slices."""
+        return [self._row, *self._slices.rows]
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the GPU has become another one: MIG mode was turned on or off."""
+        return self._slices.mode_changed
+
+    def still_is(self, device: Device) -> bool:
+        """Whether this reader goes on with the GPU as it was found: up, of the same index, in the same mode."""
+        return self.device.down is None and self.device.gpu == device.gpu and not self.outdated
 
     def read(self, now: float) -> None:
-        """Bring the row up to date.
+        """Bring the rows up to date.
 
         Args:
             now: seconds that never go backwards.
@@ -48,9 +74,23 @@ class DeviceReader:
             NvmlError: the GPU is lost, answers nothing at all, or the driver is gone.
         """
         self._answered, self._failure = False, None
-        for rota in self._rotas:
+        for rota in (self._fast, self._medium, self._slow):
             rota.run(now, self._ask)
         self._judge()
+        self._slices.read(now)
+
+    def _calls(self, readings: Iterable[Reading]) -> list[Question]:
+        return [CallQuestion(self._nvml, self.device, self._row, reading) for reading in readings]
+
+    def _fields(self, fields: Sequence[Field]) -> Question:
+        return FieldsQuestion(
+            self._nvml,
+            self.device,
+            self._row,
+            fields,
+            not_offered=self._field_not_offered,
+            failed=self._field_failed,
+        )
 
     def _judge(self) -> None:
         if self._failure and not self._answered:
@@ -74,6 +114,8 @@ class DeviceReader:
 
     def _field_not_offered(self, field: Field, code: int) -> None:
         self._absences.add(self.device.gpu, f"field {field.number}", code)
+        if field.otherwise:
+            self._medium.add(CallQuestion(self._nvml, self.device, self._row, field.otherwise))
 
     def _field_failed(self, error: NvmlError) -> None:
         self._failing.pop(error.call, None)

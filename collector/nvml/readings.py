@@ -1,87 +1,27 @@
-"""What is asked of each GPU, as tables: the call, and the metrics that its answer holds.
+"""What is asked of each GPU in calls of their own, by cadence: the call, and the metrics that its answer holds.
 
 Sources: nvml.h for the units; the catalogue names every metric's call and says which are counters.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import pynvml
 
-from collector.series import Labels
-
-Pick = Callable[[Any], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One metric of an answer: its name without ``forewarn_gpu_``, how to get it, labels beside gpu and uuid."""
-
-    metric: str
-    pick: Pick
-    labels: Labels = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One call for one GPU.
-
-    Attributes:
-        call: function of nvidia-ml-py; its first argument is the GPU's handle.
-        outputs: the metrics in its answer.
-        args: further arguments.
-        otherwise: what to ask where this is not offered.
-    """
-
-    call: str
-    outputs: tuple[Output, ...]
-    args: tuple[Any, ...] = ()
-    otherwise: "Reading | None" = None
-
-    @property
-    def title(self) -> str:
-        """Its name in the log."""
-        return f"{self.call}({', '.join(map(str, self.args))})" if self.args else self.call
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A value of nvmlDeviceGetFieldValues: number, metric, labels, factor to the base unit, and its scope."""
-
-    number: int
-    metric: str
-    labels: Labels = ()
-    factor: float = 1.0
-    scope: int = 0
-
-
-def times(factor: float, pick: Pick = float) -> Pick:
-    """The picked number times a constant."""
-    return lambda answer: pick(answer) * factor
-
-
-def over(divisor: float, pick: Pick = float) -> Pick:
-    """The picked number over a constant: 94 over 100 is 0.94 to the last bit, 94 times 0.01 is not."""
-    return lambda answer: pick(answer) / divisor
-
-
-def bit(mask: int) -> Pick:
-    """1 where the bit of the mask is set, else 0."""
-    return lambda answer: float(bool(answer & mask))
-
-
-def one(call: str, metric: str, pick: Pick = float, *args: Any, labels: Labels = ()) -> Reading:
-    """A reading of a single metric."""
-    return Reading(call, (Output(metric, pick, labels),), args)
-
+from collector.nvml.forms import Output, Pick, Reading, bit, one, over, times
 
 _MEGA: Final = 1e6
-_NANO: Final = 1e-9
-_KIB: Final = 1024.0
 
 _MEMORY = tuple(Output(f"memory_{part}_bytes", attrgetter(part)) for part in ("used", "free", "total"))
+
+MEMORY: Final = Reading(
+    "nvmlDeviceGetMemoryInfo",
+    (*_MEMORY, Output("memory_reserved_bytes", attrgetter("reserved"))),
+    (pynvml.nvmlMemory_v2,),
+    otherwise=Reading("nvmlDeviceGetMemoryInfo", _MEMORY),
+)
+"""Of a GPU, and of a slice; version 1 counts what the driver reserves as used."""
 
 _EVENT_REASONS: Final = (
     (1, "idle"),
@@ -105,12 +45,7 @@ FAST: tuple[Reading, ...] = (
             Output("memory_bandwidth_utilization_ratio", over(100, attrgetter("memory"))),
         ),
     ),
-    Reading(
-        "nvmlDeviceGetMemoryInfo",
-        (*_MEMORY, Output("memory_reserved_bytes", attrgetter("reserved"))),
-        (pynvml.nvmlMemory_v2,),
-        otherwise=Reading("nvmlDeviceGetMemoryInfo", _MEMORY),
-    ),
+    MEMORY,
     one("nvmlDeviceGetTemperature", "temperature_celsius", float, 0, labels=(("sensor", "core"),)),
     one("nvmlDeviceGetPowerUsage", "power_watts", over(1000)),
     one("nvmlDeviceGetTotalEnergyConsumption", "energy_joules_total", over(1000)),
@@ -126,38 +61,99 @@ FAST: tuple[Reading, ...] = (
     ),
 )
 
+
+def _mode(call: str, mode: str) -> Reading:
+    """A mode now, and whether another one waits for a reset."""
+    pending: Pick = lambda answer: float(answer[0] != answer[1])  # noqa: E731  its type is worth a name
+    return Reading(
+        call, (Output(f"{mode}_mode", itemgetter(0)), Output("mode_change_pending", pending, (("mode", mode),)))
+    )
+
+
+def _ecc(error_type: int, type_name: str, counter: int, scope: str) -> Reading:
+    labels = (("scope", scope), ("type", type_name))
+    return one("nvmlDeviceGetTotalEccErrors", "ecc_errors_total", float, error_type, counter, labels=labels)
+
+
+def _sram(scope: str, type_name: str, attribute: str) -> Output:
+    return Output("sram_ecc_errors_total", attrgetter(attribute), (("scope", scope), ("type", type_name)))
+
+
+_SRAM: Final = Reading(
+    "nvmlDeviceGetSramEccErrorStatus",
+    (
+        _sram("volatile", "corrected", "volatileCor"),
+        _sram("volatile", "uncorrected_parity", "volatileUncParity"),
+        _sram("volatile", "uncorrected_secded", "volatileUncSecDed"),
+        _sram("aggregate", "corrected", "aggregateCor"),
+        _sram("aggregate", "uncorrected_parity", "aggregateUncParity"),
+        _sram("aggregate", "uncorrected_secded", "aggregateUncSecDed"),
+        *(
+            Output("sram_ecc_uncorrected_errors_total", attrgetter(f"aggregateUncBucket{name}"), (("location", where),))
+            for name, where in (
+                ("L2", "l2"),
+                ("Sm", "sm"),
+                ("Pcie", "pcie"),
+                ("Mcu", "microcontroller"),
+                ("Other", "other"),
+            )
+        ),
+        Output("sram_ecc_threshold_exceeded", attrgetter("bThresholdExceeded")),
+    ),
+    structure=pynvml.c_nvmlEccSramErrorStatus_v1_t,
+)
+
+
+def _registered(get: Callable[[Any], float]) -> Pick:
+    """The number, on GPUs that belong to an NVLink fabric."""
+    return lambda info: get(info) if info.state != pynvml.NVML_GPU_FABRIC_STATE_NOT_SUPPORTED else None
+
+
+def _completed(info: Any) -> float | None:
+    return info.status if info.state == pynvml.NVML_GPU_FABRIC_STATE_COMPLETED else None
+
+
+def _condition(name: str) -> Pick:
+    """Two bits of the health mask: 0 not told, 1 true, 2 false."""
+    shift = getattr(pynvml, f"NVML_GPU_FABRIC_HEALTH_MASK_SHIFT_{name.upper()}")
+    return lambda info: {1: 1.0, 2: 0.0}.get(info.healthMask >> shift & 3)
+
+
+def _misconfigured(info: Any) -> float | None:
+    told = info.healthMask >> pynvml.NVML_GPU_FABRIC_HEALTH_MASK_SHIFT_INCORRECT_CONFIGURATION & 15
+    return told - 1 if told else None
+
+
+_FABRIC: Final = (
+    Output("fabric_state", _registered(attrgetter("state"))),
+    Output("fabric_status", _completed),
+    Output("fabric_degraded", _condition("degraded_bw"), (("condition", "degraded_bandwidth"),)),
+    *(
+        Output("fabric_degraded", _condition(name), (("condition", name),))
+        for name in ("route_recovery", "route_unhealthy", "access_timeout_recovery")
+    ),
+    Output("fabric_misconfigured", _misconfigured),
+)
+_FABRIC_CALL: Final = "nvmlDeviceGetGpuFabricInfoV"
+
 MEDIUM: tuple[Reading, ...] = (
     one("nvmlDeviceGetEnforcedPowerLimit", "power_limit_watts", over(1000)),
+    one("nvmlDeviceGetMarginTemperature", "temperature_margin_celsius"),
     one("nvmlDeviceGetFanSpeed", "fan_speed_ratio", over(100)),
     one("nvmlDeviceGetEncoderUtilization", "encoder_utilization_ratio", over(100, itemgetter(0))),
     one("nvmlDeviceGetDecoderUtilization", "decoder_utilization_ratio", over(100, itemgetter(0))),
     one("nvmlDeviceGetBAR1MemoryInfo", "bar1_used_bytes", attrgetter("bar1Used")),
     one("nvmlDeviceGetPcieReplayCounter", "pcie_replays_total"),
     one("nvmlDeviceGetCurrPcieLinkGeneration", "pcie_link_generation"),
-    one("nvmlDeviceGetMaxPcieLinkGeneration", "pcie_link_generation_max"),
     one("nvmlDeviceGetCurrPcieLinkWidth", "pcie_link_width"),
-    one("nvmlDeviceGetMaxPcieLinkWidth", "pcie_link_width_max"),
     one("nvmlDeviceGetPersistenceMode", "persistence_mode"),
-    *(
-        one("nvmlDeviceGetMaxClockInfo", "clock_max_hertz", times(_MEGA), number, labels=(("domain", domain),))
-        for number, domain in _CLOCK_DOMAINS
-    ),
-    *(
-        one("nvmlDeviceGetTemperatureThreshold", "temperature_limit_celsius", float, number, labels=(("action", name),))
-        for number, name in ((0, "shutdown"), (1, "slowdown"))
-    ),
-    *(
-        one(
-            "nvmlDeviceGetTotalEccErrors",
-            "ecc_errors_total",
-            float,
-            error_type,
-            counter,
-            labels=(("scope", scope), ("type", name)),
-        )
-        for error_type, name in ((0, "corrected"), (1, "uncorrected"))
-        for counter, scope in ((0, "volatile"), (1, "aggregate"))
-    ),
+    _mode("nvmlDeviceGetMigMode", "mig"),
+    _mode("nvmlDeviceGetEccMode", "ecc"),
+    _ecc(0, "corrected", 0, "volatile"),
+    _ecc(0, "corrected", 1, "aggregate"),
+    _ecc(1, "uncorrected", 0, "volatile"),
+    _ecc(1, "uncorrected", 1, "aggregate"),
+    _SRAM,
     Reading(
         "nvmlDeviceGetRemappedRows",
         (
@@ -167,42 +163,36 @@ MEDIUM: tuple[Reading, ...] = (
             Output("remapped_rows_failure", itemgetter(3)),
         ),
     ),
+    Reading(
+        _FABRIC_CALL,
+        (*_FABRIC, Output("fabric_health", lambda info: info.healthSummary or None)),
+        structure=pynvml.c_nvmlGpuFabricInfo_v3_t,
+        otherwise=Reading(_FABRIC_CALL, _FABRIC, structure=pynvml.c_nvmlGpuFabricInfo_v2_t),
+    ),
 )
 
-_ALL_LINKS: Final = 0xFFFFFFFF
-
-FIELDS: tuple[Field, ...] = (
-    Field(82, "temperature_celsius", (("sensor", "memory"),)),
-    Field(74, "throttled_seconds_total", (("reason", "sw_power_cap"),), _NANO),
-    Field(76, "throttled_seconds_total", (("reason", "sync_boost"),), _NANO),
-    Field(269, "throttled_seconds_total", (("reason", "sw_thermal"),), _NANO),
-    Field(270, "throttled_seconds_total", (("reason", "hw_thermal"),), _NANO),
-    Field(271, "throttled_seconds_total", (("reason", "hw_power_brake"),), _NANO),
-    Field(197, "pcie_transmit_bytes_total"),
-    Field(198, "pcie_receive_bytes_total"),
-    Field(138, "nvlink_transmit_bytes_total", factor=_KIB, scope=_ALL_LINKS),
-    Field(139, "nvlink_receive_bytes_total", factor=_KIB, scope=_ALL_LINKS),
-    Field(230, "recovery_action"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class GpmMetric:
-    """A number of GPM: its id, the metric, and what it is divided by to be in the base unit."""
-
-    number: int
-    metric: str
-    divisor: float = 100.0
-
-
-GPM: tuple[GpmMetric, ...] = (
-    GpmMetric(1, "graphics_activity_ratio"),
-    GpmMetric(2, "sm_activity_ratio"),
-    GpmMetric(3, "sm_occupancy_ratio"),
-    GpmMetric(4, "integer_activity_ratio"),
-    GpmMetric(5, "tensor_activity_ratio"),
-    GpmMetric(10, "dram_activity_ratio"),
-    GpmMetric(11, "fp64_activity_ratio"),
-    GpmMetric(12, "fp32_activity_ratio"),
-    GpmMetric(13, "fp16_activity_ratio"),
+SLOW: tuple[Reading, ...] = (
+    one("nvmlDeviceGetMaxPcieLinkGeneration", "pcie_link_generation_max"),
+    one("nvmlDeviceGetMaxPcieLinkWidth", "pcie_link_width_max"),
+    one("nvmlDeviceGetComputeMode", "compute_mode"),
+    *(
+        one("nvmlDeviceGetMaxClockInfo", "clock_max_hertz", times(_MEGA), number, labels=(("domain", domain),))
+        for number, domain in _CLOCK_DOMAINS
+    ),
+    *(
+        one("nvmlDeviceGetTemperatureThreshold", "temperature_limit_celsius", float, number, labels=(("action", name),))
+        for number, name in enumerate(("shutdown", "slowdown", "memory_max", "gpu_max"))
+    ),
+    *(
+        one("nvmlDeviceGetRetiredPages", "retired_pages", len, number, labels=(("cause", name),))
+        for number, name in enumerate(("single_bit", "double_bit"))
+    ),
+    one("nvmlDeviceGetRetiredPagesPendingStatus", "retired_pages_pending"),
+    Reading(
+        "nvmlDeviceGetRowRemapperHistogram",
+        tuple(
+            Output("remapped_rows_available_banks", attrgetter(spare), (("spare", spare),))
+            for spare in ("max", "high", "partial", "low", "none")
+        ),
+    ),
 )

@@ -13,13 +13,19 @@ class Rota(Generic[T]):
     Args:
         period: seconds in which each has its turn once; 0 for every round.
         work: the pieces.
+        shift: how many of them go to the end of the line, so that many lines are not all at the same piece.
     """
 
-    def __init__(self, period: float, work: Iterable[T]) -> None:
+    def __init__(self, period: float, work: Iterable[T], *, shift: int = 0) -> None:
         self._period = period
         self._waiting = deque(work)
+        self._waiting.rotate(-shift)
         self._last: float | None = None
         self._owed = 0.0
+
+    def add(self, piece: T) -> None:
+        """One more piece of work."""
+        self._waiting.append(piece)
 
     def run(self, now: float, do: Callable[[T], Iterable[T]]) -> None:
         """Do what is due; ``do`` returns what takes the piece's place from now on: as a rule, the piece itself.

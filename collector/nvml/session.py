@@ -136,7 +136,7 @@ class Session:
             NvmlError: the driver is gone.
         """
         begun = self._monotonic()
-        if begun - self._looked >= (self._look_again if self._impaired() else INVENTORY_SECONDS):
+        if self._outdated() or begun - self._looked >= (self._look_again if self._impaired() else INVENTORY_SECONDS):
             self._look()
         time_ms = time.time_ns() // 1_000_000
         for reader in self._readers.values():
@@ -147,7 +147,7 @@ class Session:
         up = [reader for reader in self._readers.values() if reader.device.down is None]
         if not up:
             raise self._nothing_there()
-        rows = [reader.row for reader in up]
+        rows = [row for reader in up for row in reader.rows]
         layout = self._sender.layout(rows)
         if layout is not None:
             self._send(layout)
@@ -171,6 +171,9 @@ class Session:
     def _impaired(self) -> bool:
         return bool(self._failed) or any(reader.device.down is not None for reader in self._readers.values())
 
+    def _outdated(self) -> bool:
+        return any(reader.outdated for reader in self._readers.values())
+
     def _look(self) -> None:
         """Find the GPUs; those that were known and are well keep their state."""
         self._looked = self._monotonic()
@@ -178,7 +181,7 @@ class Session:
         readers: dict[str, DeviceReader] = {}
         for device in inventory.devices:
             known = self._readers.get(device.uuid)
-            readers[device.uuid] = known if known and known.device.down is None else self._admit(device)
+            readers[device.uuid] = known if known and known.still_is(device) else self._admit(device)
         for gpu, code in inventory.failed.items():
             if self._failed.get(gpu) != code:
                 log.error("GPU does not answer", extra={"gpu": gpu, "code": code, "meaning": code_name(code)})
@@ -186,6 +189,7 @@ class Session:
         self._send(inventory.frame())
 
     def _admit(self, device: Device) -> DeviceReader:
+        self._gpm.forget(device.uuid)
         self._xids.watch(device)
         return DeviceReader(device, self._nvml, self._gpm, self._absences)
 

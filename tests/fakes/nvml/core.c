@@ -6,7 +6,7 @@
 #include <time.h>
 
 #define MAGIC 0x47505521u
-#define MAX_SLICES 7
+#define MAX_SLICES 8
 
 static struct device devices[MAX_GPUS][MAX_SLICES + 1];
 static int open_count;

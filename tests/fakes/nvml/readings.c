@@ -4,14 +4,12 @@
 
 #include "core.h"
 
-typedef struct { unsigned long long total, free, used; } Memory;
-typedef struct { unsigned version; unsigned long long total, reserved, free, used; } Memory2;
 typedef struct { unsigned gpu, memory; } Utilization;
 typedef struct { unsigned long long total, free, used; } Bar1;
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } Pci;
+typedef struct { unsigned version; int margin; } Margin;
 
-_Static_assert(sizeof(Memory2) == 40 && sizeof(Memory) == 24 && sizeof(Utilization) == 8, "memory");
-_Static_assert(sizeof(Pci) == 68 && sizeof(Bar1) == 24, "structures");
+_Static_assert(sizeof(Pci) == 68 && sizeof(Bar1) == 24 && sizeof(Utilization) == 8 && sizeof(Margin) == 8, "structures");
 
 /* The many calls that answer with one number of one GPU. */
 #define GETTER(NAME, TYPE, KEY) \
@@ -35,6 +33,7 @@ GETTER(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, "pcie_generation")
 GETTER(nvmlDeviceGetCurrPcieLinkWidth, unsigned, "pcie_width")
 GETTER(nvmlDeviceGetMaxPcieLinkWidth, unsigned, "pcie_width")
 GETTER(nvmlDeviceGetPersistenceMode, unsigned, "persistence_mode")
+GETTER(nvmlDeviceGetComputeMode, unsigned, "compute_mode")
 
 #define TEXT_GETTER(NAME, KEY) \
     API int NAME(Device device, char *out, unsigned size) { \
@@ -43,8 +42,6 @@ GETTER(nvmlDeviceGetPersistenceMode, unsigned, "persistence_mode")
         return SUCCESS; \
     }
 
-TEXT_GETTER(nvmlDeviceGetUUID, "uuid")
-TEXT_GETTER(nvmlDeviceGetName, "name")
 TEXT_GETTER(nvmlDeviceGetSerial, "serial")
 TEXT_GETTER(nvmlDeviceGetVbiosVersion, "vbios_version")
 
@@ -58,35 +55,11 @@ API int nvmlDeviceGetPciInfo_v3(Device device, Pci *out) {
     return SUCCESS;
 }
 
-API int nvmlDeviceGetMigMode(Device device, unsigned *now, unsigned *pending) {
-    ENTER_DEVICE(device);
-    *now = *pending = (unsigned)value_of("mig_mode", device->index);
-    return SUCCESS;
-}
-
 API int nvmlDeviceGetUtilizationRates(Device device, Utilization *out) {
     ENTER_DEVICE(device);
     if (value_of("mig_mode", device->index)) return NOT_SUPPORTED;
     out->gpu = (unsigned)value_of("utilization", device->index);
     out->memory = (unsigned)value_of("memory_utilization", device->index);
-    return SUCCESS;
-}
-
-API int nvmlDeviceGetMemoryInfo(Device device, Memory *out) {
-    ENTER_DEVICE(device);
-    out->total = (unsigned long long)value_of("memory_total", device->index);
-    out->used = (unsigned long long)(value_of("memory_used", device->index) + value_of("memory_reserved", device->index));
-    out->free = out->total - out->used;
-    return SUCCESS;
-}
-
-API int nvmlDeviceGetMemoryInfo_v2(Device device, Memory2 *out) {
-    ENTER_DEVICE(device);
-    if (out->version != VERSION(Memory2, 2)) return VERSION_MISMATCH;
-    out->total = (unsigned long long)value_of("memory_total", device->index);
-    out->reserved = (unsigned long long)value_of("memory_reserved", device->index);
-    out->used = (unsigned long long)value_of("memory_used", device->index);
-    out->free = out->total - out->reserved - out->used;
     return SUCCESS;
 }
 
@@ -106,9 +79,19 @@ API int nvmlDeviceGetTemperature(Device device, unsigned sensor, unsigned *out) 
 }
 
 API int nvmlDeviceGetTemperatureThreshold(Device device, unsigned threshold, unsigned *out) {
+    static const char *const keys[] = {
+        "temperature_shutdown", "temperature_slowdown", "temperature_memory_max", "temperature_gpu_max",
+    };
     ENTER_DEVICE(device);
-    if (threshold > 1) return NOT_SUPPORTED;
-    *out = (unsigned)value_of(threshold ? "temperature_slowdown" : "temperature_shutdown", device->index);
+    if (threshold >= sizeof keys / sizeof *keys) return NOT_SUPPORTED;
+    *out = (unsigned)value_of(keys[threshold], device->index);
+    return SUCCESS;
+}
+
+API int nvmlDeviceGetMarginTemperature(Device device, Margin *out) {
+    ENTER_DEVICE(device);
+    if (out->version != VERSION(Margin, 1)) return VERSION_MISMATCH;
+    out->margin = (int)value_of("temperature_margin", device->index);
     return SUCCESS;
 }
 
@@ -133,6 +116,7 @@ API int nvmlDeviceGetMaxClockInfo(Device device, unsigned domain, unsigned *out)
 
 API int nvmlDeviceGetEncoderUtilization(Device device, unsigned *out, unsigned *period) {
     ENTER_DEVICE(device);
+    if (value_of("mig_mode", device->index)) return NOT_SUPPORTED;
     *out = (unsigned)value_of("encoder_utilization", device->index);
     *period = 167000;
     return SUCCESS;
@@ -140,25 +124,24 @@ API int nvmlDeviceGetEncoderUtilization(Device device, unsigned *out, unsigned *
 
 API int nvmlDeviceGetDecoderUtilization(Device device, unsigned *out, unsigned *period) {
     ENTER_DEVICE(device);
+    if (value_of("mig_mode", device->index)) return NOT_SUPPORTED;
     *out = (unsigned)value_of("decoder_utilization", device->index);
     *period = 167000;
     return SUCCESS;
 }
 
-API int nvmlDeviceGetTotalEccErrors(Device device, unsigned type, unsigned counter, unsigned long long *out) {
-    char key[48];
+/* The driver measures for 20 ms. */
+API int nvmlDeviceGetPcieThroughput(Device device, unsigned counter, unsigned *out) {
     ENTER_DEVICE(device);
-    if (type > 1 || counter > 1) return INVALID;
-    snprintf(key, sizeof key, "ecc_%s_%s", type ? "uncorrected" : "corrected", counter ? "aggregate" : "volatile");
-    *out = (unsigned long long)value_of(key, device->index);
+    if (counter > 1) return INVALID;
+    nap(0.02);
+    *out = (unsigned)value_of(counter ? "pcie_throughput_rx" : "pcie_throughput_tx", device->index);
     return SUCCESS;
 }
 
-API int nvmlDeviceGetRemappedRows(Device device, unsigned *corrected, unsigned *uncorrected, unsigned *pending, unsigned *failure) {
+API int nvmlDeviceGetEccMode(Device device, unsigned *now, unsigned *pending) {
     ENTER_DEVICE(device);
-    *corrected = (unsigned)value_of("remapped_corrected", device->index);
-    *uncorrected = (unsigned)value_of("remapped_uncorrected", device->index);
-    *pending = (unsigned)value_of("remapped_pending", device->index);
-    *failure = (unsigned)value_of("remapped_failure", device->index);
+    *now = (unsigned)value_of("ecc_mode", device->index);
+    *pending = (unsigned)value_of("ecc_mode_pending", device->index);
     return SUCCESS;
 }
