@@ -59,7 +59,7 @@ class FakeNvml:
         self.add(f"gpus {count}")
 
     def set(self, key: str, value: float, gpu: int | str = EVERY) -> None:
-        """Hold a value (keys in values.h), in the driver's own unit."""
+        """Hold a value (keys in values.c), in the driver's own unit; "key.3" is that of the third link or instance."""
         self.add(f"set {key} {gpu} {value!r}", first=True)
 
     def text(self, key: str, value: str, gpu: int | str = EVERY) -> None:
@@ -93,6 +93,12 @@ class FakeNvml:
     def fail_everything(self, code: int) -> None:
         """Let every call fail, as after the driver was unloaded (9) or replaced (18)."""
         self.add(f"error {code}")
+
+    def mig(self, gpu: int, *slices: tuple[str, int, int]) -> None:
+        """Turn MIG mode on, with these slices: profile, id of the GPU instance, id of the compute instance."""
+        self.set("mig_mode", 1, gpu)
+        for profile, instance, compute in slices:
+            self.add(f"mig {profile} {gpu} {instance} {compute}")
 
     def xid(self, gpu: int, code: int) -> None:
         """Report an XID error, once."""
