@@ -79,6 +79,8 @@ class RangeSeries(SeriesName):
     mean: list[float | None] | None = None
     last: list[float | None] | None = Field(None, description="Of counters: the last value.")
     increase: list[float | None] | None = Field(None, description="Of counters: growth, resets corrected.")
+    rate: list[float | None] | None = Field(None, description="Of counters: growth a second; for function=rate.")
+    quantile: list[float | None] | None = Field(None, description="Of histograms; for function=quantile.")
 
 
 class RangeAnswer(BaseModel):

@@ -8,7 +8,7 @@ from alerts.alert import Alert
 from alerts.engine import RuleStatus
 from api.settings import ApiSettings
 from collector.series import Matcher
-from collector.store import Latest, Rollup, Series
+from collector.store import Latest, Rollup, Series, Table
 from forecast.results import Forecast
 from forewarn.base.clock import Clock
 
@@ -26,6 +26,10 @@ class SeriesStore(Protocol):
 
     def rollup(self, series_id: int, start_ms: int, end_ms: int, step_ms: int) -> Rollup:
         """A series in windows of ``step_ms``, the non-empty ones."""
+        ...
+
+    def select(self, *matchers: Matcher, start_ms: int, end_ms: int, step_ms: int, columns: Sequence[str]) -> Table:
+        """Many series in windows of ``step_ms``, as matrices."""
         ...
 
 

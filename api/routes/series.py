@@ -11,7 +11,7 @@ from api.queries import Queries, Span, parse_match
 from api.services import SeriesStore, Services
 from collector.catalogue import metric_of_sample
 from collector.series import Matcher, SeriesKey
-from collector.store import Rollup, Series
+from collector.store import Function, Series, lines
 from forewarn.base.clock import rfc3339
 
 LIST_LIMIT = 2_000
@@ -24,6 +24,11 @@ OneMatch = Annotated[str, Query(description='A selector such as `forewarn_gpu_me
 Time = Annotated[str | None, Query(description="RFC 3339, or seconds since the epoch.")]
 Step = Annotated[float | None, Query(description="Length of a window in seconds, 1 or more.", le=LONGEST_STEP)]
 Age = Annotated[float | None, Query(description="Oldest sample that counts, in seconds.", gt=0, le=86_400)]
+
+FunctionName = Annotated[
+    Function | None, Query(description="`rate` or `increase` of counters, `quantile` of histograms (`_bucket` series).")
+]
+Quantile = Annotated[float, Query(description="Which quantile, for `function=quantile`.", ge=0, le=1)]
 
 
 def series_router(services: Services, queries: Queries) -> APIRouter:
@@ -58,21 +63,29 @@ def series_router(services: Services, queries: Queries) -> APIRouter:
         return Json({"time": rfc3339(now_ms), "values": [values[key] for key in sorted(values)]})
 
     @router.get("/query", response_model=RangeAnswer)
-    async def query(match: OneMatch, start: Time = None, end: Time = None, step: Step = None) -> Response:
+    async def query(  # noqa: PLR0917  FastAPI's parameters are the query's
+        match: OneMatch,
+        start: Time = None,
+        end: Time = None,
+        step: Step = None,
+        function: FunctionName = None,
+        q: Quantile = 0.95,
+    ) -> Response:
         """Series in windows of `step`: per window its start, and the minimum, maximum and mean of the samples in it.
 
         Counters have instead their last value and their increase, resets corrected. Windows without samples are left
-        out. Without a range, the last hour.
+        out. Without a range, the last hour. With a `function`, only what it applies to is answered: the `rate` (per
+        second) or the `increase` of counters, or the `quantile` of histograms: for these, match their `_bucket`
+        series; the answer has a series a histogram.
         """
         span = Span.parse(start, end, step, services.clock.now_ms())
-        found = await queries.run(store.series, *parse_match(match))
-        span.check_series(len(found))
-        rows = [await queries.run(_row, store, one, span) for one in found]
+        matchers = parse_match(match)
+        span.check_series(len(await queries.run(store.series, *matchers)))
         body = {
             "start": rfc3339(span.start_ms),
             "end": rfc3339(span.end_ms),
             "step_seconds": span.step_ms / 1000,
-            "series": [row for row in rows if row is not None],
+            "series": await queries.run(_rows, store, matchers, span, function, q),
         }
         return Json(body)
 
@@ -93,18 +106,17 @@ def _described(series: Series) -> dict[str, Any]:
     }
 
 
-def _row(store: SeriesStore, series: Series, span: Span) -> dict[str, Any] | None:
-    """A series as it is answered, None where it has no windows; made off the loop, for it may be long."""
-    rollup = store.rollup(series.id, span.start_ms, span.end_ms, span.step_ms)
-    return _columns(series, rollup) if len(rollup.times) else None
-
-
-def _columns(series: Series, rollup: Rollup) -> dict[str, Any]:
-    """A series' windows column by column; a counter's ``increase`` has its resets corrected."""
-    columns = (
-        {"last": rollup.last, "increase": rollup.increase}
-        if series.counter
-        else {"min": rollup.min, "max": rollup.max, "mean": rollup.mean}
-    )
-    times = [rfc3339(moment) for moment in rollup.times.tolist()]
-    return {**_identity(series.key), "counter": series.counter, "times": times, **columns}
+def _rows(
+    store: SeriesStore, matchers: tuple[Matcher, ...], span: Span, function: Function | None, quantile: float
+) -> list[dict[str, Any]]:
+    """The series as they are answered; made off the loop, for it may be long."""
+    found = lines(store, matchers, (span.start_ms, span.end_ms, span.step_ms), function, quantile)
+    return [
+        {
+            **_identity(line.key),
+            "counter": line.counter,
+            "times": [rfc3339(moment) for moment in line.times.tolist()],
+            **line.columns,
+        }
+        for line in found
+    ]

@@ -2,6 +2,7 @@
 
 from collector.store.errors import StoreDamagedError, StoreFullError
 from collector.store.histograms import quantiles
+from collector.store.lines import Function, Line, lines
 from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
 from collector.store.reader import StoreReader
 from collector.store.settings import StoreSettings
@@ -10,8 +11,10 @@ from collector.store.table import COLUMNS, Table
 
 __all__ = [
     "COLUMNS",
+    "Function",
     "History",
     "Latest",
+    "Line",
     "Rollup",
     "Series",
     "Store",
@@ -23,5 +26,6 @@ __all__ = [
     "Table",
     "Times",
     "Values",
+    "lines",
     "quantiles",
 ]

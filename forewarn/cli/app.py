@@ -7,7 +7,7 @@ import typer
 
 from forewarn import __version__
 from forewarn.base.errors import ForewarnError
-from forewarn.cli import alerts, backfill, config, demo, forecast, logs, nvml, run, service, status, worker
+from forewarn.cli import alerts, backfill, config, demo, forecast, logs, nvml, query, run, service, status, worker
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ app.command(short_help="Run the daemon until SIGTERM or Ctrl-C.")(run.run)
 app.command(short_help="Run it on a simulated node of 8 GPUs.")(demo.demo)
 app.command(short_help="How the running daemon is.")(status.status)
 app.command(short_help="What lies ahead of every capacity.")(forecast.forecast)
+app.command(short_help="What was recorded, in windows of time.")(query.query)
 app.command()(alerts.alerts)
 app.command()(backfill.backfill)
 app.add_typer(config.app, name="config")

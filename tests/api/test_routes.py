@@ -28,6 +28,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/latest?match=forewarn_node_load1": models.LatestAnswer,
     f"/v1/query?match={MEMORY}": models.RangeAnswer,
     "/v1/query?match=forewarn_gpu_energy_joules_total": models.RangeAnswer,
+    "/v1/query?match=forewarn_gpu_energy_joules_total&function=rate": models.RangeAnswer,
+    "/v1/query?match=forewarn_inference_request_duration_seconds_bucket&function=quantile": models.RangeAnswer,
     "/v1/alerts": models.AlertsAnswer,
     "/v1/rules": models.RulesAnswer,
     "/v1/metrics": models.CatalogueAnswer,
@@ -171,6 +173,25 @@ async def test_counters_have_their_increase(api: httpx.AsyncClient) -> None:
     assert set(series) >= {"last", "increase", "times"}
     assert "mean" not in series
     assert all(value is None or value >= 0 for value in series["increase"])
+
+
+async def test_rates_and_quantiles(api: httpx.AsyncClient) -> None:
+    end = SystemClock().now_ms() // HOUR * HOUR
+    span = {"start": rfc3339(end - 6 * HOUR), "end": rfc3339(end), "step": 3600}
+    energy = {"match": 'forewarn_gpu_energy_joules_total{gpu="0"}', **span}
+    [grown] = (await api.get("/v1/query", params={**energy, "function": "increase"})).json()["series"]
+    [rate] = (await api.get("/v1/query", params={**energy, "function": "rate"})).json()["series"]
+    assert len(rate["rate"]) == 6
+    assert rate["rate"] == pytest.approx([each / 3600 for each in grown["increase"]])
+    family = "forewarn_inference_request_duration_seconds"
+    buckets = {"match": f"{family}_bucket", **span, "function": "quantile", "q": 0.9}
+    [latency] = (await api.get("/v1/query", params=buckets)).json()["series"]
+    assert latency["name"] == family
+    assert "le" not in latency["labels"]
+    assert all(2.5 < each <= 5 for each in latency["quantile"])
+    assert (await api.get("/v1/query", params={"match": MEMORY, "function": "rate"})).json()["series"] == []
+    assert (await api.get("/v1/query", params={"match": MEMORY, "function": "sum"})).status_code == 422
+    assert (await api.get("/v1/query", params={**buckets, "q": 2})).status_code == 422
 
 
 async def test_seconds_since_the_epoch_are_times_too(api: httpx.AsyncClient) -> None:

@@ -1,0 +1,196 @@
+"""forewarn query."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from forewarn.cli.options import DataDirOption, JsonOption, data_dir
+from forewarn.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from collector.series import Matcher
+    from collector.store import Function, Line, Values
+
+SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 40
+POINTS = 120
+
+
+def query(
+    selector: Annotated[
+        str, typer.Argument(help="Series, such as 'forewarn_gpu_power_watts{gpu=~\"0|1\"}'.", metavar="SELECTOR")
+    ],
+    *,
+    data_dir_: DataDirOption = None,
+    since: Annotated[str, typer.Option(help="From when: an age such as 90m or 30d, or a time.")] = "1h",
+    until: Annotated[str | None, typer.Option(help="To when, written alike [default: now].")] = None,
+    step: Annotated[
+        str | None, typer.Option(help="Length of a window, such as 1s, 5m or 1h [default: some 120 windows].")
+    ] = None,
+    rate: Annotated[bool, typer.Option("--rate", help="Growth of counters per second.")] = False,
+    increase: Annotated[bool, typer.Option("--increase", help="Growth of counters in each window.")] = False,
+    quantile: Annotated[
+        float | None, typer.Option(help="A quantile of histograms; select their _bucket series.", min=0, max=1)
+    ] = None,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """What was recorded: series in windows of time, from whichever form of them is still there.
+
+    Gauges show the least, the mean and the greatest value, counters what they grew by, resets corrected.
+    """
+    from collector.store import StoreReader, lines
+    from forewarn.base.clock import SystemClock
+
+    now_ms = SystemClock().now_ms()
+    matchers = _matchers(selector)
+    function = _function(rate=rate, increase=increase, quantile=quantile is not None)
+    span = _span(since, until, step, now_ms)
+    reader = StoreReader(data_dir(data_dir_).metrics)
+    try:
+        found = lines(reader, matchers, span, function, 0.0 if quantile is None else quantile)
+    finally:
+        reader.close()
+    if json:
+        print_json([_as_json(line) for line in found])
+    elif csv:
+        _print_csv(found)
+    else:
+        _print(found, selector)
+
+
+def _matchers(selector: str) -> "tuple[Matcher, ...]":
+    from collector.series import parse_selector
+    from forewarn.base.errors import UsageError
+
+    try:
+        return parse_selector(selector)
+    except ValueError as error:
+        raise UsageError(str(error), hint='write it like forewarn_gpu_power_watts{gpu="0"}, in quotes') from None
+
+
+def _function(**wanted: bool) -> "Function | None":
+    from forewarn.base.errors import UsageError
+
+    chosen: list[Any] = [name for name, on in wanted.items() if on]
+    if len(chosen) > 1:
+        raise UsageError(f"--{chosen[0]} and --{chosen[1]} do not go together", hint="ask for one of them")
+    return chosen[0] if chosen else None
+
+
+def _span(since: str, until: str | None, step: str | None, now_ms: int) -> tuple[int, int, int]:
+    from forewarn.base.errors import UsageError
+
+    end_ms = now_ms if until is None else _moment(until, now_ms, "--until")
+    start_ms = _moment(since, now_ms, "--since")
+    if start_ms >= end_ms:
+        raise UsageError("--since is not before --until", hint="without --until, now is meant")
+    step_ms = _fitting((end_ms - start_ms) // POINTS) if step is None else round(_seconds(step) * 1000)
+    if step_ms < 1:
+        raise UsageError("--step is not longer than 0", hint="write it like 1s, 5m or 1h")
+    return start_ms, end_ms, step_ms
+
+
+def _fitting(step_ms: int) -> int:
+    """A step of about this length that the store has windows for: whole hours, whole five minutes, whole seconds."""
+    from forewarn.base.clock import HOUR, MINUTE, SECOND
+
+    grain = next((grain for grain in (HOUR, 5 * MINUTE) if step_ms >= grain), SECOND)
+    return max(grain, step_ms // grain * grain)
+
+
+def _seconds(text: str) -> float:
+    from forewarn.base.errors import UsageError
+    from forewarn.base.types import parse_duration
+
+    try:
+        return float(parse_duration(text))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _moment(text: str, now_ms: int, option: str) -> int:
+    from forewarn.base.clock import parse_time
+    from forewarn.base.errors import UsageError
+    from forewarn.base.types import parse_duration
+
+    try:
+        return now_ms - round(float(parse_duration(text)) * 1000)
+    except ValueError:
+        pass
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):  # the latter where no calendar has such a year
+        hint = "write it like 90m, 30d or 2026-01-31T12:00:00Z"
+        raise UsageError(f"{option}: {text!r} is neither an age nor a time", hint=hint) from None
+
+
+def _as_json(line: "Line") -> dict[str, Any]:
+    from forewarn.base.clock import rfc3339
+
+    return {
+        "series": str(line.key),
+        "name": line.key.name,
+        "labels": dict(line.key.labels),
+        "times": [rfc3339(time) for time in line.times.tolist()],
+        **{name: values.tolist() for name, values in line.columns.items()},
+    }
+
+
+def _print_csv(found: "Sequence[Line]") -> None:
+    """A row a window; a column is empty where the series does not have it."""
+    import csv
+    import sys
+
+    from forewarn.base.clock import rfc3339
+
+    names = list(dict.fromkeys(name for line in found for name in line.columns))
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("series", "time", *names))
+    for line in found:
+        empty = [""] * len(line.times)
+        columns = [line.columns[name].tolist() if name in line.columns else empty for name in names]
+        times = map(rfc3339, line.times.tolist())
+        writer.writerows((str(line.key), *row) for row in zip(times, *columns, strict=True))
+
+
+def _print(found: "Sequence[Line]", selector: str) -> None:
+    if not found:
+        print(f"nothing was recorded of {selector} in this time")
+        return
+    rows = [_row(line) for line in found]
+    print_table(("series", "windows", "least", "mean", "greatest", "last", "course"), rows)
+
+
+def _row(line: "Line") -> tuple[str, ...]:
+    from forewarn.base.words import quantity
+
+    name = next(name for name in ("mean", "quantile", "rate", "increase") if name in line.columns)
+    course = line.columns[name]
+    low, high = line.columns.get("min", course), line.columns.get("max", course)
+    unit = _unit(line, name)
+    numbers = (float(value) for value in (low.min(), course.mean(), high.max(), course[-1]))
+    return (str(line.key), str(len(course)), *(quantity(value, unit) for value in numbers), sparkline(course))
+
+
+def _unit(line: "Line", name: str) -> str:
+    from collector.catalogue import metric_of_sample
+
+    metric = metric_of_sample(line.key.name) or metric_of_sample(f"{line.key.name}_bucket")
+    if metric is None:
+        return ""
+    return f"{metric.unit}/s" if name == "rate" else metric.unit
+
+
+def sparkline(values: "Values") -> str:
+    """The course of some values in at most forty characters, each the mean of as many values."""
+    import numpy as np
+
+    means = np.array([part.mean() for part in np.array_split(values, min(SPARK_WIDTH, len(values)))])
+    low, high = means.min(), means.max()
+    if low == high:
+        return SPARKS[0] * len(means)
+    places = np.rint((means - low) / (high - low) * (len(SPARKS) - 1)).astype(int)
+    return "".join(SPARKS[place] for place in places.tolist())
