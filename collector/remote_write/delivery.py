@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from collector.remote_write.book import SeriesBook
-from collector.remote_write.parts import halves, newest_ms, size
-from collector.remote_write.post import Answer, Post
+from collector.remote_write.parts import Cut, by_series, by_time, newest_ms, size, without
+from collector.remote_write.post import Answer, Post, Verdict
 from collector.remote_write.settings import RemoteWriteSettings
 from collector.remote_write.tally import Tally
 from collector.remote_write.wire import encode
@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 _GRACE_SECONDS = 5.0
 _PREPARE_SECONDS = 60.0
+_REFUSED_SECONDS = 3600.0
+"""A series that was refused for what it is (its labels, say) is not sent for so long."""
 _MOST_CUTS = 24
-"""Requests spent on finding what a receiver refuses in a batch; two dozen find one bad series among thousands."""
+"""Cuts spent on finding what a receiver refuses in a batch; two dozen find one bad series among thousands."""
 
 
 class _Piece(NamedTuple):
@@ -63,24 +65,43 @@ class Delivery:
         self._post = Post(settings, clock)
         self._cuts = _MOST_CUTS
         self._failing = False
+        self._refused: dict[int, float] = {}
+        self._told: set[str] = set()
 
     async def deliver(self, blocks: Sequence[Block]) -> None:
         """Return once every sample is delivered, or given up and counted."""
-        waiting: list[Sequence[Block]] = [blocks]
-        cuts, before = self._cuts, self._tally.delivered
-        while waiting:
-            piece = await self._prepare(waiting.pop())
-            answer = await self._send(piece)
-            if answer.verdict == "delivered":
-                continue
-            cut = halves(piece.blocks) if answer.verdict == "too_large" or cuts > 0 else None
-            if answer.verdict == "expired" or cut is None:
-                self._drop(piece.blocks, answer)
-                continue
-            cuts -= answer.verdict != "too_large"
-            waiting += reversed(cut)  # the earlier half first: samples of a series must arrive in order
+        delivered, dropped = self._tally.delivered, self._tally.dropped.total()
+        taken = self._without_refused(blocks)
+        if taken:
+            await self._bring(taken, self._cuts)
         # Where nothing at all is taken, cutting is in vain: it is tried less and less until something is.
-        self._cuts = _MOST_CUTS if self._tally.delivered > before else max(1, self._cuts // 2)
+        self._cuts = _MOST_CUTS if self._tally.delivered > delivered else max(1, self._cuts // 2)
+        if self._tally.dropped.total() == dropped:
+            self._told.clear()
+
+    async def _bring(self, blocks: Sequence[Block], cuts: int) -> int:
+        """Deliver samples, in pieces where they are refused; how many of the cuts are left over."""
+        piece = await self._prepare(blocks)
+        answer = await self._send(piece)
+        if answer.verdict == "delivered":
+            return cuts
+        cut, share = _cut(blocks, answer.verdict, cuts - 1)
+        if cut is None or answer.verdict == "expired" or (cuts == 0 and answer.verdict != "too_large"):
+            self._drop(blocks, answer)
+            return cuts
+        left = cuts - share - (answer.verdict != "too_large")
+        left += await self._bring(cut.first, share)  # samples of a series must arrive in order
+        return await self._bring(cut.second, left)
+
+    def _without_refused(self, blocks: Sequence[Block]) -> Sequence[Block]:
+        """Leave out, and count, the series that were lately refused for what they are."""
+        now = self._clock.monotonic()
+        self._refused = {series: until for series, until in self._refused.items() if until > now}
+        if not self._refused:
+            return blocks
+        kept = without(blocks, self._refused)
+        self._tally.dropped["refused"] += size(blocks) - size(kept)
+        return kept
 
     def close(self) -> None:
         """Close the connection."""
@@ -145,17 +166,36 @@ class Delivery:
         self._failing = False
 
     def _drop(self, blocks: Sequence[Block], answer: Answer) -> None:
+        ids = {int(one) for block in blocks for one in block.ids}
         self._tally.dropped[answer.verdict] += size(blocks)
+        if answer.verdict == "refused" and len(ids) == 1:
+            self._refused |= dict.fromkeys(ids, self._clock.monotonic() + _REFUSED_SECONDS)
+        if answer.verdict in self._told:
+            return
+        self._told.add(answer.verdict)
         log.error(
             "samples are given up",
             extra={
                 "receiver": self._tally.receiver,
                 "reason": answer.verdict,
                 "samples": size(blocks),
-                "first_series": str(self._book.key(int(blocks[0].ids[0]))),
-                "from": rfc3339(int(blocks[0].times[0])),
-                "to": rfc3339(newest_ms(blocks)),
+                "series": len(ids),
+                "first_series": str(self._book.key(min(ids))),
+                "newest": rfc3339(newest_ms(blocks)),
                 "code": answer.code,
                 "detail": answer.detail,
             },
         )
+
+
+def _cut(blocks: Sequence[Block], verdict: Verdict, cuts: int) -> tuple[Cut | None, int]:
+    """Two parts, and how many of the cuts are for the first.
+
+    What is wrong with a series is wrong at every time; what is out of order is so up to some time.
+    """
+    ways = (by_series, by_time) if verdict == "refused" else (by_time, by_series)
+    for way in ways:
+        cut = way(blocks)
+        if cut is not None:
+            return cut, max(0, cuts // 2 if way is by_time else cuts)
+    return None, 0

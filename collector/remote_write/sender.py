@@ -161,18 +161,17 @@ class Sender:
         """Leave out what is too old, or gone from the store, and tell how much that was."""
         gone_ms, old_ms = outlook.oldest_ms - 1, self._oldest_ms()
         floor_ms = max(gone_ms, old_ms if old_ms - place.done_ms >= HOUR else place.done_ms)
+        floor_ms = (floor_ms + 1) // _GRAIN_MS * _GRAIN_MS - 1
         if floor_ms <= place.done_ms:
             return place
-        span = (-(-(place.done_ms + 1) // _GRAIN_MS) * _GRAIN_MS, floor_ms // _GRAIN_MS * _GRAIN_MS)
-        if span[0] < span[1]:
-            samples = await self._lane.call(
-                count_rolled_up, self._store.path, span, self._book.chosen, deadline=_READ_SECONDS
-            )
-            if samples:
-                self.tally.dropped["expired"] += samples
-                facts = {"receiver": self.tally.receiver, "reason": "expired", "samples": samples}
-                facts |= {"from": rfc3339(place.done_ms), "to": rfc3339(floor_ms)}
-                log.error("samples are given up", extra=facts)
+        span = ((place.done_ms + 1) // _GRAIN_MS * _GRAIN_MS, floor_ms + 1)
+        samples = await self._lane.call(
+            count_rolled_up, self._store.path, span, self._book.chosen, deadline=_READ_SECONDS
+        )
+        if samples:
+            self.tally.dropped["expired"] += samples
+            facts = {"receiver": self.tally.receiver, "reason": "expired", "samples": samples}
+            log.error("samples are given up", extra={**facts, "from": rfc3339(span[0]), "to": rfc3339(floor_ms)})
         return Place.at(floor_ms, place.row)
 
     async def _look(self, after_ms: int, row: int) -> Outlook:

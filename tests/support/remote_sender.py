@@ -7,7 +7,7 @@ writes for so long, sends the rest and ends.
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,14 @@ async def sending(folder: Path, url: str, store: dict[str, Any] | None = None, *
         yield rig
     finally:
         await rig.close()
+
+
+async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Wait until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        await asyncio.sleep(0.01)
 
 
 def stored(path: Path, labels: dict[str, str] | None = None) -> Found:
