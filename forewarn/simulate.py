@@ -29,6 +29,17 @@ GPU_QUIET_COUNTERS: tuple[tuple[str, dict[str, str]], ...] = (
     ("gpu_throttled_seconds_total", {"reason": "hw_thermal"}),
     ("gpu_ecc_errors_total", {"type": "uncorrected", "scope": "volatile"}),
 )
+GRAINS: dict[str, float] = {
+    "forewarn_gpu_utilization_ratio": 0.01,
+    "forewarn_gpu_sm_activity_ratio": 1e-4,
+    "forewarn_gpu_tensor_activity_ratio": 1e-4,
+    "forewarn_gpu_dram_activity_ratio": 1e-4,
+    "forewarn_gpu_memory_used_bytes": 2 * 2.0**20,
+    "forewarn_gpu_temperature_celsius": 1.0,
+    "forewarn_gpu_power_watts": 1e-3,
+    "forewarn_gpu_energy_joules_total": 1e-3,
+}
+"""Steps in which the hardware tells what it measures: percents, pages of 2 MiB, degrees, milliwatts, millijoules."""
 SIMULATED: Labels = (("simulated", "true"),)
 
 
@@ -91,7 +102,9 @@ class Simulated:
 
     def at(self, times: Times) -> Values:
         """Its values at times in milliseconds."""
-        return self.curve.integral(times) if self.counter else self.curve.at(times)
+        values = self.curve.integral(times) if self.counter else self.curve.at(times)
+        grain = GRAINS.get(self.key.name)
+        return values if grain is None else np.rint(values / grain) * grain
 
 
 class Node:
