@@ -138,7 +138,8 @@ class NvmlSettings(Settings):
     kernel_log: str = Field(
         "auto",
         pattern="^(auto|journald|off|/.+)$",
-        description="Second witness of XID errors: auto (/dev/kmsg, else journald), journald, off, or a device's path.",
+        description="Second witness of XID errors: auto (/dev/kmsg, else journald), journald, off, or a device's path; "
+        "read at the start only.",
     )
     kernel_log_since_boot: bool = Field(
         False, description="Whether XID errors that were logged since the boot, before the start, count too."

@@ -16,7 +16,6 @@ from alerts.engine import RuleStatus
 from alerts.shipped import effective_rules
 from api.app import create_app, create_metrics_app
 from api.services import Services
-from collector.nvml.source import NvmlSource
 from forecast.results import Forecast
 from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
@@ -26,6 +25,7 @@ from forewarn.config import Config
 from forewarn.control import ControlServer
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
+from forewarn.gpus import GpuDesk
 from forewarn.limit import TimeLimit
 from forewarn.node import Node, Takes
 from forewarn.pace import Pace, follow_clock
@@ -215,7 +215,7 @@ class Daemon:
             server = HttpServer(app, listener, self._fail)
             await server.start()
             self._servers.append(server)
-        requests = Requests(self.base, self.url, now.relays, now.nvml, self._forecast_soon)
+        requests = Requests(self.base, self.url, now.relays, now.gpus, self._forecast_soon)
         control = ControlServer(self._data.control, requests.handlers())
         self._ending.push_async_callback(control.close)
         await control.start()
@@ -324,9 +324,11 @@ class _Now:
         """What takes the frames of children that run as units of their own."""
         return self._daemon.rooms.furniture.relays
 
-    def nvml(self) -> NvmlSource | None:
-        """The GPUs' source."""
-        return self._daemon.rooms.furniture.nvml
+    def gpus(self) -> GpuDesk | None:
+        """Serves requests about GPU collection."""
+        rooms = self._daemon.rooms
+        child = next((child for child in rooms.children if child.spec.name == "nvml"), None)
+        return GpuDesk(rooms.furniture.nvml, child) if rooms.furniture.nvml and child else None
 
 
 def run_daemon(

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from collector.attribution.source import GpuProcesses
-from collector.nvml.expected import ExpectedGpus
+from collector.nvml.ledger import LAST_SEEN
+from collector.nvml.records import GpuRecords
 from collector.nvml.source import NvmlSource
 from collector.rounds import Collector
 from collector.samplers.build import build_sources, endpoint_sources
-from collector.series import Labels, Sample, SeriesKey, labels_of
+from collector.series import Labels, Matcher, Sample, SeriesKey, labels_of
 from collector.settings import CanarySettings, EndpointSettings
 from collector.source import CollectError
-from forewarn.base.clock import Clock
+from forewarn.base.clock import DAY, Clock
 from forewarn.base.frames import Frame
 from forewarn.config import Config
 from forewarn.datadir import DataDir
@@ -22,6 +23,7 @@ from forewarn.foundation import Foundation
 from forewarn.supervise import ChildSpec
 
 LOGSHIP_SILENCE_SECONDS = 30.0
+FRESH_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,9 @@ class RealNode:
 
     labels: Labels = ()
 
+    def __init__(self) -> None:
+        self._records: GpuRecords | None = None
+
     def furnish(self, config: Config, base: Foundation, collector: Collector) -> Furniture:
         """Add the sources that a configuration asks for to the collector, and name the children to run."""
         for source in build_sources(config.collector, base.clock):
@@ -142,9 +147,9 @@ class RealNode:
         relays: dict[str, Takes] = {}
         nvml = None
         if config.collector.nvml.enabled:
-            expected = ExpectedGpus(base.data.path / "gpus.json")
+            records = self._records_of(config, base)
             processes = GpuProcesses(base.clock, config.collector.patience) if config.collector.nvml.processes else None
-            nvml = NvmlSource(config.collector.interval, expected, base.clock, processes)
+            nvml = NvmlSource(config.collector.interval, records, base.clock, processes)
             for source in (nvml, nvml.health, *([processes] if processes else ())):
                 collector.add(source)
             children.append(_nvml_child(nvml, config))
@@ -158,6 +163,26 @@ class RealNode:
             relays["worker"] = link
             children += _unless_units(config, _worker_child(link, config, base.data))
         return Furniture(tuple(children), relays, nvml)
+
+    def _records_of(self, config: Config, base: Foundation) -> GpuRecords:
+        """What is known of the GPUs: made once, for it outlives a reload."""
+        if self._records is None:
+            settings = config.collector.nvml
+            fresh_ms = round(FRESH_ROUNDS * config.collector.interval * 1000)
+            self._records = GpuRecords(
+                base.data.path,
+                base.clock,
+                way=settings.kernel_log,
+                since_boot=settings.kernel_log_since_boot,
+                newest=lambda name: _newest(base, name, fresh_ms),
+                last_seen=_newest(base, LAST_SEEN, DAY),
+            )
+        return self._records
+
+
+def _newest(base: Foundation, metric: str, max_age_ms: int) -> list[tuple[SeriesKey, float]]:
+    found = base.store.latest(Matcher("__name__", "=", metric), max_age_ms=max_age_ms, now_ms=base.clock.now_ms())
+    return [(each.key, each.value) for each in found]
 
 
 def _unless_units(config: Config, child: ChildSpec) -> list[ChildSpec]:
@@ -191,10 +216,12 @@ def _nvml_child(source: NvmlSource, config: Config) -> ChildSpec:
             "interval": config.collector.interval,
             "log_level": config.log_level,
             "processes": config.collector.nvml.processes,
+            "root": str(config.collector.nvml.root),
         },
         source.on_frame,
         on_start=source.on_start,
         on_exit=source.on_exit,
+        gate=source.records.pause.gate,
     )
 
 

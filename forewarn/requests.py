@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from collector.nvml.source import NvmlSource
 from collector.series import SeriesKey
 from collector.store import History
 from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
 from forewarn.control import Handler
 from forewarn.foundation import Foundation
+from forewarn.gpus import GpuDesk
 from forewarn.node import Takes
 
 
@@ -21,7 +21,7 @@ class Requests:
         base: the databases.
         url: where the API listens.
         relays: what takes a child's frames now, by the child's name.
-        nvml: the GPUs' source now, None where GPUs are not watched.
+        gpus: serves requests about GPU collection now, None where GPUs are not watched.
         forecast_soon: moves the next forecasts to now; False where none are made.
     """
 
@@ -30,13 +30,13 @@ class Requests:
         base: Foundation,
         url: str,
         relays: Callable[[], Mapping[str, Takes]],
-        nvml: Callable[[], NvmlSource | None],
+        gpus: Callable[[], GpuDesk | None],
         forecast_soon: Callable[[], bool],
     ) -> None:
         self._base = base
         self._url = url
         self._relays = relays
-        self._nvml = nvml
+        self._gpus = gpus
         self._forecast_soon = forecast_soon
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -51,6 +51,9 @@ class Requests:
             "forecast": self._forecast,
             "child_frame": self._child_frame,
             "gpu_processes": self._gpu_processes,
+            "nvml_pause": self._nvml_pause,
+            "nvml_resume": self._nvml_resume,
+            "nvml_forget": self._nvml_forget,
         }
 
     async def _address(self, _: Frame) -> Frame:
@@ -95,12 +98,31 @@ class Requests:
 
     async def _gpu_processes(self, _: Frame) -> Frame:
         """Every process on the GPUs, as of the last look."""
-        nvml = self._nvml()
-        if nvml is None or nvml.processes is None:
+        desk = self._gpus()
+        processes = desk.source.processes if desk else None
+        if processes is None:
             raise ForewarnError(
                 "process lists are switched off", hint="set [collector.nvml] processes = true, and reload"
             )
-        return {"processes": nvml.processes.listing()}
+        return {"processes": processes.listing()}
+
+    async def _nvml_pause(self, request: Frame) -> Frame:
+        """Let go of the GPUs for ``seconds``."""
+        return await self._desk().pause(float(request["seconds"]))
+
+    async def _nvml_resume(self, _: Frame) -> Frame:
+        """Read the GPUs again."""
+        return await self._desk().resume()
+
+    async def _nvml_forget(self, request: Frame) -> Frame:
+        """Miss the GPUs of ``uuids`` no longer; None stands for all that do not answer."""
+        return await self._desk().forget(request["uuids"])
+
+    def _desk(self) -> GpuDesk:
+        desk = self._gpus()
+        if desk is None:
+            raise ForewarnError("GPUs are not watched here", hint="set [collector.nvml] enabled = true, and reload")
+        return desk
 
 
 def _history(item: Frame) -> History:

@@ -50,6 +50,6 @@ class SelfSource:
 def _of_child(child: Child) -> list[Sample]:
     name = child.spec.name
     restarts = Sample(SeriesKey.of("forewarn_child_restarts_total", child=name), float(child.restarts), counter=True)
-    if child.finished:
+    if child.finished or child.held:
         return [restarts]
     return [restarts, Sample(SeriesKey.of("forewarn_child_up", child=name), float(child.up))]

@@ -23,20 +23,23 @@ class Status:
         self._started = base.clock.monotonic()
 
     def report(self) -> dict[str, Any]:
-        """Version, collectors, children, store, receivers; ``healthy`` is false where one of them is not well."""
+        """Version, GPUs, collectors, children, store, receivers; ``healthy`` is false where one of them is not well."""
         base, rooms = self._base, self._rooms()
         last = rooms.collector.last
         collectors = collector_rows(last.samples if last else ())
         children = [child_row(child) for child in rooms.children]
         ended = [row for row in children if row["state"] == "down"]
         failing = [row for row in collectors if not row["success"]]
+        gpus = rooms.furniture.nvml.health.report() if rooms.furniture.nvml else None
+        ill = [each for each in gpus["conditions"] if each["severity"] != "hint"] if gpus else []
         return {
             "version": __version__,
             "uptime_seconds": round(base.clock.monotonic() - self._started, 1),
             "url": self._url,
             "data_dir": str(base.data.path),
-            "healthy": not (ended or failing) and base.writable and base.state_writable and base.config_good,
+            "healthy": not (ended or failing or ill) and base.writable and base.state_writable and base.config_good,
             "config_good": base.config_good,
+            "gpus": gpus,
             "collectors": collectors,
             "children": children,
             "store": base.store_report(),
@@ -77,6 +80,6 @@ def collector_rows(samples: Iterable[Sample]) -> list[dict[str, Any]]:
 
 
 def child_row(child: Child) -> dict[str, Any]:
-    """A child's state: up, down, or finished where it ended because it had nothing to do."""
-    state = "finished" if child.finished else "up" if child.up else "down"
+    """A child's state: up, down, paused, or finished where it ended because it had nothing to do."""
+    state = "finished" if child.finished else "up" if child.up else "paused" if child.held else "down"
     return {"name": child.spec.name, "state": state, "pid": child.pid, "restarts": child.restarts}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from forewarn.base import frames
-from forewarn.base.child import GRACE_SECONDS, PARENT_PID_VARIABLE
+from forewarn.base.child import GRACE_SECONDS, LEAVE, PARENT_PID_VARIABLE
 from forewarn.base.clock import Clock
 from forewarn.base.frames import Frame
 from forewarn.base.streams import read_frame
@@ -38,6 +38,7 @@ class ChildSpec:
         on_exit: told its exit status at every end (negative: the signal that ended it).
         silence_seconds: without a frame for so long the child counts as hung, is killed and started again;
             None where something else watches it.
+        gate: it is started only while this is set; None where it may always run.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ChildSpec:
     on_start: Callable[[], None] = lambda: None
     on_exit: Callable[[int], None] = lambda _: None
     silence_seconds: float | None = None
+    gate: asyncio.Event | None = None
 
 
 class Child:
@@ -68,6 +70,9 @@ class Child:
         self._stopping = asyncio.Event()
         self._hung = False
         self._waiting = False
+        self._leaving = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def pid(self) -> int | None:
@@ -79,15 +84,25 @@ class Child:
         """Whether it runs and is not hung."""
         return self.pid is not None and not self._hung
 
+    @property
+    def held(self) -> bool:
+        """Whether its gate is closed."""
+        return self.spec.gate is not None and not self.spec.gate.is_set()
+
     async def run(self) -> None:
         """Keep the child running until ``stop``, or until it ends by itself with status 0."""
         pause = FIRST_PAUSE
         await self._wait_for_left_behind()
         while not self._stopping.is_set():
+            await self._pass_the_gate()
             started = self._clock.monotonic()
             status = await self.run_once()
             if self._stopping.is_set():
                 return
+            if self._leaving:
+                self._leaving = False
+                log.info("child has left, as it was asked to", extra={"child": self.spec.name, "status": status})
+                continue
             if status == 0:
                 self.finished = True
                 return
@@ -103,6 +118,13 @@ class Child:
 
     async def run_once(self) -> int:
         """Start the child, hand its frames on until it ends, and return its exit status."""
+        self._idle.clear()
+        try:
+            return await self._run_once()
+        finally:
+            self._idle.set()
+
+    async def _run_once(self) -> int:
         try:
             process = self._process = await self._start()
         except OSError as error:
@@ -115,6 +137,8 @@ class Child:
         self._hung = False
         self.spec.on_start()
         self.send(self.spec.settings())
+        if self.held:  # the gate was closed while the process came to be
+            self._ask_to_leave()
         try:
             await self._pump(process)
         except Exception:  # whatever a malformed frame led to: the child is started anew, the watch goes on
@@ -123,6 +147,27 @@ class Child:
         status = await process.wait()
         self.spec.on_exit(status)
         return status
+
+    async def leave(self, seconds: float) -> bool:
+        """Ask the child to leave, its gate being closed; True once no process is there, False after so many seconds.
+
+        It is not killed: where it sits in a call, it leaves when that comes back.
+        """
+        self._ask_to_leave()
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            return False
+        return not self._waiting
+
+    def _ask_to_leave(self) -> None:
+        self._leaving = self.pid is not None
+        self.send(LEAVE)
+
+    async def _pass_the_gate(self) -> None:
+        if self.held and self.spec.gate is not None:
+            self.started.set()
+            await self.spec.gate.wait()
 
     async def _wait_for_left_behind(self) -> None:
         """Let the one that an earlier supervisor left behind end first: two must not be at the same device."""

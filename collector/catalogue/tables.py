@@ -5,6 +5,7 @@ from collector.catalogue.daemon import DAEMON_METRICS
 from collector.catalogue.disks import DISK_METRICS
 from collector.catalogue.forecast import FORECAST_METRICS
 from collector.catalogue.gpu import GPU_METRICS
+from collector.catalogue.gpu_health import GPU_HEALTH_METRICS
 from collector.catalogue.host import HOST_METRICS
 from collector.catalogue.inference import INFERENCE_METRICS
 from collector.catalogue.infiniband import INFINIBAND_METRICS
@@ -19,6 +20,7 @@ CATALOGUE: dict[str, Metric] = {
     metric.name: metric
     for table in (
         GPU_METRICS,
+        GPU_HEALTH_METRICS,
         PROCESS_METRICS,
         HOST_METRICS,
         MEMORY_METRICS,

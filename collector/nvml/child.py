@@ -1,7 +1,9 @@
 """The nvml child: everything that talks to the GPU driver, in a process that may hang in it.
 
 First frame: ``{"interval": seconds, "log_level": name}``, optionally ``"retry"``: seconds between two looks for GPUs
-that do not answer, and ``"processes"``: whether process lists are wanted. It sends
+that do not answer, ``"processes"``: whether process lists are wanted, and ``"root"``: the directory under which /proc,
+/sys and /dev are looked at for what is wrong. Asked to leave, it finishes its round and shuts NVML down, however long
+that takes. It sends
 
 - ``{"kind": "busy", "call": name, "gpu": index, "seconds": s}`` every second while one call has not come back, and
   ``{"kind": "begin", "call": text, "gpu": index}`` every second of a round that is long for other reasons,
@@ -9,7 +11,8 @@ that do not answer, and ``"processes"``: whether process lists are wanted. It se
   ``{"kind": "layout", ...}`` as made in :mod:`collector.nvml.wire`,
 - ``{"kind": "processes", ...}`` as made in :mod:`collector.nvml.processes`,
 - ``{"kind": "xid", ...}`` for every XID error,
-- ``{"kind": "absent", "reason": word, "hint": text, "retry": seconds}`` while there is no GPU to read,
+- ``{"kind": "absent", "reason": word, "hint": text, "detail": text, "retry": seconds}`` while there is no GPU to read
+  (see :mod:`collector.nvml.absence`),
 - ``{"kind": "driver_changed", "code": number}`` before it ends with EXIT_DRIVER_CHANGED: nvmlShutdown leaves the
   library loaded, so that only a new process can speak to another driver.
 """
@@ -18,10 +21,13 @@ import logging
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Final
 
+from collector.nvml.absence import AbsentError, explain
 from collector.nvml.library import VERSION_MISMATCH, Nvml, NvmlError
-from collector.nvml.session import AbsentError, Session
+from collector.nvml.session import Session
+from collector.nvml.surroundings import Surroundings
 from forewarn.base.child import Parent, serve
 from forewarn.base.memory import settle, stay_small
 
@@ -39,6 +45,7 @@ class Sampler:
         self._interval = float(parent.settings["interval"])
         self._retry = float(parent.settings.get("retry", RETRY_SECONDS))
         self._lists_every = self._interval if parent.settings.get("processes") else None
+        self._machine = Surroundings(Path(parent.settings.get("root", "/")))
         self._session: Session | None = None
         self.status = 0
         self.thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -64,7 +71,11 @@ class Sampler:
     def _sample(self) -> None:
         self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
         session = self._session = Session.open(
-            self._nvml, self._parent.send, look_again=self._retry, lists_every=self._lists_every
+            self._nvml,
+            self._parent.send,
+            look_again=self._retry,
+            lists_every=self._lists_every,
+            machine=self._machine,
         )
         try:
             due = time.monotonic()
@@ -76,7 +87,10 @@ class Sampler:
             session.close()
 
     def _wait_for_gpus(self, absent: AbsentError) -> None:
-        self._parent.send({"kind": "absent", "reason": absent.reason, "hint": absent.hint, "retry": self._retry})
+        why = explain(absent.code, self._machine)
+        self._parent.send(
+            {"kind": "absent", "reason": why.reason, "hint": why.hint, "detail": why.detail, "retry": self._retry}
+        )
         self._parent.stopping.wait(self._retry)
 
     def _driver_changed(self, code: int) -> None:
@@ -86,8 +100,9 @@ class Sampler:
 
 
 def watch(parent: Parent, nvml: Nvml, sampler: Sampler) -> None:
-    """Tell the parent of a call that does not come back, and of a long round, until the sampler or the parent ends."""
-    while sampler.thread.is_alive() and not parent.stopping.wait(_WATCH_SECONDS):
+    """Tell the parent of a call that does not come back, and of a long round, until the sampler ends."""
+    while sampler.thread.is_alive():
+        sampler.thread.join(_WATCH_SECONDS)
         call = nvml.in_progress()
         if call is not None and call.seconds >= _WATCH_SECONDS:
             parent.send({"kind": "busy", "call": call.call, "gpu": call.gpu, "seconds": call.seconds})
@@ -101,8 +116,7 @@ def main(parent: Parent) -> None:
     nvml = Nvml()
     sampler = Sampler(parent, nvml)
     sampler.thread.start()
-    watch(parent, nvml, sampler)
-    sampler.thread.join()  # where a call never comes back, the channel's own timer ends the process
+    watch(parent, nvml, sampler)  # where a call never comes back, the channel's own timer ends the process
     status = sampler.status or (0 if parent.stopping.is_set() else 1)
     if status:
         logging.shutdown()

@@ -29,10 +29,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The GPUs that have a handle, and the indices that have none, with the error number."""
+    """The GPUs that have a handle, the indices that have none, with the error number, and the driver's version."""
 
     devices: tuple[Device, ...]
     failed: dict[str, int]
+    driver_version: str = ""
 
     def frame(self) -> dict[str, Any]:
         """What the parent is told."""
@@ -65,7 +66,7 @@ def take_inventory(nvml: Nvml) -> Inventory:
             if error.code in DRIVER_GONE:
                 raise
             failed[gpu] = error.code
-    return Inventory(tuple(devices), failed)
+    return Inventory(tuple(devices), failed, versions["driver_version"])
 
 
 def _identity(nvml: Nvml, handle: Any, gpu: str) -> dict[str, str]:

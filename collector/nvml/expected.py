@@ -3,10 +3,12 @@
 import contextlib
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from collector.nvml.durable import write_durably
+from collector.nvml.kernel_log import pci_slot
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +28,8 @@ class KnownGpu:
 class ExpectedGpus:
     """The known GPUs by UUID.
 
-    A GPU that turns up in the slot of a missing one has replaced it. One that is gone for good is forgotten by
-    removing its entry from the file, or the file, while the daemon is stopped.
+    A GPU that turns up in the slot of a missing one has replaced it. One that is gone for good is forgotten when an
+    operator says so.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,6 +56,16 @@ class ExpectedGpus:
         self.unsaved = self.unsaved or known != self._gpus
         self._gpus = known
 
+    def at(self, slot: str) -> KnownGpu | None:
+        """The GPU in a PCI slot (as ``pci_slot`` writes it), None where none is known there."""
+        return next((gpu for gpu in self._gpus.values() if pci_slot(gpu.pci_bus_id) == slot), None)
+
+    def forget(self, uuids: Iterable[str]) -> None:
+        """Miss these GPUs no longer."""
+        gone = set(uuids)
+        self._gpus = {uuid: gpu for uuid, gpu in self._gpus.items() if uuid not in gone}
+        self.unsaved = True
+
     def save(self) -> None:
         """Write the file anew: beside it, fsync, rename.
 
@@ -61,19 +73,12 @@ class ExpectedGpus:
             OSError: it could not be written.
         """
         body = {"version": _VERSION, "gpus": [asdict(gpu) for gpu in self._gpus.values()]}
-        scratch = self.path.with_name(f"{self.path.name}.new")
-        scratch.touch(mode=0o600)
-        with scratch.open("w", encoding="utf-8") as file:
-            json.dump(body, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
+        self.unsaved = False  # first: what is learnt while the disk writes is unsaved again
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        self.unsaved = False
+            write_durably(self.path, body)
+        except OSError:
+            self.unsaved = True
+            raise
 
 
 def _read(path: Path) -> list[KnownGpu]:

@@ -42,10 +42,12 @@ CODES: Final[dict[int, str]] = {
 }
 
 NOT_SUPPORTED: Final = 3
+NO_PERMISSION: Final = 4
 TIMEOUT: Final = 10
 LIBRARY_NOT_FOUND: Final = 12
 DRIVER_NOT_LOADED: Final = 9
 GPU_IS_LOST: Final = 15
+RESET_REQUIRED: Final = 16
 VERSION_MISMATCH: Final = 18
 UNKNOWN: Final = 999
 

@@ -74,14 +74,12 @@ class Overdue:
         self._relieve()
 
     def judge(self) -> StuckCall | None:
-        """The call that is stuck now, or None; says in the log, once each, when one is late and when it is stuck."""
+        """The call that is stuck now, or None; says in the log, once, when one is late."""
         if self._due is None:
             return None
         late = self._clock.monotonic() - self._due
         call = StuckCall(self._call, self._gpu, late)
         if late >= self._stuck_after:
-            if self.stuck is None:
-                log.error("%s: GPU data stops, everything else goes on", call)
             self.stuck = call
         elif late >= WARN_SECONDS and not self._warned:
             self._warned = True

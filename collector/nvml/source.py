@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from collector.attribution.source import GpuProcesses
-from collector.nvml.expected import ExpectedGpus
+from collector.nvml.absence import WITHOUT_GPUS
 from collector.nvml.health import GpuHealth
 from collector.nvml.overdue import Overdue, StuckCall
+from collector.nvml.records import GpuRecords
 from collector.nvml.wire import Receiver
 from collector.series import Sample
 from collector.source import CollectError
@@ -30,7 +31,7 @@ class NvmlSource:
 
     Args:
         interval: seconds between two rounds of the child.
-        expected: the GPUs that this node is known to have.
+        records: the GPUs that this node is known to have, their XID errors, and whether collection is paused.
         clock: tells how old things are.
         processes: takes the process lists; None where they are not wanted.
         stuck_after: seconds after which a driver call that has not come back counts as stuck.
@@ -38,6 +39,7 @@ class NvmlSource:
     Attributes:
         health: a second source, which goes on while this one has no data: GPUs expected, present and up, XID errors,
             and whether the driver is stuck.
+        records: as given.
         processes: a third source, for who uses the GPUs, or None.
     """
 
@@ -46,7 +48,7 @@ class NvmlSource:
     def __init__(
         self,
         interval: float,
-        expected: ExpectedGpus,
+        records: GpuRecords,
         clock: Clock,
         processes: GpuProcesses | None = None,
         *,
@@ -62,12 +64,13 @@ class NvmlSource:
         self._said_absent: str | None = None
         self._reported = asyncio.Event()
         self._waited = False
-        self.health = GpuHealth(expected, self._overdue)
+        self.records = records
+        self.health = GpuHealth(records, self._overdue, clock)
         self.processes = processes
         self._takers: dict[str, Callable[[Frame], None]] = {
             "begin": lambda frame: self._overdue.begun(frame["call"], frame["gpu"]),
             "busy": lambda frame: self._overdue.busy(frame["call"], frame["gpu"], frame["seconds"]),
-            "inventory": lambda frame: self.health.take_inventory(frame["devices"]),
+            "inventory": self.health.take_inventory,
             "layout": self._wire.take_layout,
             "round": self._take_round,
             "absent": self._take_absence,
@@ -106,23 +109,29 @@ class NvmlSource:
         self._wire.forget()
         self._round_at = None
         self._samples = []
+        if self.records.pause.on:  # after it everything is found out anew
+            self._absent = self._said_absent = None
+            self._waited = False
+            self._reported.clear()
         self.health.forget_up()
         if self.processes is not None:
             self.processes.forget()
 
     async def collect(self) -> Sequence[Sample]:
-        """The samples of the child's last round; none, and no error, on a node that never had a GPU.
+        """The samples of the child's last round; none, and no error, in a pause and on a node that never had a GPU.
 
         Raises:
             CollectError: ``stuck`` while a driver call does not come back, ``no_data`` where the last round is too old,
                 else the reason why GPUs that this node is known to have cannot be read.
         """
+        if self.records.pause.on:
+            return []
         await self._wait_for_first_report()
         stuck = self._overdue.judge()
         if stuck is not None:
             raise CollectError("stuck", str(stuck))
         if self._absent is not None:
-            if self.health.expects_gpus:
+            if self.health.expects_gpus or self._absent["reason"] not in WITHOUT_GPUS:
                 raise CollectError(self._absent["reason"], self._absent["hint"])
             return []
         if self._round_at is None:
@@ -147,7 +156,7 @@ class NvmlSource:
         self._samples = self._wire.samples(frame)
         self._round_at = self._clock.monotonic()
         self._absent = self._said_absent = None
-        self.health.take_up(frame["up"])
+        self.health.take_round(frame)
         self._reported.set()
 
     def _take_absence(self, frame: Frame) -> None:
@@ -155,11 +164,11 @@ class NvmlSource:
         self._absent = frame
         self._round_at = None
         self._samples = []
-        self.health.take_up([])
+        self.health.take_absence(frame)
         if frame["reason"] != self._said_absent:
             self._said_absent = frame["reason"]
-            level = logging.WARNING if self.health.expects_gpus else logging.INFO
-            log.log(level, "no GPU to watch: %s", frame["hint"], extra={"reason": frame["reason"]})
+            if frame["reason"] in WITHOUT_GPUS and not self.health.expects_gpus:
+                log.info("no GPU to watch: %s", frame["hint"], extra={"reason": frame["reason"]})
         self._reported.set()
 
 

@@ -2,7 +2,7 @@
 
 A child is started as ``python -P -m <module>`` by forewarn.supervise: frames arrive on its standard input, leave on
 its standard output; log lines go to standard error. The first frame is its settings. End of file on the input means
-that the parent is gone: the child gets two seconds to finish, then ends.
+that the parent is gone: the child gets two seconds to finish, then ends. Asked to LEAVE, it has all the time it needs.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from forewarn.base.frames import Frame
 from forewarn.base.logs import configure_logging
 
 GRACE_SECONDS = 2.0
+LEAVE: Frame = {"kind": "leave"}
 PARENT_PID_VARIABLE = "FOREWARN_PARENT_PID"
 _PR_SET_PDEATHSIG = 1
 
@@ -45,7 +46,7 @@ class Parent:
 
     Attributes:
         settings: the first frame that the parent sent.
-        stopping: set when the parent asked for the end, or is gone.
+        stopping: set when the parent asked the child to end or to leave, or is gone.
     """
 
     def __init__(self, settings: Frame, stopping: threading.Event, inbox: "queue.SimpleQueue[Frame | None]") -> None:
@@ -80,21 +81,28 @@ def serve(main: Callable[[Parent], None]) -> None:
     if first is None:
         return
     configure_logging(first.get("log_level", "INFO"))
-    stopping = threading.Event()
+    stopping, ending = threading.Event(), threading.Event()
     inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
 
     def stop() -> None:
-        if not stopping.is_set():
+        if not ending.is_set():
             timer = threading.Timer(GRACE_SECONDS, os._exit, args=(1,))
             timer.daemon = True
             timer.start()  # first: what follows may wait for a lock that the interrupted code holds
-            stopping.set()
-            inbox.put(None)
+            ending.set()
+            leave()
+
+    def leave() -> None:
+        stopping.set()
+        inbox.put(None)
 
     def listen() -> None:
         try:
             while (frame := frames.read(sys.stdin.buffer)) is not None:
-                inbox.put(frame)
+                if frame == LEAVE:
+                    leave()
+                else:
+                    inbox.put(frame)
         finally:
             stop()
 

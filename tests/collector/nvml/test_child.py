@@ -245,7 +245,7 @@ def test_no_library_is_one_frame_and_no_noise(tmp_path: Path) -> None:
     assert child.log == []
 
 
-@pytest.mark.parametrize(("code", "reason"), [(9, "no_driver"), (999, "unknown")])
+@pytest.mark.parametrize(("code", "reason"), [(9, "no_driver"), (999, "driver_unknown_error")])
 def test_an_initialisation_that_fails_is_tried_again(fake: FakeNvml, code: int, reason: str) -> None:
     fake.fail_init(code)
     with NvmlChild(fake.environ(), retry=0.2) as child:
@@ -260,7 +260,7 @@ def test_a_node_whose_gpus_are_gone_in_a_container_says_why(fake: FakeNvml) -> N
         child.wait_for("round")
         fake.lose("*", 999)
         absent = child.wait_for("absent")
-    assert absent["reason"] == "unknown"
+    assert absent["reason"] == "driver_unknown_error"
     assert "container" in absent["hint"]
 
 
@@ -283,6 +283,6 @@ def test_a_library_that_does_not_fit_the_module_asks_for_a_new_process_after_the
     fake.fail_init(18)
     with NvmlChild(fake.environ(), retry=0.3) as child:
         absent = child.wait_for("absent")
-        assert absent["reason"] == "driver_version_mismatch"
-        assert "reboot" in absent["hint"]
+        assert absent["reason"] == "driver_mismatch"
+        assert "Reboot" in absent["hint"]
         assert child.process.wait(5) == EXIT_DRIVER_CHANGED

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.nvml.expected import ExpectedGpus
+from collector.nvml.records import GpuRecords
 from collector.nvml.source import NvmlSource
 from collector.series import Sample
 from collector.source import CollectError
@@ -49,8 +49,9 @@ def a_round(*values: float | None, up: list[str] = UUIDS, layout: int = 1) -> di
 class Rig:
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
-        self.expected = ExpectedGpus(folder / "gpus.json")
-        self.source = NvmlSource(5.0, self.expected, self.clock)
+        self.records = GpuRecords(folder, self.clock, way="off")
+        self.expected = self.records.expected
+        self.source = NvmlSource(5.0, self.records, self.clock)
         self.tell(a_layout(POWER))
 
     def tell(self, *frames: dict[str, Any]) -> None:
@@ -140,20 +141,33 @@ async def test_a_call_that_hangs_is_late_then_stuck_then_answers_again(
     assert await rig.error() == "stuck"
     assert rig.source.stuck is not None
     assert rig.source.stuck.call == "nvmlDeviceGetPowerUsage"
+    assert await rig.health() == {  # one cause, one alert
+        "forewarn_nvml_paused": 0.0,
+        "forewarn_nvml_stuck": 1.0,
+        "forewarn_gpu_expected": 2.0,
+        'forewarn_gpu_diagnosis{condition="driver_stuck"}': 1.0,
+    }
+    await rig.health()
     (stuck,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "nvmlDeviceGetPowerUsage of GPU 0 for 15 s" in stuck.getMessage()
-    assert await rig.health() == {"forewarn_nvml_stuck": 1.0, "forewarn_gpu_expected": 2.0}  # one cause, one alert
+    assert "drain the node" in stuck.getMessage()
     rig.tell(a_round())
     assert rig.source.stuck is None
     assert await rig.source.collect()
-    assert (await rig.health())["forewarn_nvml_stuck"] == 0
+    found = await rig.health()
+    assert (found["forewarn_nvml_stuck"], found['forewarn_gpu_diagnosis{condition="driver_stuck"}']) == (0, 0)
     assert "answers again" in caplog.text
 
 
 async def test_a_gpu_that_was_down_before_the_driver_hung_stays_down(rig: Rig) -> None:
     rig.tell(INVENTORY, a_round(up=["GPU-b"]), {"kind": "begin", "call": "its readings", "gpu": "1"})
+    down = 'forewarn_gpu_diagnosis{condition="gpu_missing",gpu="0",uuid="GPU-a"}'
+    assert (await rig.health())[down] == 1
     await rig.clock.advance(16)
     assert await rig.health() == {
+        "forewarn_nvml_paused": 0.0,
+        down: 1.0,
+        'forewarn_gpu_diagnosis{condition="driver_stuck"}': 1.0,
         "forewarn_nvml_stuck": 1.0,
         "forewarn_gpu_expected": 2.0,
         'forewarn_gpu_up{gpu="0",uuid="GPU-a"}': 0.0,
@@ -205,7 +219,7 @@ async def test_a_node_that_never_had_a_gpu_is_content(rig: Rig, caplog: pytest.L
         rig.tell(ABSENT)
         await rig.clock.advance(60)
         assert await rig.source.collect() == []
-        assert await rig.health() == {"forewarn_nvml_stuck": 0.0}
+        assert await rig.health() == {"forewarn_nvml_paused": 0.0, "forewarn_nvml_stuck": 0.0}
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (
         logging.INFO,
@@ -219,12 +233,18 @@ async def test_gpus_that_were_here_before_are_missed(rig: Rig, tmp_path: Path) -
     assert (await rig.health())["forewarn_gpu_present"] == 2
     await rig.source.health.close()
     after = Rig(tmp_path)
-    assert await after.health() == {}
+    assert await after.health() == {"forewarn_nvml_paused": 0.0}
     after.source.on_start()
-    assert await after.health() == {"forewarn_nvml_stuck": 0.0, "forewarn_gpu_expected": 2.0}  # nobody has looked yet
+    assert await after.health() == {  # nobody has looked yet
+        "forewarn_nvml_paused": 0.0,
+        "forewarn_nvml_stuck": 0.0,
+        "forewarn_gpu_expected": 2.0,
+    }
     after.tell(ABSENT)
     assert await after.error() == "no_library"
     assert await after.health() == {
+        "forewarn_nvml_paused": 0.0,
+        'forewarn_gpu_diagnosis{condition="driver_not_installed"}': 1.0,
         "forewarn_nvml_stuck": 0.0,
         "forewarn_gpu_expected": 2.0,
         "forewarn_gpu_present": 0.0,
@@ -276,7 +296,7 @@ async def test_a_list_that_cannot_be_written_does_not_stop_the_rest(
 
 async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tmp_path: Path) -> None:
     for count in (3, 2):
-        source = NvmlSource(0.2, ExpectedGpus(tmp_path / "gpus.json"), SystemClock())
+        source = NvmlSource(0.2, GpuRecords(tmp_path, SystemClock(), way="off"), SystemClock())
         source.on_start()
         fake.set_gpus(count)
         with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
@@ -290,7 +310,7 @@ async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tm
 
 
 def test_a_real_hang_is_named_within_the_deadline(fake: FakeNvml, tmp_path: Path) -> None:
-    source = NvmlSource(0.2, ExpectedGpus(tmp_path / "gpus.json"), SystemClock(), stuck_after=2.0)
+    source = NvmlSource(0.2, GpuRecords(tmp_path, SystemClock(), way="off"), SystemClock(), stuck_after=2.0)
     source.on_start()
     with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
         child.settled_round()

@@ -1,0 +1,155 @@
+"""Which conditions of the table of diagnoses hold now, said once when they begin and once when they end."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.nvml.diagnosis import DIAGNOSES
+from collector.nvml.expected import KnownGpu
+from collector.nvml.library import GPU_IS_LOST, RESET_REQUIRED
+from collector.series import Sample, SeriesKey
+from forewarn.base.clock import Clock, rfc3339
+
+log = logging.getLogger(__name__)
+
+_LEVELS: Final = {"critical": logging.ERROR, "warning": logging.WARNING, "hint": logging.INFO}
+_BY_CODE: Final = {GPU_IS_LOST: "gpu_lost", RESET_REQUIRED: "gpu_reset_required"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A condition and the GPU that it is about; index and UUID are empty where it is about all of them."""
+
+    condition: str
+    gpu: str = ""
+    uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A metric that shows a condition.
+
+    Attributes:
+        metric: its name.
+        shows: whether a value shows it.
+        condition: the condition.
+        after: seconds for which it must have been shown.
+    """
+
+    metric: str
+    shows: Callable[[float], bool]
+    condition: str
+    after: float = 0.0
+
+
+def _some(value: float) -> bool:
+    return value > 0
+
+
+EVIDENCE: Final = (
+    Evidence("forewarn_gpu_recovery_action", _some, "recovery_needed"),
+    Evidence("forewarn_gpu_remapped_rows_failure", _some, "row_remap_failed"),
+    Evidence("forewarn_gpu_remapped_rows_pending", _some, "row_remap_pending"),
+    Evidence("forewarn_gpu_persistence_mode", lambda value: value == 0, "persistence_off"),
+    Evidence("forewarn_gpu_process_list_invalid", _some, "process_list_invalid", after=60),
+    Evidence("forewarn_gpu_dead_process_memory_bytes", _some, "dead_process_memory", after=60),
+)
+
+Newest = Callable[[str], Iterable[tuple[SeriesKey, float]]]
+"""Newest values of a metric, by its name; none that are old."""
+
+
+def of_missing(missing: Iterable[KnownGpu], codes: Mapping[str, int]) -> dict[Place, str]:
+    """Why known GPUs do not answer, by the error numbers of those that are there but fail (by index)."""
+    found = {}
+    for gpu in missing:
+        code = codes.get(gpu.gpu)
+        condition = "gpu_missing" if code is None else _BY_CODE.get(code, "gpu_error")
+        facts = [f"PCI {gpu.pci_bus_id}" if gpu.pci_bus_id else "", "" if code is None else f"error {code}"]
+        found[Place(condition, gpu.gpu, gpu.uuid)] = ", ".join(fact for fact in facts if fact)
+    return found
+
+
+class Conditions:
+    """The conditions that hold, since when, with what particulars.
+
+    Args:
+        clock: the time.
+        newest: looks metrics up.
+    """
+
+    def __init__(self, clock: Clock, newest: Newest = lambda _: ()) -> None:
+        self._clock = clock
+        self._newest = newest
+        self._now: dict[Place, str] = {}
+        self._since: dict[Place, int] = {}
+        self._shown_since: dict[Place, float] = {}
+        self._ever: set[Place] = set()
+
+    def update(self, found: Mapping[Place, str]) -> None:
+        """Take what was found this round, with its particulars, and add what metrics show."""
+        self._change({**found, **self._shown()})
+
+    def add(self, found: Mapping[Place, str]) -> None:
+        """Take what was found while nothing is known of the rest: it stays as it was."""
+        self._change({**self._now, **found})
+
+    def _change(self, now: dict[Place, str]) -> None:
+        for place in now.keys() - self._now.keys():
+            self._since[place] = self._clock.now_ms()
+            _say(place, now[place])
+        for place in self._now.keys() - now.keys():
+            del self._since[place]
+            log.info("no longer so: %s", DIAGNOSES[place.condition].meaning, extra=_facts(place))
+        self._now = now
+        self._ever |= now.keys()
+
+    def samples(self) -> list[Sample]:
+        """1 for each condition that holds, 0 for those that have held since the start."""
+        return [
+            Sample(
+                SeriesKey.of("forewarn_gpu_diagnosis", condition=place.condition, gpu=place.gpu, uuid=place.uuid),
+                float(place in self._now),
+            )
+            for place in self._ever
+        ]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The conditions that hold as JSON, the gravest first."""
+        order = list(DIAGNOSES)
+        return [
+            {
+                "condition": place.condition,
+                "severity": DIAGNOSES[place.condition].severity,
+                "gpu": place.gpu or None,
+                "uuid": place.uuid or None,
+                "since": rfc3339(self._since[place]),
+                "meaning": DIAGNOSES[place.condition].meaning,
+                "detail": self._now[place],
+                "next_step": DIAGNOSES[place.condition].next_step,
+            }
+            for place in sorted(self._now, key=lambda place: (order.index(place.condition), place))
+        ]
+
+    def _shown(self) -> dict[Place, str]:
+        """What metrics show, and have shown for long enough."""
+        now, shown = self._clock.monotonic(), {}
+        for evidence in EVIDENCE:
+            for key, value in self._newest(evidence.metric):
+                if evidence.shows(value):
+                    place = Place(evidence.condition, key.label("gpu"), key.label("uuid"))
+                    shown[place] = (f"{value:.0f}", now - evidence.after)
+        self._shown_since = {place: self._shown_since.get(place, now) for place in shown}
+        return {place: text for place, (text, due) in shown.items() if self._shown_since[place] <= due}
+
+
+def _say(place: Place, detail: str) -> None:
+    row = DIAGNOSES[place.condition]
+    what = f"{row.meaning} ({detail})" if detail else row.meaning
+    log.log(_LEVELS[row.severity], "%s: %s", what, row.next_step, extra=_facts(place))
+
+
+def _facts(place: Place) -> dict[str, object]:
+    facts = {"condition": place.condition, "gpu": place.gpu, "uuid": place.uuid}
+    return {name: fact for name, fact in facts.items() if fact}
