@@ -18,7 +18,7 @@ from collector.nvml.questions import CallQuestion, GpmQuestion, Question
 from collector.nvml.readings import MEMORY
 from collector.nvml.wire import Row
 
-LOOK_SECONDS: Final = 15.0
+LOOK_SECONDS: Final = 5.0
 _PROFILE: Final = re.compile(r"\bMIG (\S+)")
 _SHARE_OF_INSTANCE: Final = re.compile(r"^\d+c\.")
 
@@ -62,8 +62,13 @@ class Slices:
         self.rows: list[Row] = []
         self.mode_changed = False
 
+    @property
+    def layout(self) -> tuple[Slice, ...]:
+        """The slices there are; none where the GPU is whole."""
+        return self._layout
+
     def read(self, now: float) -> None:
-        """Look whether the layout is another one, every 15 s or when a slice did not answer, and ask every slice.
+        """Look whether the layout is another one, every 5 s or when a slice did not answer, and ask every slice.
 
         Raises:
             NvmlError: the GPU is lost, or the driver is gone.

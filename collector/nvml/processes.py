@@ -7,12 +7,14 @@ driver tells an idle GPU's utilisation by NOT_FOUND, or by an answer without sam
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from collector.nvml.absences import Absences
 from collector.nvml.devices import Device
 from collector.nvml.library import DRIVER_GONE, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.mig import Slice
 from forewarn.base.frames import Frame
 
 PROCESS_SECONDS: Final = 5.0
@@ -27,6 +29,8 @@ _LISTS: Final = (
 )
 _UTILIZATION: Final = "nvmlDeviceGetProcessUtilization"
 _IDLE: Final = frozenset({0, 6})
+_REFUSALS: Final = NOT_OFFERED - {2, 6}
+"""Answers that another look will give again; a slice that was taken away meanwhile is an invalid argument."""
 _NO_INSTANCE: Final = 0xFFFFFFFF
 _MOST_PERCENT: Final = 100
 
@@ -62,8 +66,10 @@ class ProcessLists:
         self._not_offered: set[tuple[str, str]] = set()
         self._since: dict[str, int] = {}
 
-    def read(self, devices: Iterable[Device]) -> Frame | None:
+    def read(self, gpus: Iterable[tuple[Device, Sequence[Slice]]]) -> Frame | None:
         """The lists of every GPU that gives them, None where they are not due.
+
+        A GPU that is cut into slices is asked slice by slice: of the whole only root may ask.
 
         ``{"kind": "processes", "every": seconds, "gpus": [{"gpu", "uuid", "processes"}]}``, each process a list of
         number, kinds, memory in bytes or null, GPU instance, share of the multiprocessors' time or null.
@@ -78,55 +84,62 @@ class ProcessLists:
         if now >= self._forgets:
             self._forgets = now + ASK_AGAIN_SECONDS
             self._not_offered.clear()
-        gpus = []
-        for device in devices:
-            listed = self._list(device)
+        told = []
+        for device, slices in gpus:
+            listed = self._list(device, slices)
             if listed is not None:
-                gpus.append({"gpu": device.gpu, "uuid": device.uuid, "processes": listed})
-        return {"kind": "processes", "every": self._every, "gpus": gpus}
+                told.append({"gpu": device.gpu, "uuid": device.uuid, "processes": listed})
+        return {"kind": "processes", "every": self._every, "gpus": told}
 
-    def _list(self, device: Device) -> list[list[Any]] | None:
+    def _list(self, device: Device, slices: Sequence[Slice]) -> list[list[Any]] | None:
         memory: dict[_Slot, int | None] = {}
         kinds: defaultdict[_Slot, str] = defaultdict(str)
-        offered = False
-        for kind, call in _LISTS:
-            try:
-                entries = self._ask(device, call)
-            except NvmlError as error:
-                if error.code in DRIVER_GONE:
-                    raise
-                return None  # half a list would make processes vanish for a round
-            for entry in entries or ():
-                slot = _slot(entry)
-                known, used = memory.get(slot), entry.usedGpuMemory
-                memory[slot] = used if known is None else max(known, used or 0)
-                kinds[slot] += kind if kind not in kinds[slot] else ""
-            offered = offered or entries is not None
-        if not offered:
+        try:
+            lists = [self._entries(device, slices, kind, call) for kind, call in _LISTS]
+        except NvmlError as error:
+            if error.code in DRIVER_GONE:
+                raise
+            return None  # half a list would make processes vanish for a round
+        if all(entries is None for entries in lists):
             return None
+        for kind, instance, entry in chain.from_iterable(entries or () for entries in lists):
+            slot = _slot(entry, instance)
+            known, used = memory.get(slot), entry.usedGpuMemory
+            memory[slot] = used if known is None else max(known, used or 0)
+            kinds[slot] += kind if kind not in kinds[slot] else ""
         busy = self._busy(device)
         return [
             [slot[0], kinds[slot], used, slot[1], None if busy is None else busy.get(slot[0], 0.0)]
             for slot, used in memory.items()
         ]
 
+    def _entries(
+        self, device: Device, slices: Sequence[Slice], kind: str, call: str
+    ) -> list[tuple[str, str, Any]] | None:
+        """One list, with its kind and the GPU instances; None where it is not offered."""
+        whose = [(one.handle, str(one.instance)) for one in slices] or [(device.handle, "")]
+        answers = [(instance, self._ask(device, call, handle)) for handle, instance in whose]
+        if all(entries is None for _, entries in answers):
+            return None
+        return [(kind, instance, entry) for instance, entries in answers for entry in entries or ()]
+
     def _busy(self, device: Device) -> dict[int, float] | None:
         """Mean share of the multiprocessors' time since the last look, by process; None where it cannot be had."""
-        now = self._wall_us()
-        since = min(self._since.get(device.uuid, now - int(self._every * 1e6)), now)
+        since = min(self._since.get(device.uuid, 0), self._wall_us())  # the clock may have been set back
         try:
-            samples = self._ask(device, _UTILIZATION, since)
+            samples = self._ask(device, _UTILIZATION, device.handle, since)
         except NvmlError as error:
             if error.code in DRIVER_GONE:
                 raise
             return {} if error.code in _IDLE else None
         if samples is None:
             return None
+        newest = self._since[device.uuid] = max((sample.timeStamp for sample in samples), default=since)
+        since = max(since, newest - int(self._every * 1e6))  # at the first look there are samples of long ago
         shares: defaultdict[int, list[float]] = defaultdict(list)
         for sample in samples:
             if sample.timeStamp > since and sample.smUtil <= _MOST_PERCENT:
                 shares[sample.pid].append(sample.smUtil / 100)
-        self._since[device.uuid] = max((sample.timeStamp for sample in samples), default=since)
         return {pid: sum(values) / len(values) for pid, values in shares.items()}
 
     def _ask(self, device: Device, call: str, *args: Any) -> Any:
@@ -138,14 +151,14 @@ class ProcessLists:
         if (device.uuid, call) in self._not_offered:
             return None
         try:
-            return self._nvml.call(call, device.handle, *args, gpu=device.gpu)
+            return self._nvml.call(call, *args, gpu=device.gpu)
         except NvmlError as error:
-            if error.code in NOT_OFFERED and error.code not in _IDLE:
+            if error.code in _REFUSALS:
                 self._not_offered.add((device.uuid, call))
                 self._absences.add(device.gpu, call, error.code)
                 return None
             raise
 
 
-def _slot(entry: Any) -> _Slot:
-    return entry.pid, "" if entry.gpuInstanceId == _NO_INSTANCE else str(entry.gpuInstanceId)
+def _slot(entry: Any, instance: str) -> _Slot:
+    return entry.pid, instance if entry.gpuInstanceId == _NO_INSTANCE else str(entry.gpuInstanceId)

@@ -10,7 +10,7 @@ from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, MEDIUM_FIELDS, SL
 from collector.nvml.forms import Field, Reading
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, Nvml, NvmlError
-from collector.nvml.mig import Slices
+from collector.nvml.mig import Slice, Slices
 from collector.nvml.nvlink import NvLinks
 from collector.nvml.questions import CallQuestion, FieldsQuestion, GpmQuestion, Question
 from collector.nvml.readings import FAST, MEDIUM, SLOW
@@ -54,6 +54,11 @@ class DeviceReader:
     def rows(self) -> list[Row]:
         """Its series, and those of its slices."""
         return [self._row, *self._slices.rows]
+
+    @property
+    def layout(self) -> tuple[Slice, ...]:
+        """Its slices; none where it is whole."""
+        return self._slices.layout
 
     @property
     def outdated(self) -> bool:

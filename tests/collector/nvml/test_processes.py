@@ -29,7 +29,7 @@ for look in json.load(sys.stdin):
         scratch.replace(f"{state}{suffix}")
     now += look["seconds"]
     try:
-        print(json.dumps(lists.read(devices)))
+        print(json.dumps(lists.read((device, ()) for device in devices)))
     except NvmlError as error:
         print(json.dumps({"code": error.code}))
 """
@@ -148,6 +148,16 @@ def test_the_child_sends_them_where_they_are_wanted(fake: FakeNvml) -> None:
     with NvmlChild(fake.environ(), on_frame=lambda frame: seen.append(frame["kind"])) as child:
         child.settled_round()
     assert "processes" not in seen
+
+
+def test_slices_are_asked_one_by_one(fake: FakeNvml) -> None:
+    fake.set("mig_mode", 1)
+    fake.add("mig 3g.40gb 0 1 0")
+    fake.add("mig 4g.40gb 0 2 0")
+    put_processes(fake, process(0, "C", 100, GIB, instance=1), process(0, "C", 101, 2 * GIB, instance=2))
+    with NvmlChild(fake.environ(), processes=True) as child:
+        frame = child.wait_for("processes")
+    assert frame["gpus"][0]["processes"] == [[100, "C", GIB, "1", None], [101, "C", 2 * GIB, "2", None]]
 
 
 def test_a_hanging_list_is_named(fake: FakeNvml) -> None:

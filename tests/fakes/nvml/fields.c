@@ -61,7 +61,7 @@ static unsigned result_of(const FieldValue *field, const struct field *known, co
     struct rule rule;
     unsigned code = injected(field, gpu);
     if (code) return code;
-    if (known == NULL || (known->only_if_set && !find_rule(SET, key, gpu, &rule))) return NOT_SUPPORTED;
+    if (known == NULL || (known->only_if_set ? !find_rule(SET, key, gpu, &rule) : !has_value(key, gpu))) return NOT_SUPPORTED;
     if (known->scope == ALL_LINKS && field->scope != UINT32_MAX) return INVALID;
     if (known->scope == LINK && field->scope >= value_of("nvlink_count", gpu)) return INVALID;
     return SUCCESS;

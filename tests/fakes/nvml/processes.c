@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "mig.h"
 
 #define MAX_PROCESSES 64
 
@@ -48,13 +49,17 @@ static struct listing processes_of(int gpu) {
     return found;
 }
 
-static int list_processes(int gpu, char kind, unsigned *room, ProcessInfo *out) {
-    struct listing listing = processes_of(gpu);
+static int list_processes(Device device, char kind, unsigned *room, ProcessInfo *out) {
+    struct listing listing = processes_of(device->index);
+    struct slice slice = {.instance = WHOLE};
+    int code = device->slice == WHOLE ? SUCCESS : slice_of(device, &slice);
+    if (code) return code;
     ProcessInfo found[MAX_PROCESSES];
     LongProcessInfo longer[MAX_PROCESSES] = {0};
     unsigned count = 0;
     for (int i = 0; i < listing.count; i++)
-        if (listing.process[i].kind == kind) longer[count].info = found[count] = listing.process[i].info, count++;
+        if (listing.process[i].kind == kind && (slice.instance == WHOLE || (int)listing.process[i].info.gi == slice.instance))
+            longer[count].info = found[count] = listing.process[i].info, count++;
     unsigned given = *room;
     *room = count;
     if (count == 0) return SUCCESS;
@@ -65,18 +70,18 @@ static int list_processes(int gpu, char kind, unsigned *room, ProcessInfo *out) 
 }
 
 API int nvmlDeviceGetComputeRunningProcesses_v3(Device device, unsigned *count, ProcessInfo *infos) {
-    ENTER_DEVICE(device);
-    return list_processes(device->index, 'C', count, infos);
+    ENTER_ANY(device);
+    return list_processes(device, 'C', count, infos);
 }
 
 API int nvmlDeviceGetGraphicsRunningProcesses_v3(Device device, unsigned *count, ProcessInfo *infos) {
-    ENTER_DEVICE(device);
-    return list_processes(device->index, 'G', count, infos);
+    ENTER_ANY(device);
+    return list_processes(device, 'G', count, infos);
 }
 
 API int nvmlDeviceGetMPSComputeRunningProcesses_v3(Device device, unsigned *count, ProcessInfo *infos) {
-    ENTER_DEVICE(device);
-    return list_processes(device->index, 'M', count, infos);
+    ENTER_ANY(device);
+    return list_processes(device, 'M', count, infos);
 }
 
 API int nvmlDeviceGetProcessUtilization(Device device, ProcessSample *samples, unsigned *count, unsigned long long since) {
