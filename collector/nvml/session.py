@@ -5,69 +5,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from collector.nvml.absence import AbsentError, versions_differ
 from collector.nvml.absences import Absences
 from collector.nvml.devices import Device, take_inventory
 from collector.nvml.events import XidWatch
 from collector.nvml.gpm import Gpm
-from collector.nvml.library import (
-    DRIVER_GONE,
-    DRIVER_NOT_LOADED,
-    GPU_IS_LOST,
-    LIBRARY_NOT_FOUND,
-    UNKNOWN,
-    VERSION_MISMATCH,
-    Nvml,
-    NvmlError,
-    code_name,
-)
+from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, Nvml, NvmlError, code_name
 from collector.nvml.mig import Slice
 from collector.nvml.processes import ProcessLists
 from collector.nvml.reader import DeviceReader
+from collector.nvml.surroundings import HERE, Surroundings
 from collector.nvml.wire import Sender
 from forewarn.base.frames import Frame
 
 log = logging.getLogger(__name__)
 
 INVENTORY_SECONDS: Final = 300.0
-
-_HINTS: Final = {
-    LIBRARY_NOT_FOUND: (
-        "no_library",
-        "no NVIDIA driver is installed, or its libnvidia-ml.so.1 is not where the loader looks",
-    ),
-    DRIVER_NOT_LOADED: ("no_driver", "the NVIDIA kernel module is not loaded: modprobe nvidia"),
-    VERSION_MISMATCH: (
-        "driver_version_mismatch",
-        "the driver's library was upgraded under the running kernel module: reboot, or reload the module",
-    ),
-    GPU_IS_LOST: ("gpu_is_lost", "every GPU has fallen off the bus: see the kernel log for XID 79, reboot the node"),
-    UNKNOWN: (
-        "unknown",
-        "in a container, a daemon-reload of the host's systemd takes the GPUs away: recreate it, or run on the host",
-    ),
-}
-
-
-class AbsentError(Exception):
-    """There is no GPU to read.
-
-    Attributes:
-        reason: a word for it.
-        hint: what to do next.
-        code: the driver's error number, or None.
-    """
-
-    def __init__(self, reason: str, hint: str, code: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.hint = hint
-        self.code = code
-
-    @classmethod
-    def of(cls, code: int) -> "AbsentError":
-        """What an error number of the driver means for the node as a whole."""
-        reason, hint = _HINTS.get(code, (code_name(code), f"the driver answers with error {code}: see nvidia-smi"))
-        return cls(reason, hint, code)
 
 
 class Session:
@@ -78,6 +31,7 @@ class Session:
         send: takes frames for the parent.
         look_again: seconds between two looks for GPUs while one does not answer.
         lists_every: seconds between two looks at the process lists, None where they are not wanted.
+        machine: where the versions of the driver's parts are looked up.
         monotonic: seconds that never go backwards.
     """
 
@@ -88,11 +42,13 @@ class Session:
         *,
         look_again: float,
         lists_every: float | None = None,
+        machine: Surroundings = HERE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._nvml = nvml
         self._send = send
         self._look_again = look_again
+        self._machine = machine
         self._monotonic = monotonic
         self._gpm = Gpm(nvml, monotonic)
         self._absences = Absences()
@@ -112,6 +68,7 @@ class Session:
         *,
         look_again: float,
         lists_every: float | None = None,
+        machine: Surroundings = HERE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> "Session":
         """Initialise NVML and find the GPUs.
@@ -122,13 +79,15 @@ class Session:
         try:
             nvml.call("nvmlInitWithFlags", 0)
         except NvmlError as error:
-            raise AbsentError.of(error.code) from error
-        session = cls(nvml, send, look_again=look_again, lists_every=lists_every, monotonic=monotonic)
+            raise AbsentError(error.code) from error
+        session = cls(
+            nvml, send, look_again=look_again, lists_every=lists_every, machine=machine, monotonic=monotonic
+        )
         try:
             session._look()
         except NvmlError as error:
             session.close()
-            raise AbsentError.of(error.code) from error
+            raise AbsentError(error.code) from error
         if not session._readers:
             session.close()
             raise session._nothing_there()
@@ -163,6 +122,7 @@ class Session:
             "time_ms": time_ms,
             **self._sender.values(rows),
             "up": [reader.device.uuid for reader in up],
+            "down": self._down(),
             "duration": self._monotonic() - begun,
         }
 
@@ -193,7 +153,8 @@ class Session:
             if self._failed.get(gpu) != code:
                 log.error("GPU does not answer", extra={"gpu": gpu, "code": code, "meaning": code_name(code)})
         self._readers, self._failed = readers, inventory.failed
-        self._send(inventory.frame())
+        mismatch = versions_differ(inventory.driver_version, self._machine)
+        self._send({**inventory.frame(), "mismatch": mismatch})
 
     def _admit(self, device: Device) -> DeviceReader:
         self._gpm.forget(device.uuid)
@@ -228,8 +189,12 @@ class Session:
                 yield reader.device, reader.layout
 
     def _nothing_there(self) -> AbsentError:
-        downs = (reader.device.down for reader in self._readers.values())
-        codes = {*self._failed.values(), *(code for code in downs if code is not None)}
+        codes = set(self._down().values())
         if not codes:
-            return AbsentError("no_gpu", "NVML sees no GPU on this node")
-        return AbsentError.of(codes.pop() if len(codes) == 1 else GPU_IS_LOST)
+            return AbsentError()
+        return AbsentError(codes.pop() if len(codes) == 1 else GPU_IS_LOST)
+
+    def _down(self) -> dict[str, int]:
+        """Error numbers of the GPUs that do not answer, by index."""
+        devices = (reader.device for reader in self._readers.values())
+        return {**self._failed, **{device.gpu: device.down for device in devices if device.down is not None}}
