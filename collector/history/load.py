@@ -5,7 +5,7 @@ between each other (a counter that is read late would look as if it had begun ag
 goes on where it stopped, for what it has stored is what tells it where that was.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -27,11 +27,8 @@ _CHUNK_SAMPLES: Final = 400_000
 _BATCH_SAMPLES: Final = 50_000
 
 
-class Progress(Protocol):
-    """Hears how far it is."""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """A metric's name, and the parts that are done of all."""
+Progress = Callable[[float, int], None]
+"""Called with how many metrics are done, parts of one among them, and how many there are."""
 
 
 class Recorded(Protocol):
@@ -128,11 +125,10 @@ def load_plan(
     span = replace(span, start_ms=max(span.start_ms, sink.horizon_ms()))
     intervals = _Intervals(server, span, report.interval_ms)
     for number, job in enumerate(plan.jobs):
-        progress(job.metric, number, len(plan.jobs))
         step_ms = span.step_ms or intervals.step(job)
         report.steps_ms.add(step_ms)
-        _Import(server, sink, job, intervals, step_ms=step_ms, oldest=oldest, report=report).run(span)
-    progress("", len(plan.jobs), len(plan.jobs))
+        for done in _Import(server, sink, job, intervals, step_ms=step_ms, oldest=oldest, report=report).run(span):
+            progress(number + done, len(plan.jobs))
     return report
 
 
@@ -172,10 +168,11 @@ class _Import:
     oldest: Mapping[SeriesKey, int]
     report: ImportReport
 
-    def run(self, span: Span) -> None:
+    def run(self, span: Span) -> Iterator[float]:
+        """Import chunk by chunk, and tell after each which part of the job is done."""
         step = self.step_ms
         start = -(-span.start_ms // step) * step
-        end = min(span.end_ms, max(self.oldest.get(key, span.end_ms) for key in self.job.keys)) // step * step
+        newest = end = min(span.end_ms, max(self.oldest.get(key, span.end_ms) for key in self.job.keys)) // step * step
         lines = sum(len(query.routes) for query in self.job.queries)
         points = max(1, min(MAX_POINTS, _CHUNK_SAMPLES // lines))
         while end >= start:
@@ -189,12 +186,15 @@ class _Import:
                 continue
             self._store(grid.histories(self.oldest))
             end = first - step
+            yield min((newest - end) / (newest - start + step), 1.0)
+        yield 1.0
 
     def _ask(self, start_ms: int, end_ms: int) -> "_Grid":
         grid = _Grid(start_ms, end_ms, self.step_ms)
         for query in self.job.queries:
             interval = self.intervals.of(query)
-            expression = query.expression(max(self.step_ms, 2 * interval), max(self.step_ms, 4 * interval))
+            window = max(self.step_ms, interval + interval // 4)  # scrapes come a little early or late
+            expression = query.expression(window, max(self.step_ms, 4 * interval))
             for line in self.server.range(expression, start_ms, end_ms, self.step_ms):
                 for target in query.targets(line.labels):
                     grid.add(target, line)

@@ -46,6 +46,14 @@ class NodeFilter:
 
     def mine(self, labels: Labels) -> bool:
         """Whether a series is this node's."""
+        told = self._told(labels)
+        if told is not None:
+            return told
+        host = host_of(labels.get("instance", ""))
+        return host in self.hosts or any(same_host(host, own) for own in self.names)
+
+    def _told(self, labels: Labels) -> bool | None:
+        """What the series itself tells; None where only its address could tell."""
         uuid = uuid_of(labels)
         if uuid and self.gpus:
             return uuid in self.gpus
@@ -53,10 +61,7 @@ class NodeFilter:
         if instance in self.instances or host_of(instance) in self.instances:
             return True
         name = self.name_of(labels)
-        if name:
-            return any(same_host(name, own) for own in self.names)
-        host = host_of(instance)
-        return host in self.hosts or any(same_host(host, own) for own in self.names)
+        return any(same_host(name, own) for own in self.names) if name else None
 
     def name_of(self, labels: Labels) -> str:
         """The host's name that a series tells, empty where it tells none."""
@@ -65,11 +70,12 @@ class NodeFilter:
 
     def learn(self, series: Iterable[Labels]) -> None:
         """Take note of the addresses at which this node's series were found, unless another node has them too."""
-        found: set[str] = set()
-        others: set[str] = set()
+        found: dict[bool, set[str]] = {True: set(), False: set()}
         for labels in series:
-            (found if self.mine(labels) else others).add(host_of(labels.get("instance", "")))
-        self.hosts = found - others - _LOOPBACK
+            told = self._told(labels)
+            if told is not None:
+                found[told].add(host_of(labels.get("instance", "")))
+        self.hosts = found[True] - found[False] - _LOOPBACK
 
 
 def recognise(

@@ -146,13 +146,13 @@ def make_plan(server: Prometheus, node: Node, matchers: Sequence[Matcher], start
     scouts = server.series([_of_names("|".join(_SCOUTS), matchers)], start_ms, end_ms)
     chosen = _choose(server, node, scouts)
     mine = [one for one in scouts if chosen.mine(one)]
-    instances = sorted({one.get("instance", "") for one in mine})
-    places = Matcher("instance", "=~", _at(instances, node.instances))
+    places = Matcher("instance", "=~", _at((one.get("instance", "") for one in mine), node.instances))
     series = server.series([_of_names(_EVERYTHING, [*matchers, places])], start_ms, end_ms)
     wanted = [one for one in series if chosen.mine(one)]
     indices = {uuid_of(one): one[_INDEX] for one in wanted if _INDEX in one and uuid_of(one)}
     translator = Translator(node.gpus, indices, node.endpoints, node.host)
     jobs, left_out = _sort(wanted, translator)
+    instances = sorted({one.get("instance", "") for one in wanted})
     others = [one for one in candidates(scouts, chosen) if not set(one.instances) & set(instances)]
     return Plan(tuple(jobs), tuple(left_out), tuple(instances), tuple(others))
 
@@ -187,9 +187,10 @@ def _of_names(expression: str, matchers: Iterable[Matcher]) -> str:
 
 def _at(instances: Iterable[str], named: Iterable[str]) -> str:
     """An expression for all addresses on the hosts of these, for each exporter has a port of its own."""
-    hosts = sorted({host_of(instance) for instance in (*instances, *named)} - {""})
+    found = set(instances)
+    hosts = sorted({host_of(instance) for instance in (*found, *named)} - {""})
     escaped = "|".join(re.sub(r"([.+*?()|\[\]{}^$\\])", r"\\\1", host) for host in hosts)
-    return rf"(?i:\[?({escaped})\]?(:[0-9]+)?)" + ("|" if "" in instances else "")
+    return rf"(?i:\[?({escaped})\]?(:[0-9]+)?)" + ("|" if "" in found else "")
 
 
 def _sort(series: Sequence[Labels], translator: Translator) -> tuple[list[Job], list[LeftOut]]:

@@ -167,7 +167,7 @@ class Prometheus:
         if "CERTIFICATE" in str(reason).upper():
             return PrometheusError(f"{self.url}: {reason}", hint="--ca-file names the certificate of its issuer")
         return PrometheusError(
-            f"no answer from {self.url}: {reason}",
+            f"no answer from {self.url}: {str(reason).rpartition('): ')[2]}",
             hint="is the address right? The same command goes on where this one stopped",
         )
 
