@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from collector.store import Rollup
+from collector.store import Rollup, Table
 
 
 @dataclass
@@ -33,6 +34,13 @@ class PlainSeries:
             if start_ms <= window < end_ms
         ]
 
+    def rates(self, start_ms: int, end_ms: int, step_ms: int) -> list[tuple[int, float]]:
+        """Growth a second since the window before that has samples; none in the very first window."""
+        rows = {row[0]: row[-1] for row in self.rollup(-(2**40), 2**43, step_ms)}
+        pairs = pairwise(sorted(int(window) for window in rows))
+        start_ms, end_ms = start_ms // step_ms * step_ms, math.ceil(end_ms / step_ms) * step_ms
+        return [(w, rows[w] / ((w - before) / 1000)) for before, w in pairs if start_ms <= w < end_ms]
+
     def _row(self, window: int, values: list[float], increase: float) -> tuple[float, ...]:
         if self.counter:
             return (window, len(values), values[0], values[-1], increase)
@@ -43,4 +51,12 @@ def rows_of(rollup: Rollup, *, counter: bool) -> list[tuple[float, ...]]:
     """A roll-up in the form of ``PlainSeries.rollup``."""
     levels = (rollup.increase,) if counter else (rollup.min, rollup.max, rollup.sum)
     columns = (rollup.times, rollup.count, rollup.first, rollup.last, *levels)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def rows_of_table(table: Table, line: int) -> list[tuple[float, ...]]:
+    """A line of a table in the form of ``PlainSeries.rollup``, without the first values."""
+    names = ("count", "last", "increase") if table.series[line].counter else ("count", "last", "min", "max", "sum")
+    there = table["count"][line] > 0
+    columns = (table.times[there], *(table[name][line][there] for name in names))
     return list(zip(*(column.tolist() for column in columns), strict=True))
