@@ -12,7 +12,7 @@ from collector.catalogue import CATALOGUE, Metric, metric_of_sample
 from collector.series import Labels, Sample, Scrape, SeriesKey
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_GPU = "forewarn_gpu_"
+_GPU = ("forewarn_gpu_", "forewarn_mig_")
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 _PARTS = {"_bucket": 0, "_sum": 1, "_count": 2}

@@ -88,11 +88,13 @@ def test_our_metrics_come_with_help_and_type_in_the_catalogues_order() -> None:
 def test_gpu_series_alone_get_the_hostname() -> None:
     text = page(
         Sample(SeriesKey.of("forewarn_gpu_utilization_ratio", gpu="0", uuid="GPU-1"), 0.5),
+        Sample(SeriesKey.of("forewarn_mig_sm_activity_ratio", gpu="0", gpu_instance_id="7"), 0.25),
         Sample(SeriesKey("forewarn_node_load1"), 1.0),
         Sample(SeriesKey.of("DCGM_FI_DEV_GPU_TEMP", gpu="0"), 40.0),
     )
     assert 'forewarn_gpu_utilization_ratio{gpu="0",hostname="node-7",uuid="GPU-1"} 0.5\n' in text
-    assert text.count("hostname=") == 1
+    assert 'forewarn_mig_sm_activity_ratio{gpu="0",gpu_instance_id="7",hostname="node-7"} 0.25\n' in text
+    assert text.count("hostname=") == 2
     assert '# TYPE DCGM_FI_DEV_GPU_TEMP untyped\nDCGM_FI_DEV_GPU_TEMP{gpu="0"} 40.0\n' in text
 
 
