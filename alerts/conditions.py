@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from alerts.glossary import glossary
 from alerts.inputs import LatestSample, LatestSamples, Prediction, Predictions, Reading
 from alerts.rule import RuleSettings, RuleType
 from collector.catalogue import metric_of_sample
@@ -68,9 +69,14 @@ def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:
                 "limit": quantity(rule.value, unit),
                 "metric": sample.key.name,
                 "series": str(sample.key),
+                **glossary(sample.key),
             },
-            ended="" if held else f"the value is back at {quantity(value, unit)}",
+            ended="" if held else _ended(rule, quantity(value, unit)),
         )
+
+
+def _ended(rule: RuleSettings, value: str) -> str:
+    return f"none for {value}" if rule.measure == "age" else f"the value is back at {value}"
 
 
 def _measured(rule: RuleSettings, sample: LatestSample, view: View) -> tuple[float | None, str]:

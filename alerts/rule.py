@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from alerts.glossary import GLOSSARY_FACTS
 from alerts.wording import placeholders
 from collector.series import parse_selector
 from forewarn.base.types import Seconds, Settings
@@ -15,7 +16,7 @@ Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 
 _SHARED_FACTS = frozenset({"labels", "since", "hostname"})
 FACTS: dict[RuleType, frozenset[str]] = {
-    "threshold": _SHARED_FACTS | {"value", "limit", "metric", "series"},
+    "threshold": _SHARED_FACTS | GLOSSARY_FACTS | {"value", "limit", "metric", "series"},
     "forecast_breach": _SHARED_FACTS
     | {"value", "limit", "metric", "series", "breach_in", "breach_at", "breach_early", "model", "history"},
     "absent": _SHARED_FACTS | {"metric", "silence"},

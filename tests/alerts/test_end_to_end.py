@@ -22,7 +22,8 @@ async def test_shipped_rules_over_the_real_store_and_book(tmp_path: Path) -> Non
     store = Store.open(tmp_path / "metrics.db", StoreSettings(), clock)
     connection = open_writer(path)
     try:
-        store.append(Scrape(now, [Sample(SeriesKey.of("forewarn_gpu_up", gpu="3", uuid="GPU-3"), 0.0)]))
+        lost = SeriesKey.of("forewarn_gpu_diagnosis", condition="gpu_lost", gpu="3", uuid="GPU-3")
+        store.append(Scrape(now, [Sample(lost, 1.0)]))
         book = ForecastBook(connection, path)
         used = 'forewarn_gpu_memory_used_bytes{gpu="0",uuid="GPU-0"}'
         book.store([forecast(used, now, breach_ms=now + 52 * HOUR, points={})])

@@ -1,0 +1,41 @@
+"""Words for what a series is about, from the collector's tables: what it means, and what to do next."""
+
+from collections.abc import Callable, Mapping
+
+from collector.nvml.diagnosis import DIAGNOSES
+from collector.nvml.xids import xid_row
+from collector.series import SeriesKey
+
+GLOSSARY_FACTS = frozenset({"meaning", "next_step"})
+"""Words that a template may use; empty where no table knows the series."""
+
+_CONDITION_OF_METRIC = {
+    "forewarn_nvml_stuck": "driver_stuck",
+    "forewarn_gpu_recovery_action": "recovery_needed",
+    "forewarn_gpu_remapped_rows_failure": "row_remap_failed",
+    "forewarn_gpu_dead_process_memory_bytes": "dead_process_memory",
+}
+
+
+def _of_xid(xid: str) -> tuple[str, str]:
+    row = xid_row(xid)
+    return row.meaning, row.next_step
+
+
+def _of_condition(condition: str) -> tuple[str, str]:
+    row = DIAGNOSES.get(condition)
+    return (row.meaning, row.next_step) if row else ("", "")
+
+
+_BY_LABEL: Mapping[str, Callable[[str], tuple[str, str]]] = {"xid": _of_xid, "condition": _of_condition}
+
+
+def glossary(key: SeriesKey) -> dict[str, str]:
+    """``meaning`` and ``next_step`` of a series: by its label ``xid`` or ``condition``, else by its metric."""
+    for label, words in _BY_LABEL.items():
+        if value := key.label(label):
+            meaning, next_step = words(value)
+            break
+    else:
+        meaning, next_step = _of_condition(_CONDITION_OF_METRIC.get(key.name, ""))
+    return {"meaning": meaning, "next_step": next_step}
