@@ -51,7 +51,7 @@ class Services:
         book: forecasts.
         alerts: pending, firing and lately resolved alerts.
         rules: the rules that are evaluated.
-        status: the daemon's own account of itself, a JSON object: version, uptime_seconds, collectors, children,
+        status: the daemon's own account of itself, a JSON object: version, uptime_seconds, gpus, collectors, children,
             store, receivers and whatever else it runs.
         clock: the time.
         hostname: this node's name.

@@ -32,8 +32,20 @@ class State:
     sentence: str
 
 
-def node_state(gpus: int, targets: Sequence[CapacityTarget], alerts: AlertCount, now_ms: int) -> State:
-    """The state of a node with ``gpus`` GPUs, its capacity targets (the first to run out leading) and its alerts."""
+def node_state(
+    gpus: int, targets: Sequence[CapacityTarget], alerts: AlertCount, now_ms: int, paused_until_ms: int | None = None
+) -> State:
+    """The state of a node with ``gpus`` GPUs, its capacity targets (the first to run out leading) and its alerts.
+
+    ``paused_until_ms`` is when a pause of GPU collection ends, None without one.
+    """
+    state = _state(gpus, targets, alerts, now_ms)
+    if paused_until_ms is None:
+        return state
+    return State(state.level, f"GPU collection is paused until {clock_time(paused_until_ms)}; {_small(state.sentence)}")
+
+
+def _state(gpus: int, targets: Sequence[CapacityTarget], alerts: AlertCount, now_ms: int) -> State:
     ahead = [target for target in targets if target.breach_ms is not None and target.breach_ms <= now_ms + HORIZON_MS]
     if ahead or alerts.firing:
         level: Level = "critical" if alerts.critical else "warning"
@@ -81,6 +93,11 @@ def _no_forecast(targets: Sequence[CapacityTarget]) -> str:
         return f"no forecast could be made: {targets[0].lead.reason}"
     left = max(1, math.ceil(HISTORY_HOURS - max(waiting)))
     return f"the first forecast needs a day of history, {left} h more"
+
+
+def _small(text: str) -> str:
+    """The sentence as it goes on after another; names in capitals keep them."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _capital(text: str) -> str:

@@ -10,7 +10,7 @@ from api.services import Services
 from api.state import AlertCount, node_state
 from api.targets import capacity_targets
 from collector.series import Matcher
-from forewarn.base.clock import rfc3339
+from forewarn.base.clock import parse_time, rfc3339
 
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ROUND = Matcher("__name__", "=", "forewarn_collector_success")
@@ -59,9 +59,12 @@ def status_router(services: Services) -> APIRouter:
             pending=sum(alert.state == "pending" for alert in alerts),
             critical=any(alert.severity == "critical" for alert in firing),
         )
-        state = node_state(len(gpus), capacity_targets(forecasts), counted, now_ms)
+        account = services.status()
+        paused = (account.get("gpus") or {}).get("paused_until")
+        until_ms = None if paused is None else parse_time(paused)
+        state = node_state(len(gpus), capacity_targets(forecasts), counted, now_ms, until_ms)
         body: dict[str, Any] = {
-            **services.status(),
+            **account,
             "hostname": services.hostname,
             "time": rfc3339(now_ms),
             "interval_seconds": services.interval_seconds,

@@ -12,6 +12,7 @@ import pynvml
 
 from collector.nvml.devices import Device
 from collector.nvml.library import NOT_OFFERED, TIMEOUT, Nvml, NvmlError
+from collector.nvml.xids import UNKNOWN_XID
 from forewarn.base.frames import Frame
 
 log = logging.getLogger(__name__)
@@ -97,9 +98,8 @@ class XidWatch:
 
     def _report(self, event: Any) -> None:
         device = self._devices.get(_address(event.device))
-        xid = "unknown" if event.eventData == _UNKNOWN_XID else str(event.eventData)
+        xid = UNKNOWN_XID if event.eventData == _UNKNOWN_XID else str(event.eventData)
         gpu, uuid = (device.gpu, device.uuid) if device else ("", "")
-        log.warning("XID error", extra={"xid": xid, "gpu": gpu, "uuid": uuid})
         self._send({"kind": "xid", "gpu": gpu, "uuid": uuid, "xid": xid, "time_ms": time.time_ns() // 1_000_000})
 
 

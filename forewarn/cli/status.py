@@ -30,8 +30,9 @@ def _print(answer: dict[str, Any]) -> None:
         "forecasts": f"{forecasts['targets']} targets, last run {forecasts['last_run'] or 'still to come'}",
         "receivers": ", ".join(answer["receivers"]) or "none: alerts show here and on the page only",
     }
-    for name, value in facts.items():
+    for name, value in (facts | _gpu_facts(answer.get("gpus"))).items():
         print(f"{name:>10}  {value}")
+    _print_conditions(answer.get("gpus"))
     print_table(
         ("collector", "works", "last success", "errors so far"),
         (
@@ -48,3 +49,20 @@ def _print(answer: dict[str, Any]) -> None:
         ("child", "state", "pid", "restarts"),
         ((each["name"], each["state"], str(each["pid"] or ""), str(each["restarts"])) for each in answer["children"]),
     )
+
+
+def _gpu_facts(gpus: dict[str, Any] | None) -> dict[str, str]:
+    if not gpus or not (gpus["expected"] or gpus["paused_until"]):
+        return {}
+    if gpus["paused_until"]:
+        return {"GPUs": f"PAUSED until {gpus['paused_until']}; 'forewarn nvml resume' ends the pause"}
+    there = "nothing is known of them" if gpus["present"] is None else f"{gpus['present']} answer"
+    return {"GPUs": f"{gpus['expected']} expected, {there}; XIDs from {gpus['xid_witness']}"}
+
+
+def _print_conditions(gpus: dict[str, Any] | None) -> None:
+    for each in gpus["conditions"] if gpus else ():
+        where = f"GPU {each['gpu']}: " if each["gpu"] else ""
+        detail = f" ({each['detail']})" if each["detail"] else ""
+        print(f"\n{each['severity'].upper()}  {where}{each['meaning']}{detail}, since {each['since']}")
+        print(f"  next: {each['next_step']}")

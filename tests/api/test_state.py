@@ -130,3 +130,13 @@ def test_a_row_tells_the_worst_hour_on_the_side_of_the_limit(below: bool, worst:
 def test_without_the_mean_any_forecast_speaks() -> None:
     only = forecast(BUSY, kind="saturated", statistic="max")
     assert CapacityTarget(only.target, {"max": only}).lead is only
+
+
+def test_a_pause_of_gpu_collection_is_said_first() -> None:
+    until = parse_time("2026-01-27T10:30:00Z")
+    state = node_state(0, capacity_targets(QUIET), AlertCount(), NOW, until)
+    assert state.level == "quiet"
+    assert state.sentence.startswith("GPU collection is paused until Tue 10:30 UTC; all quiet: no GPU, 2 capacity")
+    full = [forecast(MEMORY, breach_ms=NOW - HOUR)]
+    state = node_state(0, capacity_targets(full), AlertCount(), NOW, until)
+    assert state.sentence == "GPU collection is paused until Tue 10:30 UTC; GPU 3 memory is full"
