@@ -26,7 +26,6 @@ _POWER_AND_HEAT = (
         "Degrees that the GPU is below the temperature at which it slows down.",
         "nvmlDeviceGetMarginTemperature",
         cadence="medium",
-        dcgm="DCGM_FI_DEV_GPU_TEMP_LIMIT",
     ),
     row(
         "temperature_margin_limit_celsius",
@@ -42,14 +41,12 @@ _POWER_AND_HEAT = (
         "Power drawn by the board, a one-second mean on most GPUs since Ampere.",
         "nvmlDeviceGetPowerUsage",
         core=5,
-        dcgm="DCGM_FI_DEV_POWER_USAGE",
     ),
     row(
         "power_instant_watts",
         "watts",
         "Power drawn by the board at this moment.",
         "nvmlDeviceGetFieldValues 186",
-        dcgm="DCGM_FI_DEV_POWER_USAGE_INSTANT",
     ),
     row(
         "power_limit_watts",
@@ -58,15 +55,12 @@ _POWER_AND_HEAT = (
         "nvmlDeviceGetEnforcedPowerLimit",
         cadence="medium",
         core=5,
-        dcgm="DCGM_FI_DEV_ENFORCED_POWER_LIMIT",
     ),
     row(
         "energy_joules_total",
         "joules",
         "Energy used since the driver was loaded.",
         "nvmlDeviceGetTotalEnergyConsumption",
-        dcgm="DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
-        dcgm_factor=1000.0,
     ),
     row(
         "fan_speed_ratio",
@@ -74,8 +68,6 @@ _POWER_AND_HEAT = (
         "Fan speed, of the highest; boards without fans do not have it.",
         "nvmlDeviceGetFanSpeed",
         cadence="medium",
-        dcgm="DCGM_FI_DEV_FAN_SPEED",
-        dcgm_factor=100.0,
     ),
 )
 
@@ -96,7 +88,6 @@ _CLOCKS = (
         "",
         "Performance state: 0 is the fastest, 15 the slowest.",
         "nvmlDeviceGetPerformanceState",
-        dcgm="DCGM_FI_DEV_PSTATE",
     ),
     row(
         "clock_event_active",

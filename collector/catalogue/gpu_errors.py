@@ -46,7 +46,6 @@ ERROR_METRICS: tuple[Metric, ...] = (
         "Whether rows wait for a reset of the GPU to be replaced.",
         "nvmlDeviceGetRemappedRows",
         cadence="medium",
-        dcgm="DCGM_FI_DEV_ROW_REMAP_PENDING",
     ),
     row(
         "remapped_rows_failure",
@@ -54,7 +53,6 @@ ERROR_METRICS: tuple[Metric, ...] = (
         "Whether replacing a row has failed.",
         "nvmlDeviceGetRemappedRows",
         cadence="medium",
-        dcgm="DCGM_FI_DEV_ROW_REMAP_FAILURE",
     ),
     row(
         "remapped_rows_available_banks",
@@ -78,7 +76,6 @@ ERROR_METRICS: tuple[Metric, ...] = (
         "Whether pages wait for a reboot to be taken out of use (before Ampere).",
         "nvmlDeviceGetRetiredPagesPendingStatus",
         cadence="slow",
-        dcgm="DCGM_FI_DEV_RETIRED_PENDING",
     ),
     row(
         "sram_ecc_errors_total",
@@ -111,6 +108,5 @@ ERROR_METRICS: tuple[Metric, ...] = (
         "What the driver asks for: 0 nothing, 1 GPU reset, 2 reboot, 3 drain peers, 4 drain and reset, "
         "5 recover IMEX, 6 bus reset, 7 system reboot.",
         "nvmlDeviceGetFieldValues 230",
-        dcgm="DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION",
     ),
 )

@@ -6,8 +6,8 @@ from collector.catalogue.gpu_row import row
 from collector.catalogue.model import Metric
 
 
-def _pcie_link(name: str, text: str, call: str, field: str, cadence: Literal["medium", "slow"]) -> Metric:
-    return row(f"pcie_link_{name}", "", text, call, cadence=cadence, dcgm=f"DCGM_FI_DEV_PCIE_{field}")
+def _pcie_link(name: str, text: str, call: str, cadence: Literal["medium", "slow"]) -> Metric:
+    return row(f"pcie_link_{name}", "", text, call, cadence=cadence)
 
 
 _PCIE = (
@@ -29,24 +29,19 @@ _PCIE = (
         "PCIe packets that had to be sent again.",
         "nvmlDeviceGetPcieReplayCounter",
         cadence="medium",
-        dcgm="DCGM_FI_DEV_PCIE_REPLAY_COUNTER",
     ),
-    _pcie_link(
-        "generation", "PCIe generation of the link now.", "nvmlDeviceGetCurrPcieLinkGeneration", "LINK_GEN", "medium"
-    ),
+    _pcie_link("generation", "PCIe generation of the link now.", "nvmlDeviceGetCurrPcieLinkGeneration", "medium"),
     _pcie_link(
         "generation_max",
         "Highest PCIe generation that GPU and slot allow.",
         "nvmlDeviceGetMaxPcieLinkGeneration",
-        "MAX_LINK_GEN",
         "slow",
     ),
-    _pcie_link("width", "PCIe lanes of the link now.", "nvmlDeviceGetCurrPcieLinkWidth", "LINK_WIDTH", "medium"),
+    _pcie_link("width", "PCIe lanes of the link now.", "nvmlDeviceGetCurrPcieLinkWidth", "medium"),
     _pcie_link(
         "width_max",
         "Most PCIe lanes that GPU and slot allow.",
         "nvmlDeviceGetMaxPcieLinkWidth",
-        "MAX_LINK_WIDTH",
         "slow",
     ),
     row(
@@ -54,14 +49,12 @@ _PCIE = (
         "",
         "Bytes a second that the GPU sent over PCIe: since the last round (Hopper and newer), else in 20 ms of it.",
         "nvmlGpmMetricsGet id 20; nvmlDeviceGetPcieThroughput",
-        dcgm="DCGM_FI_PROF_PCIE_TX_BYTES",
     ),
     row(
         "pcie_receive_bytes_per_second",
         "",
         "Bytes a second that the GPU received over PCIe: since the last round (Hopper and newer), else in 20 ms of it.",
         "nvmlGpmMetricsGet id 21; nvmlDeviceGetPcieThroughput",
-        dcgm="DCGM_FI_PROF_PCIE_RX_BYTES",
     ),
     row(
         "pcie_errors_total",
@@ -91,14 +84,12 @@ _NVLINK = (
         "",
         "Bytes a second that the GPU sent over all of its NVLinks, since the last round (Hopper and newer).",
         "nvmlGpmMetricsGet id 61",
-        dcgm="DCGM_FI_PROF_NVLINK_TX_BYTES",
     ),
     row(
         "nvlink_receive_bytes_per_second",
         "",
         "Bytes a second that the GPU received over all of its NVLinks, since the last round (Hopper and newer).",
         "nvmlGpmMetricsGet id 60",
-        dcgm="DCGM_FI_PROF_NVLINK_RX_BYTES",
     ),
     row(
         "nvlink_up",

@@ -1,11 +1,8 @@
 """How the rows of GPU metrics are made."""
 
-from typing import Any, Final
+from typing import Any
 
 from collector.catalogue.model import Metric
-
-MIB: Final = 1 / 1048576
-"""DCGM's factor for bytes."""
 
 
 def row(name: str, unit: str, text: str, source: str, *labels: str, **more: Any) -> Metric:

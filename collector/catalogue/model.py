@@ -39,7 +39,6 @@ class Metric:
         cadence: fast (every round), medium, slow, or event.
         core: number in the product's list of twelve core metrics, or None.
         node_exporter: its name in node_exporter, or None; ``{label}`` stands for the value of that label of ours.
-        dcgm: the field's name in dcgm-exporter, or None; its value is ours times ``dcgm_factor``.
         kind: how the capacity is used up, where the metric is a capacity target; else None.
         limit: where it ends; None where there is no end.
     """
@@ -52,8 +51,6 @@ class Metric:
     source: str = ""
     cadence: Literal["fast", "medium", "slow", "event"] = "fast"
     core: int | None = None
-    dcgm: str | None = None
-    dcgm_factor: float = 1.0
     kind: Kind | None = None
     limit: Limit | None = None
     node_exporter: str | None = None

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 from collector.series import Labels
 
-Form = Literal["whole", "floor", "real", "rate"]
-"""How a value is written: rounded, cut down to a whole number, with six decimals, or as growth a second, cut down."""
+Form = Literal["whole", "floor", "real"]
+"""How a value is written: rounded to a whole number, cut down to one, or with six decimals."""
 
 XID_ERRORS: Final = "DCGM_FI_DEV_XID_ERRORS"
 """A gauge that holds the last code, 0 before the first: it never goes back, and misses all but the last."""
@@ -28,18 +28,20 @@ class Field:
 
     Attributes:
         name: as dcgm-exporter has always called it.
-        metrics: our metrics that make its value; several are added up.
-        labels: which series of theirs, beside those that name the GPU.
+        metric: our metric that is its value, empty where there is none.
+        labels: which series of it, beside those that name the GPU.
         factor: its value is ours times this.
+        growth_of: counters whose growth a second, added up, is the value where the metric is not there.
         form: how the value is written.
         newer: its name since DCGM 4.6.0, where it was renamed.
         default: whether dcgm-exporter shows it unless told otherwise.
     """
 
     name: str
-    metrics: tuple[str, ...]
+    metric: str
     labels: Labels = ()
     factor: float = 1.0
+    growth_of: tuple[str, ...] = ()
     form: Form = "whole"
     newer: str = ""
     default: bool = False
@@ -53,17 +55,38 @@ class Field:
 def _field(
     name: str,
     metric: str,
-    *more: str,
+    *,
     factor: float = 1.0,
+    growth_of: tuple[str, ...] = (),
     form: Form = "whole",
     newer: str = "",
     default: bool = False,
     **labels: str,
 ) -> Field:
     """A field by the parts of the names that tell: ``DEV_GPU_UTIL`` and ``utilization_ratio``."""
-    metrics = tuple(f"forewarn_gpu_{each}" for each in (metric, *more))
-    full = f"DCGM_FI_{newer}" if newer else ""
-    return Field(f"DCGM_FI_{name}", metrics, tuple(sorted(labels.items())), factor, form, full, default)
+    return Field(
+        f"DCGM_FI_{name}",
+        f"forewarn_gpu_{metric}" if metric else "",
+        tuple(sorted(labels.items())),
+        factor,
+        tuple(f"forewarn_gpu_{each}" for each in growth_of),
+        form,
+        f"DCGM_FI_{newer}" if newer else "",
+        default,
+    )
+
+
+def _violation(name: str, reason: str) -> Field:
+    return _field(f"DEV_{name}_VIOLATION", "throttled_seconds_total", reason=reason, factor=1e9)
+
+
+def _link_errors(name: str) -> Field:
+    return _field(
+        f"DEV_NVLINK_{name}_ERROR_COUNT_TOTAL",
+        "nvlink_errors_total",
+        kind=name.lower(),
+        newer=f"DEV_NVLINK_{name}_ERROR_TOTAL",
+    )
 
 
 FIELDS: Final[tuple[Field, ...]] = (
@@ -87,7 +110,9 @@ FIELDS: Final[tuple[Field, ...]] = (
         action="shutdown",
         newer="DEV_GPU_TEMP_SHUTDOWN_CELSIUS",
     ),
+    _field("DEV_GPU_TEMP_LIMIT", "temperature_margin_celsius", newer="DEV_GPU_TEMP_MARGIN_CELSIUS"),
     _field("DEV_POWER_USAGE", "power_watts", form="real", newer="DEV_BOARD_POWER_WATTS", default=True),
+    _field("DEV_POWER_USAGE_INSTANT", "power_instant_watts", form="real", newer="DEV_BOARD_POWER_RAW_WATTS"),
     _field(
         "DEV_ENFORCED_POWER_LIMIT",
         "power_limit_watts",
@@ -113,10 +138,10 @@ FIELDS: Final[tuple[Field, ...]] = (
     _field("DEV_BAR1_USED", "bar1_used_bytes", factor=_MIB, form="floor"),
     _field(
         "DEV_NVLINK_BANDWIDTH_TOTAL",
-        "nvlink_transmit_bytes_total",
-        "nvlink_receive_bytes_total",
+        "",
         factor=_NVLINK_UNIT,
-        form="rate",
+        growth_of=("nvlink_transmit_bytes_total", "nvlink_receive_bytes_total"),
+        form="floor",
         newer="DEV_NVLINK_THROUGHPUT_TOTAL",
         default=True,
     ),
@@ -140,8 +165,21 @@ FIELDS: Final[tuple[Field, ...]] = (
     ),
     _field("DEV_ROW_REMAP_FAILURE", "remapped_rows_failure", newer="DEV_ROW_REMAP_FAILED", default=True),
     _field("DEV_ROW_REMAP_PENDING", "remapped_rows_pending"),
-    _field("DEV_POWER_VIOLATION", "throttled_seconds_total", reason="sw_power_cap", factor=1e9),
-    _field("DEV_SYNC_BOOST_VIOLATION", "throttled_seconds_total", reason="sync_boost", factor=1e9),
+    _field("DEV_RETIRED_SBE", "retired_pages", cause="single_bit", newer="DEV_PAGE_RETIRED_SBE_TOTAL"),
+    _field("DEV_RETIRED_DBE", "retired_pages", cause="double_bit", newer="DEV_PAGE_RETIRED_DBE_TOTAL"),
+    _field("DEV_RETIRED_PENDING", "retired_pages_pending", newer="DEV_PAGE_RETIRED_PENDING"),
+    _violation("POWER", "sw_power_cap"),
+    _violation("THERMAL", "thermal"),
+    _violation("SYNC_BOOST", "sync_boost"),
+    _violation("BOARD_LIMIT", "board_limit"),
+    _violation("LOW_UTIL", "low_utilization"),
+    _violation("RELIABILITY", "reliability"),
+    _violation("TOTAL_APP_CLOCKS", "application_clocks"),
+    _violation("TOTAL_BASE_CLOCKS", "base_clocks"),
+    _link_errors("CRC_FLIT"),
+    _link_errors("CRC_DATA"),
+    _link_errors("REPLAY"),
+    _link_errors("RECOVERY"),
     _field("DEV_GET_GPU_RECOVERY_ACTION", "recovery_action", newer="DEV_GPU_RECOVERY_ACTION"),
     _field(
         "PROF_GR_ENGINE_ACTIVE",
@@ -164,6 +202,20 @@ FIELDS: Final[tuple[Field, ...]] = (
     _field("PROF_PIPE_FP32_ACTIVE", "fp32_activity_ratio", form="real", newer="PROF_FP32_UTIL_RATIO"),
     _field("PROF_PIPE_FP16_ACTIVE", "fp16_activity_ratio", form="real", newer="PROF_FP16_UTIL_RATIO"),
     _field("PROF_PIPE_INT_ACTIVE", "integer_activity_ratio", form="real", newer="PROF_INT_UTIL_RATIO"),
-    _field("PROF_PCIE_TX_BYTES", "pcie_transmit_bytes_total", form="rate", default=True),
-    _field("PROF_PCIE_RX_BYTES", "pcie_receive_bytes_total", form="rate", default=True),
+    _field(
+        "PROF_PCIE_TX_BYTES",
+        "pcie_transmit_bytes_per_second",
+        growth_of=("pcie_transmit_bytes_total",),
+        form="floor",
+        default=True,
+    ),
+    _field(
+        "PROF_PCIE_RX_BYTES",
+        "pcie_receive_bytes_per_second",
+        growth_of=("pcie_receive_bytes_total",),
+        form="floor",
+        default=True,
+    ),
+    _field("PROF_NVLINK_TX_BYTES", "nvlink_transmit_bytes_per_second", form="floor"),
+    _field("PROF_NVLINK_RX_BYTES", "nvlink_receive_bytes_per_second", form="floor"),
 )

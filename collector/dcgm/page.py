@@ -1,13 +1,15 @@
 """The page of dcgm-exporter, made of what a round found: the default fields, untyped, with the exporter's labels."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from typing import Final
 
+from collector.catalogue import CATALOGUE
 from collector.dcgm.fields import FIELDS, XID_ERRORS, Field
 from collector.nvml.xids import xid_row
-from collector.series import Labels, Sample, Scrape, SeriesKey, quoted
+from collector.series import Labels, Scrape, SeriesKey, quoted
 
 RATE_SECONDS: Final = 30.0
 """What a rate is the mean of: dcgm-exporter collects every 30 s unless told otherwise."""
@@ -19,18 +21,41 @@ _UNKNOWN_CODE: Final = "999"  # what NVML reports for an error that it does not 
 _HELP: Final = "As dcgm-exporter shows it."
 
 _DEFAULT: Final = tuple(field for field in FIELDS if field.default)
-_BY_METRIC: Final[dict[str, tuple[Field, ...]]] = {
-    metric: tuple(field for field in _DEFAULT if metric in field.metrics)
-    for metric in dict.fromkeys(metric for field in _DEFAULT for metric in field.metrics)
-}
+
+
+def _by_name(pairs: Iterable[tuple[str, Field]]) -> dict[str, tuple[Field, ...]]:
+    """The fields of each metric's name."""
+    found: dict[str, tuple[Field, ...]] = {}
+    for name, field in pairs:
+        if name:
+            found[name] = (*found.get(name, ()), field)
+    return found
+
+
+def _slice_metric(field: Field) -> str:
+    """The metric of GPU instances that is the field's value there, empty where there is none."""
+    name = field.metric.replace("forewarn_gpu_", "forewarn_mig_")
+    return name if name in CATALOGUE else ""
+
+
+_GPU_METRICS: Final = _by_name((field.metric, field) for field in _DEFAULT)
+_SLICE_METRICS: Final = _by_name((_slice_metric(field), field) for field in _DEFAULT)
+_COUNTERS: Final = _by_name((counter, field) for field in _DEFAULT for counter in field.growth_of)
+_READ: Final = frozenset({*_GPU_METRICS, *_SLICE_METRICS, *_COUNTERS, _INFO, _XID_LAST})
+
+Gpu = str
+"""A GPU's UUID."""
 
 
 @dataclass(slots=True)
-class _Sum:
-    """A value in the making: the sum of a field's metrics, and how many of them are there."""
+class _Round:
+    """What a round found, by field and GPU (or GPU and labels of the instance)."""
 
-    value: float = 0.0
-    parts: int = 0
+    values: dict[tuple[str, Gpu], float] = field_of(default_factory=dict)
+    slices: dict[tuple[str, Gpu], dict[str, float]] = field_of(default_factory=dict)
+    counters: dict[tuple[str, Gpu], list[float]] = field_of(default_factory=dict)
+    labels: dict[Gpu, str] = field_of(default_factory=dict)
+    xids: dict[Gpu, tuple[float, str]] = field_of(default_factory=dict)
 
 
 class DcgmPage:
@@ -49,38 +74,49 @@ class DcgmPage:
 
     def render(self, scrape: Scrape) -> bytes:
         """The page of a round; empty on a node without GPUs."""
-        found: dict[tuple[str, str], _Sum] = {}
-        newest_xid: dict[str, tuple[float, str]] = {}
-        labels: dict[str, str] = {}
-        for sample in scrape.samples:
-            name = sample.key.name
-            if name in _BY_METRIC:
-                _add(found, sample)
-            elif name == _INFO:
-                labels[sample.key.label("uuid")] = self._labels_of(sample.key)
-            elif name == _XID_LAST:
-                uuid, last = sample.key.label("uuid"), (sample.value, sample.key.label("xid"))
-                newest_xid[uuid] = max(last, newest_xid.get(uuid, last))
+        found = self._sorted(scrape)
         lines: list[str] = []
         for field in _DEFAULT:
-            lines += _family(field.name, self._values(field, labels, found, scrape.time_ms))
-        lines += _family(XID_ERRORS, _xids(labels, newest_xid))
+            lines += _family(field.name, self._values(field, found, scrape.time_ms))
+        lines += _family(XID_ERRORS, _xids(found))
         lines.append("")
         return "\n".join(lines).encode()
 
-    def _values(
-        self, field: Field, labels: dict[str, str], found: dict[tuple[str, str], _Sum], time_ms: int
-    ) -> Iterator[tuple[str, str]]:
-        """Labels and value of each GPU that has the field."""
-        for uuid, text in labels.items():
-            total = found.get((field.name, uuid))
-            if total is None or total.parts < len(field.metrics):
+    def _sorted(self, scrape: Scrape) -> _Round:
+        found = _Round()
+        for sample in scrape.samples:
+            key, name = sample.key, sample.key.name
+            if name not in _READ:
                 continue
-            value: float | None = total.value * field.factor
-            if field.form == "rate":
-                value = self._rate((field.name, uuid), total.value * field.factor, time_ms)
+            for field in _GPU_METRICS.get(name, ()):
+                if all(pair in key.labels for pair in field.labels):
+                    found.values[field.name, key.label("uuid")] = sample.value
+            for field in _COUNTERS.get(name, ()):
+                found.counters.setdefault((field.name, key.label("uuid")), []).append(sample.value)
+            for field in _SLICE_METRICS.get(name, ()):
+                instances = found.slices.setdefault((field.name, key.label("uuid")), {})
+                instances[_instance(key)] = sample.value
+            if name == _INFO:
+                found.labels[key.label("uuid")] = self._labels_of(key)
+            elif name == _XID_LAST:
+                uuid, last = key.label("uuid"), (sample.value, key.label("xid"))
+                found.xids[uuid] = max(last, found.xids.get(uuid, last))
+        return found
+
+    def _values(self, field: Field, found: _Round, time_ms: int) -> Iterator[tuple[str, str]]:
+        """Labels and value of each GPU that has the field, or of its instances where they have it."""
+        for uuid, text in found.labels.items():
+            here = field.name, uuid
+            if here in found.slices:
+                for instance, each in found.slices[here].items():
+                    yield text + instance, written(each * field.factor, field)
+                continue
+            value = found.values.get(here)
+            counters = found.counters.get(here, ())
+            if value is None and field.growth_of and len(counters) == len(field.growth_of):
+                value = self._rate(here, sum(counters), time_ms)
             if value is not None:
-                yield text, written(value, field)
+                yield text, written(value * field.factor, field)
 
     def _rate(self, counter: tuple[str, str], value: float, time_ms: int) -> float | None:
         """Growth a second since about ``RATE_SECONDS`` ago; None where that is not known."""
@@ -122,20 +158,17 @@ def written(value: float, field: Field) -> str:
     return str(round(value) if field.form == "whole" else int(value))
 
 
-def _add(found: dict[tuple[str, str], _Sum], sample: Sample) -> None:
-    labels = sample.key.labels
-    for field in _BY_METRIC[sample.key.name]:
-        if all(pair in labels for pair in field.labels):
-            total = found.setdefault((field.name, sample.key.label("uuid")), _Sum())
-            total.value += sample.value
-            total.parts += 1
+def _instance(key: SeriesKey) -> str:
+    """The exporter's labels of a GPU instance."""
+    profile, number = key.label("mig_profile"), key.label("gpu_instance_id")
+    return f",GPU_I_PROFILE={quoted(profile)},GPU_I_ID={quoted(number)}"
 
 
-def _xids(labels: dict[str, str], newest: dict[str, tuple[float, str]]) -> Iterator[tuple[str, str]]:
-    for uuid, text in labels.items():
+def _xids(found: _Round) -> Iterator[tuple[str, str]]:
+    for uuid, text in found.labels.items():
         code, message = _NO_ERROR
-        if uuid in newest:
-            xid = newest[uuid][1]
+        if uuid in found.xids:
+            xid = found.xids[uuid][1]
             code, message = xid if xid.isdigit() else _UNKNOWN_CODE, xid_row(xid).meaning
         yield f"{text},err_code={quoted(code)},err_msg={quoted(message)}", code
 

@@ -70,8 +70,7 @@ NO_COUNTERPART: Final[dict[str, str]] = {
     "DCGM_FI_DEV_XID_ERRORS": "it holds the last code only, and does not tell how often",
     "DCGM_FI_DEV_XID_ERROR": "it holds the last code only, and does not tell how often",
     **dict.fromkeys(
-        [name for field in FIELDS if field.form == "rate" for name in field.names],
-        "it is a rate, ours is a counter",
+        [name for field in FIELDS if not field.metric for name in field.names], "it is a rate, ours is a counter"
     ),
 }
 """Why a name that people look for is left out."""
@@ -79,16 +78,14 @@ NO_COUNTERPART: Final[dict[str, str]] = {
 
 def _of_dcgm(field: Field, name: str, rank: int) -> Rule:
     up, down = (1.0, field.factor) if field.factor >= 1 else (round(1 / field.factor), 1.0)
-    return Rule(name, field.metrics[0], field.labels, times=up, over=down, rank=rank)
+    return Rule(name, field.metric, field.labels, times=up, over=down, rank=rank)
 
 
 def _smi(source: str, target: str, rank: int = 2, **labels: str) -> Rule:
     return Rule(_SMI + source, G + target, tuple(sorted(labels.items())), rank=rank)
 
 
-_DCGM = tuple(
-    _of_dcgm(field, name, rank) for field in FIELDS if field.form != "rate" for rank, name in enumerate(field.names)
-)
+_DCGM = tuple(_of_dcgm(field, name, rank) for field in FIELDS if field.metric for rank, name in enumerate(field.names))
 
 _REASONS: Final = (
     ("gpu_idle", "idle"),

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from collector.backfill import is_counter
+from collector.catalogue import CATALOGUE
 from collector.history.rules import NO_COUNTERPART, RULES, Rule
 from collector.samplers.mapping import adapted
 from collector.series import SeriesKey, labels_of
@@ -90,8 +91,21 @@ class Translator:
         if rule is None or (name.startswith(_INFERENCE) and "server" not in labels):
             return self._of_server(name, labels)
         if rule.of_gpu and any(labels.get(label) for label in _MIG_LABELS):
-            return "it is of a MIG instance"
+            return self._of_slice(rule, labels)
         return self._by_rule(rule, labels)
+
+    def _of_slice(self, rule: Rule, labels: Labels) -> tuple[Target, ...] | str:
+        """Where DCGM's series of a GPU instance goes: what ours tells apart must be what it tells."""
+        name = rule.target.replace("forewarn_gpu_", "forewarn_mig_")
+        known = {"gpu_instance_id": labels.get("GPU_I_ID", ""), "mig_profile": labels.get("GPU_I_PROFILE", "")}
+        metric = CATALOGUE.get(name)
+        if metric is None or set(metric.labels) != {"gpu", "uuid", *known}:
+            return "it is of a MIG instance"
+        gpu = self._gpu(labels)
+        if isinstance(gpu, str):
+            return gpu
+        key = SeriesKey(name, labels_of({**known, "gpu": gpu[0], "uuid": gpu[1]}))
+        return (Target(key, is_counter(key), rule.times, rule.over, add=False, scope=str(key), rank=rule.rank),)
 
     def ignored(self, target: str, labels: Labels) -> str:
         """Why the daemon would not record it: its device or file system is left out; empty where it would."""

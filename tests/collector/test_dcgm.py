@@ -134,6 +134,33 @@ def test_rates_are_growth_a_second_over_thirty_seconds() -> None:
     assert last["PROF_PCIE_TX_BYTES"] == last["DEV_NVLINK_BANDWIDTH_TOTAL"] == 0
 
 
+def test_a_rate_that_is_measured_wins_over_one_that_is_reckoned() -> None:
+    lines = rendered(gpu("pcie_receive_bytes_per_second", 12_345.6), gpu("pcie_receive_bytes_total", 7.0))
+    assert lines[f"DCGM_FI_PROF_PCIE_RX_BYTES{{{LABELS}}}"] == "12345"
+
+
+def test_slices_stand_in_for_their_gpu_where_they_have_the_field() -> None:
+    def of(name: str, value: float, instance: str, **more: str) -> Sample:
+        labels = {**GPU, "gpu_instance_id": instance, "mig_profile": f"{instance}g.10gb", **more}
+        return Sample(SeriesKey(f"forewarn_mig_{name}", labels_of(labels)), value)
+
+    lines = rendered(
+        gpu("memory_used_bytes", 900 * MIB),
+        gpu("power_watts", 100.0),
+        of("memory_used_bytes", 300 * MIB, "1", compute_instance_id="0"),
+        of("memory_used_bytes", 300 * MIB, "1", compute_instance_id="1"),
+        of("memory_used_bytes", 500 * MIB, "2", compute_instance_id="0"),
+        of("tensor_activity_ratio", 0.5, "2"),
+    )
+    del lines[f'DCGM_FI_DEV_XID_ERRORS{{{LABELS},err_code="0",err_msg="No Error"}}']
+    assert lines == {
+        f"DCGM_FI_DEV_POWER_USAGE{{{LABELS}}}": "100.000000",
+        f'DCGM_FI_DEV_FB_USED{{{LABELS},GPU_I_PROFILE="1g.10gb",GPU_I_ID="1"}}': "300",
+        f'DCGM_FI_DEV_FB_USED{{{LABELS},GPU_I_PROFILE="2g.10gb",GPU_I_ID="2"}}': "500",
+        f'DCGM_FI_PROF_PIPE_TENSOR_ACTIVE{{{LABELS},GPU_I_PROFILE="2g.10gb",GPU_I_ID="2"}}': "0.500000",
+    }
+
+
 def test_a_gpu_that_changes_its_driver_gets_new_labels() -> None:
     page = DcgmPage("node1", (("simulated", "true"),))
     page.render(scrape(gpu("utilization_ratio", 0.5)))
@@ -149,11 +176,10 @@ def test_the_defaults_are_those_of_the_exporter() -> None:
 
 def test_every_field_is_made_of_metrics_and_labels_that_there_are() -> None:
     for field in FIELDS:
-        for name in field.metrics:
-            metric = CATALOGUE[name]
-            assert {label for label, _ in field.labels} | {"gpu", "uuid"} == set(metric.labels), field.name
-        growing = all(CATALOGUE[name].type == "counter" for name in field.metrics)
-        assert growing or field.form != "rate", field.name
+        for name in (*([field.metric] if field.metric else []), *field.growth_of):
+            assert {label for label, _ in field.labels} | {"gpu", "uuid"} == set(CATALOGUE[name].labels), field.name
+        assert all(CATALOGUE[name].type == "counter" for name in field.growth_of), field.name
+        assert field.metric or field.growth_of, field.name
     names = [name for field in FIELDS for name in field.names]
     assert len(names) == len(set(names))
 
@@ -161,7 +187,10 @@ def test_every_field_is_made_of_metrics_and_labels_that_there_are() -> None:
 @pytest.mark.prometheus
 def test_promtool_reads_it_and_minds_the_exporters_spelling_only() -> None:
     samples = [
-        gpu(name.removeprefix("forewarn_gpu_"), 0.5, **dict(field.labels)) for field in FIELDS for name in field.metrics
+        gpu(name.removeprefix("forewarn_gpu_"), 0.5, **dict(field.labels))
+        for field in FIELDS
+        for name in (field.metric, *field.growth_of)
+        if name
     ]
     page = DcgmPage("node1")
     page.render(scrape(*samples))

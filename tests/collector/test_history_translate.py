@@ -65,6 +65,10 @@ def test_gpu_series_get_our_names_labels_and_units(theirs: str, ours: str, value
 def test_whose_gpu_it_is() -> None:
     assert "no GPU of this node" in refused('DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-ffff"}')
     assert "MIG" in refused(f'DCGM_FI_DEV_FB_USED{{gpu="0",UUID="{UUID}",GPU_I_ID="1",GPU_I_PROFILE="1g.10gb"}}')
+    slice_ = one(f'DCGM_FI_PROF_DRAM_ACTIVE{{gpu="0",UUID="{UUID}",GPU_I_ID="1",GPU_I_PROFILE="1g.10gb"}}')
+    assert str(slice_.key) == (
+        f'forewarn_mig_dram_activity_ratio{{gpu="3",gpu_instance_id="1",mig_profile="1g.10gb",uuid="{UUID}"}}'
+    )
     unknown = translator({}, {"GPU-ab": "5"})
     assert one('DCGM_FI_DEV_FB_USED{gpu="2",UUID="GPU-AB"}', unknown).key.label("gpu") == "2"
     assert one('nvidia_smi_memory_used_bytes{uuid="ab"}', unknown).key.label("gpu") == "5"
@@ -89,7 +93,7 @@ def test_labels_that_a_scrape_moved_away_are_found() -> None:
         ("node_filesystem_avail_bytes", "no label mountpoint"),
         ("node_cooling_device_cur_state", "no such metric"),
         ("DCGM_FI_DEV_XID_ERRORS", "last code only"),
-        ("DCGM_FI_PROF_PCIE_TX_BYTES", "a rate"),
+        ("DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL", "a rate"),
     ],
 )
 def test_what_is_left_out_has_its_reason(text: str, reason: str) -> None:
