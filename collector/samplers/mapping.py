@@ -6,32 +6,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from collector.adapters import ADAPTERS, SUFFIXES, Adapter, Rule
+from collector.samplers.routes import Role, Route, combine, part_of
 from collector.series import Labels, Sample, SeriesKey, labels_of
 from collector.textformat import FormatError, Page, parse_series
 
 _OURS = "forewarn_"
 _CREATED = "_created"
 _MEMO_SLACK = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where the value of one series of a server goes.
-
-    Attributes:
-        key: our series.
-        counter: whether it only grows between resets.
-        factor: its unit in ours.
-        largest: of several that come to the same series the largest is taken, else they are added up.
-        group: series of one metric that may come under several names; only those of the lowest rank on a page count.
-    """
-
-    key: SeriesKey
-    counter: bool
-    factor: float = 1.0
-    largest: bool = False
-    group: str = ""
-    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +23,25 @@ class _Entry:
     rule: Rule
     target: str
     rank: int
+    role: Role = "value"
+
+    def concerns(self, labels: dict[str, str]) -> bool:
+        """Whether a series with these labels counts."""
+        rule = self.rule
+        if any(labels.get(label, "") != value for label, value in rule.only.items()):
+            return False
+        return not rule.bounds or "le" not in labels or float(labels["le"]) in {*rule.bounds, math.inf}
 
 
 def _entries() -> Iterator[tuple[str, _Entry]]:
     for adapter in ADAPTERS:
         for rule in adapter.rules:
+            role: Role = "dividend" if rule.per else "value"
             for rank, source in enumerate(rule.sources):
                 for suffix in SUFFIXES if rule.type == "histogram" else ("",):
-                    yield source + suffix, _Entry(adapter, rule, rule.target + suffix, rank)
+                    yield source + suffix, _Entry(adapter, rule, rule.target + suffix, rank, role)
+            if rule.per:
+                yield rule.per, _Entry(adapter, rule, rule.target, 0, "divisor")
 
 
 def _by_name(entries: Iterable[tuple[str, _Entry]]) -> dict[str, tuple[_Entry, ...]]:
@@ -98,7 +90,7 @@ class Mapping:
                 refused[routes] = refused.get(routes, 0) + 1
             elif math.isfinite(value):
                 found.extend((route, value) for route in routes)
-        return _combine(found), refused
+        return combine(found), refused
 
     def _route(self, series: str) -> tuple[Route, ...] | str:
         """Where a series goes; the name of its family where it goes nowhere."""
@@ -106,7 +98,7 @@ class Mapping:
         if name.endswith(_CREATED):
             return ()
         if name in _ADAPTED:
-            return adapted(name, labels, endpoint=self._endpoint, model=self._model)
+            return _routes(name, labels, self._endpoint, self._model)
         family = self._family(name)
         if not name.startswith(_OURS) and any(
             fnmatchcase(name, pattern) or fnmatchcase(family, pattern) for pattern in self._allow
@@ -132,6 +124,8 @@ class Mapping:
 def adapted(name: str, labels: dict[str, str], *, endpoint: str, model: str) -> tuple[Route, ...]:
     """Where the adapter table sends a series of a server; nowhere, where the table does not know its name.
 
+    Ratios that take two series of the server are left out, for one of them is not enough.
+
     Args:
         name: the server's name of the sample, suffixes of histograms included.
         labels: the server's labels.
@@ -141,14 +135,19 @@ def adapted(name: str, labels: dict[str, str], *, endpoint: str, model: str) -> 
     Raises:
         ValueError: a bucket's bound is no number.
     """
-    return tuple(_adapted(entry, labels, endpoint, model) for entry in _ADAPTED.get(name, ()))
+    return tuple(route for route in _routes(name, labels, endpoint, model) if route.role == "value")
+
+
+def _routes(name: str, labels: dict[str, str], endpoint: str, model: str) -> tuple[Route, ...]:
+    entries = _ADAPTED.get(name, ())
+    return tuple(_adapted(entry, labels, endpoint, model) for entry in entries if entry.concerns(labels))
 
 
 def _adapted(entry: _Entry, labels: dict[str, str], endpoint: str, model: str) -> Route:
-    rule = entry.rule
+    rule, adapter = entry.rule, entry.adapter
     ours = {label: labels[label] for label in rule.keep if label in labels}
-    ours |= {"endpoint": endpoint, "server": entry.adapter.server}
-    ours["model_name"] = labels.get(entry.adapter.model_label) or model
+    ours |= {"endpoint": endpoint, "server": adapter.server}
+    ours["model_name"] = next((labels[name] for name in adapter.model_labels if labels.get(name)), model)
     if rule.outcome is not None:
         outcome = rule.outcome
         ours["outcome"] = outcome.values.get(labels.get(outcome.label, ""), outcome.default)
@@ -162,25 +161,11 @@ def _adapted(entry: _Entry, labels: dict[str, str], endpoint: str, model: str) -
         counter=rule.type != "gauge",
         factor=rule.factor if scaled else 1.0,
         largest=rule.combine == "max",
-        group=f"{entry.adapter.server} {rule.target}",
+        group=f"{adapter.server} {rule.target} {entry.role}",
         rank=entry.rank,
+        part=part_of(labels, adapter.replicas),
+        role=entry.role,
     )
-
-
-def _combine(found: Sequence[tuple[Route, float]]) -> list[Sample]:
-    """One sample a series of ours: the newest name of each metric, engines and ranks added up or the largest taken."""
-    best: dict[str, int] = {}
-    for route, _ in found:
-        best[route.group] = min(route.rank, best.get(route.group, route.rank))
-    values: dict[SeriesKey, tuple[float, bool]] = {}
-    for route, raw in found:
-        if route.rank != best[route.group]:
-            continue
-        value, before = raw * route.factor, values.get(route.key)
-        if before is not None:
-            value = max(value, before[0]) if route.largest else value + before[0]
-        values[route.key] = value, route.counter
-    return [Sample(key, value, counter) for key, (value, counter) in values.items()]
 
 
 def _bound(text: str, factor: float) -> str:

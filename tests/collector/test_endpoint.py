@@ -46,7 +46,7 @@ async def test_a_page_becomes_samples(server: PageServer) -> None:
     )
     assert samples[waiting] == 3.0
     refused = SeriesKey.of("forewarn_collector_refused_series", collector="endpoint:ep", reason="not_allowed")
-    assert samples[refused] == 11.0
+    assert samples[refused] == 27.0
 
 
 async def test_refused_metrics_are_named_once_and_again_when_they_change(

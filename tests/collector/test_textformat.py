@@ -22,7 +22,7 @@ def test_pages_read_as_prometheus_client_reads_them(path: Path) -> None:
         name, labels = parse_series(series)
         ours.append((name.removesuffix("_total"), labels, value))  # their parser adds _total to every counter
     assert [repr(row) for row in ours] == [repr((name, labels, float(value))) for name, labels, value in theirs]
-    assert len(ours) > 20
+    assert len(ours) > 10
 
 
 @pytest.mark.parametrize(
