@@ -5,24 +5,50 @@ The files in ``dashboards/generated`` are what this makes of the catalogue; they
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboards.node import rows
-from dashboards.panels import DATASOURCE, panels_json
+from dashboards import hardware, node
+from dashboards.panels import DATASOURCE, Row, panels_json
 
 TARGET = Path(__file__).parent / "generated"
-UID = "forewarn-node"
 NODE_INFO = "forewarn_build_info"
 
 
-def dashboard() -> dict[str, Any]:
-    """The dashboard "Forewarn node" in Grafana's classic JSON."""
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A dashboard: its identifier, which is its file's name too, what it is called, and its rows."""
+
+    uid: str
+    title: str
+    description: str
+    rows: Callable[[], tuple[Row, ...]]
+
+
+NODE = Board(
+    "forewarn-node",
+    "Forewarn node",
+    "What the GPU nodes record, what is expected within three days, and what alerts.",
+    node.rows,
+)
+HARDWARE = Board(
+    "forewarn-hardware",
+    "Forewarn hardware",
+    "What is wrong with GPUs, who uses them, and how their links, the host, its disks and networks do.",
+    hardware.rows,
+)
+BOARDS = (NODE, HARDWARE)
+
+
+def dashboard(board: Board = NODE) -> dict[str, Any]:
+    """A dashboard in Grafana's classic JSON."""
     return {
         "id": None,
-        "uid": UID,
-        "title": "Forewarn node",
-        "description": "What the GPU nodes record, what is expected within three days, and what alerts.",
+        "uid": board.uid,
+        "title": board.title,
+        "description": board.description,
         "tags": ["forewarn", "gpu", "llm"],
         "schemaVersion": 39,
         "version": 1,
@@ -34,18 +60,19 @@ def dashboard() -> dict[str, Any]:
         "timepicker": {},
         "annotations": {"list": []},
         "links": [
-            _link("Last 24 hours", "from=now-24h&to=now"),
-            _link("Three days back and ahead", "from=now-3d&to=now%2B3d"),
+            _link("Last 24 hours", board.uid, "from=now-24h&to=now"),
+            _link("Three days back and ahead", board.uid, "from=now-3d&to=now%2B3d"),
+            *(_link(other.title, other.uid) for other in BOARDS if other is not board),
         ],
         "templating": {"list": _variables()},
-        "panels": panels_json(rows()),
+        "panels": panels_json(board.rows()),
     }
 
 
 def files() -> dict[str, str]:
     """Every generated file's text by its path below ``generated``."""
     return {
-        "forewarn-node.json": json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n",
+        **{f"{board.uid}.json": json.dumps(dashboard(board), indent=2, ensure_ascii=False) + "\n" for board in BOARDS},
         "provisioning/dashboards/forewarn.yaml": DASHBOARD_PROVIDER,
         "provisioning/datasources/forewarn.yaml": DATASOURCE_PROVIDER,
         "prometheus.yml": SCRAPE_CONFIG,
@@ -63,13 +90,14 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _link(title: str, span: str) -> dict[str, Any]:
+def _link(title: str, uid: str, span: str = "") -> dict[str, Any]:
+    """A link that keeps the chosen nodes; without a span it keeps the time too."""
     return {
         "type": "link",
         "title": title,
-        "url": f"/d/{UID}?{span}",
+        "url": f"/d/{uid}?{span}" if span else f"/d/{uid}",
         "includeVars": True,
-        "keepTime": False,
+        "keepTime": not span,
         "targetBlank": False,
         "icon": "dashboard",
         "tags": [],
@@ -129,7 +157,7 @@ def _variable(name: str, label: str, query: str, *, several: bool = True, regex:
 
 DASHBOARD_PROVIDER = """\
 # Grafana reads this from /etc/grafana/provisioning/dashboards.
-# Put forewarn-node.json where `path` says. To change the dashboard, save a copy: the file's own is written anew.
+# Put the dashboards' JSON where `path` says. To change the dashboard, save a copy: the file's own is written anew.
 apiVersion: 1
 providers:
   - name: forewarn

@@ -1,4 +1,4 @@
-"""The dashboard's questions, put to a real Prometheus that scrapes a real node."""
+"""The dashboards' questions, put to a real Prometheus that scrapes a real node."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from collector.series import SeriesKey
-from dashboards.generate import dashboard
+from dashboards.generate import HARDWARE, dashboard
 from forewarn.base.clock import HOUR, SystemClock
 from tests.support.api_node import HOSTNAME, ApiNode, SomeOf, served
 from tests.support.prometheus import Prometheus, prometheus
@@ -15,6 +15,7 @@ from tests.support.prometheus import Prometheus, prometheus
 pytestmark = pytest.mark.prometheus
 
 PANELS = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+HARDWARE_PANELS = [panel for panel in dashboard(HARDWARE)["panels"] if panel["type"] != "row"]
 VARIABLES = {
     "$__rate_interval": "1m",
     "$job": ".*",
@@ -79,6 +80,14 @@ def test_prometheus_answers_every_panel(scraper: Prometheus, panel: dict[str, ob
         assert answer["status"] == "success", answer
         assert not answer.get("warnings")
         assert bool(answer["data"]["result"]) != (panel["title"] in EMPTY_HERE), expression
+
+
+@pytest.mark.parametrize("panel", HARDWARE_PANELS, ids=[panel["title"] for panel in HARDWARE_PANELS])
+def test_prometheus_understands_every_panel_about_hardware(scraper: Prometheus, panel: dict[str, object]) -> None:
+    for target in panel["targets"]:  # type: ignore[attr-defined]
+        answer = scraper.query(filled(target["expr"]))
+        assert answer["status"] == "success", answer
+        assert not answer.get("warnings")
 
 
 def test_every_gpu_line_carries_the_labels_of_its_legend(scraper: Prometheus) -> None:

@@ -1,4 +1,4 @@
-"""The dashboard in the tree: made by the generator, readable by Prometheus, drawn from the catalogue."""
+"""The dashboards in the tree: made by the generator, readable by Prometheus, drawn from the catalogue."""
 
 import json
 import subprocess
@@ -10,16 +10,17 @@ import pytest
 from promql_parser import VectorSelector
 
 from collector.catalogue import CATALOGUE, metric_of_sample
-from dashboards.generate import TARGET, dashboard, files
+from dashboards.generate import BOARDS, NODE, TARGET, Board, dashboard, files
 from dashboards.panels import known, panels_json, plot, select
 from forecast.metrics import HORIZON_STEPS, QUANTILES
 
 VARIABLES = {"$__rate_interval": "5m", "$job": "j", "$instance": "i", "$hostname": "h", "$gpu": "0", "$target": "t"}
 
-BOARD = dashboard()
-PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
+MADE = {board.uid: dashboard(board) for board in BOARDS}
+PANELS = [panel for made in MADE.values() for panel in made["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
 
+each_board = pytest.mark.parametrize("board", BOARDS, ids=[board.uid for board in BOARDS])
 each_expression = pytest.mark.parametrize(
     ("title", "expression"), EXPRESSIONS, ids=[f"{number} {title}" for number, (title, _) in enumerate(EXPRESSIONS)]
 )
@@ -87,11 +88,13 @@ def test_panels_say_what_they_show_and_in_which_unit() -> None:
     assert len(titles) == len(set(titles))
 
 
-def test_ids_are_unique_and_no_two_panels_overlap() -> None:
-    ids = [panel["id"] for panel in BOARD["panels"]]
+@each_board
+def test_ids_are_unique_and_no_two_panels_overlap(board: Board) -> None:
+    panels = MADE[board.uid]["panels"]
+    ids = [panel["id"] for panel in panels]
     assert len(ids) == len(set(ids))
     cells: set[tuple[int, int]] = set()
-    for panel in BOARD["panels"]:
+    for panel in panels:
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
         mine = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
@@ -99,12 +102,20 @@ def test_ids_are_unique_and_no_two_panels_overlap() -> None:
         cells |= mine
 
 
-def test_it_imports_anywhere() -> None:
-    assert (BOARD["id"], BOARD["uid"], BOARD["title"]) == (None, "forewarn-node", "Forewarn node")
-    by_name = {variable["name"]: variable for variable in BOARD["templating"]["list"]}
+@each_board
+def test_it_imports_anywhere(board: Board) -> None:
+    made = MADE[board.uid]
+    assert (made["id"], made["uid"], made["title"]) == (None, board.uid, board.title)
+    by_name = {variable["name"]: variable for variable in made["templating"]["list"]}
     assert list(by_name) == ["datasource", "job", "instance", "hostname", "gpu", "target"]
     assert all(variable["refresh"] == 2 for name, variable in by_name.items() if name != "datasource")
-    assert int(BOARD["refresh"].removesuffix("s")) >= 30
+    assert int(made["refresh"].removesuffix("s")) >= 30
+
+
+@each_board
+def test_the_others_are_a_click_away(board: Board) -> None:
+    linked = {link["url"].split("?")[0] for link in MADE[board.uid]["links"]}
+    assert linked == {f"/d/{uid}" for uid in MADE}
 
 
 def test_gpu_lines_are_told_apart_by_node_and_number() -> None:
@@ -148,7 +159,7 @@ def test_a_metric_that_the_catalogue_does_not_have_cannot_be_drawn() -> None:
 
 
 def test_the_json_survives_a_round_trip() -> None:
-    assert json.loads(files()["forewarn-node.json"]) == BOARD
+    assert json.loads(files()[f"{NODE.uid}.json"]) == MADE[NODE.uid]
 
 
 @pytest.mark.prometheus

@@ -20,6 +20,7 @@ DATA = {
     "api/static/page.css",
     "api/static/uplot/uPlot.iife.min.js",
     "api/static/uplot/LICENSE",
+    "dashboards/generated/forewarn-hardware.json",
     "dashboards/generated/forewarn-node.json",
     "forewarn/units/forewarn.service",
     "forewarn/units/forewarn-logship.service",
