@@ -7,7 +7,21 @@ import typer
 
 from forewarn import __version__
 from forewarn.base.errors import ForewarnError
-from forewarn.cli import alerts, backfill, config, demo, forecast, logs, nvml, query, run, service, status, worker
+from forewarn.cli import (
+    alerts,
+    backfill,
+    config,
+    demo,
+    forecast,
+    logs,
+    nvml,
+    query,
+    run,
+    service,
+    status,
+    store,
+    worker,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +42,7 @@ app.command()(backfill.backfill)
 app.add_typer(config.app, name="config")
 app.add_typer(logs.app, name="logs")
 app.add_typer(nvml.app, name="nvml")
+app.add_typer(store.app, name="store")
 app.add_typer(worker.app, name="worker")
 app.command("install-service", short_help="Run it under systemd, from /opt/forewarn.")(service.install_service)
 

@@ -6,11 +6,11 @@ import typer
 
 from forewarn.cli.options import DataDirOption, JsonOption, data_dir
 from forewarn.cli.output import print_json, print_table
+from forewarn.cli.reading import matchers_of, moment_of, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from collector.series import Matcher
     from collector.store import Function, Line, Values
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -45,7 +45,7 @@ def query(
     from forewarn.base.clock import SystemClock
 
     now_ms = SystemClock().now_ms()
-    matchers = _matchers(selector)
+    matchers = matchers_of(selector)
     function = _function(rate=rate, increase=increase, quantile=quantile is not None)
     span = _span(since, until, step, now_ms)
     reader = StoreReader(data_dir(data_dir_).metrics)
@@ -61,16 +61,6 @@ def query(
         _print(found, selector)
 
 
-def _matchers(selector: str) -> "tuple[Matcher, ...]":
-    from collector.series import parse_selector
-    from forewarn.base.errors import UsageError
-
-    try:
-        return parse_selector(selector)
-    except ValueError as error:
-        raise UsageError(str(error), hint='write it like forewarn_gpu_power_watts{gpu="0"}, in quotes') from None
-
-
 def _function(**wanted: bool) -> "Function | None":
     from forewarn.base.errors import UsageError
 
@@ -83,11 +73,11 @@ def _function(**wanted: bool) -> "Function | None":
 def _span(since: str, until: str | None, step: str | None, now_ms: int) -> tuple[int, int, int]:
     from forewarn.base.errors import UsageError
 
-    end_ms = now_ms if until is None else _moment(until, now_ms, "--until")
-    start_ms = _moment(since, now_ms, "--since")
+    end_ms = now_ms if until is None else moment_of(until, now_ms, "--until")
+    start_ms = moment_of(since, now_ms, "--since")
     if start_ms >= end_ms:
         raise UsageError("--since is not before --until", hint="without --until, now is meant")
-    step_ms = _fitting((end_ms - start_ms) // POINTS) if step is None else round(_seconds(step) * 1000)
+    step_ms = _fitting((end_ms - start_ms) // POINTS) if step is None else round(seconds_of(step) * 1000)
     if step_ms < 1:
         raise UsageError("--step is not longer than 0", hint="write it like 1s, 5m or 1h")
     return start_ms, end_ms, step_ms
@@ -99,32 +89,6 @@ def _fitting(step_ms: int) -> int:
 
     grain = next((grain for grain in (HOUR, 5 * MINUTE) if step_ms >= grain), SECOND)
     return max(grain, step_ms // grain * grain)
-
-
-def _seconds(text: str) -> float:
-    from forewarn.base.errors import UsageError
-    from forewarn.base.types import parse_duration
-
-    try:
-        return float(parse_duration(text))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def _moment(text: str, now_ms: int, option: str) -> int:
-    from forewarn.base.clock import parse_time
-    from forewarn.base.errors import UsageError
-    from forewarn.base.types import parse_duration
-
-    try:
-        return now_ms - round(float(parse_duration(text)) * 1000)
-    except ValueError:
-        pass
-    try:
-        return parse_time(text)
-    except (ValueError, OverflowError):  # the latter where no calendar has such a year
-        hint = "write it like 90m, 30d or 2026-01-31T12:00:00Z"
-        raise UsageError(f"{option}: {text!r} is neither an age nor a time", hint=hint) from None
 
 
 def _as_json(line: "Line") -> dict[str, Any]:
