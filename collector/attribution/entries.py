@@ -64,7 +64,7 @@ class GpuUse:
 
     Attributes:
         found: the entries that can be processes.
-        invalid: entries that are none.
+        invalid: entries that cannot be.
         scrambled: whether the sizes of the list are to be believed.
     """
 

@@ -60,5 +60,8 @@ def _use(lists: GpuLists, entries: Sequence[Entry], sight: Sight, names: Mapping
         if entry.possible:
             process = sight.processes[entry.pid]
             found.append(Found(entry, process, names[process.uid] if isinstance(process, Process) else ""))
-    gone = sum(each.process is Missing.GONE for each in found)
-    return GpuUse(lists.gpu, lists.uuid, found, len(entries) - len(found) + gone, lists.scrambled)
+    invalid = len(entries) - len(found)
+    if lists.scrambled:  # a number that names nobody is then more likely a piece of something else
+        invalid += sum(each.process is Missing.GONE for each in found)
+        found = [each for each in found if each.process is not Missing.GONE]
+    return GpuUse(lists.gpu, lists.uuid, found, invalid, lists.scrambled)

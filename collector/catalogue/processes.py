@@ -36,7 +36,7 @@ PROCESS_METRICS: tuple[Metric, ...] = (
     _row(
         "process_list_invalid",
         "",
-        "Entries of the driver's process lists that name no living process: impossible numbers, and dead ones.",
+        "Entries of the driver's process lists that cannot be processes, as drivers around 535 wrote them.",
         "nvmlDeviceGetComputeRunningProcesses and others; /proc",
     ),
     _row(

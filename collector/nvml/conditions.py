@@ -10,9 +10,12 @@ from collector.nvml.expected import KnownGpu
 from collector.nvml.library import GPU_IS_LOST, RESET_REQUIRED
 from collector.series import Sample, SeriesKey
 from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.words import duration
 
 log = logging.getLogger(__name__)
 
+IDLE_SECONDS: Final = 86_400.0
+"""A whole day: a model server may well be idle for a night."""
 _LEVELS: Final = {"critical": logging.ERROR, "warning": logging.WARNING, "hint": logging.INFO}
 _BY_CODE: Final = {GPU_IS_LOST: "gpu_lost", RESET_REQUIRED: "gpu_reset_required"}
 
@@ -35,12 +38,19 @@ class Evidence:
         shows: whether a value shows it.
         condition: the condition.
         after: seconds for which it must have been shown.
+        tells: the particulars.
     """
 
     metric: str
     shows: Callable[[float], bool]
     condition: str
     after: float = 0.0
+    tells: Callable[[SeriesKey, float], str] = lambda _, value: f"{value:.0f}"
+
+
+def _who(key: SeriesKey, idle: float) -> str:
+    words = [key.label("command"), *(key.label(label) for label in ("user", "unit", "container", "pod_uid"))]
+    return f"{', '.join(word for word in words if word)} for {duration(idle)}"
 
 
 def _some(value: float) -> bool:
@@ -54,6 +64,7 @@ EVIDENCE: Final = (
     Evidence("forewarn_gpu_persistence_mode", lambda value: value == 0, "persistence_off"),
     Evidence("forewarn_gpu_process_list_invalid", _some, "process_list_invalid", after=60),
     Evidence("forewarn_gpu_dead_process_memory_bytes", _some, "dead_process_memory", after=60),
+    Evidence("forewarn_gpu_process_idle_seconds", lambda value: value >= IDLE_SECONDS, "process_idle", tells=_who),
 )
 
 Newest = Callable[[str], Iterable[tuple[SeriesKey, float]]]
@@ -139,7 +150,7 @@ class Conditions:
             for key, value in self._newest(evidence.metric):
                 if evidence.shows(value):
                     place = Place(evidence.condition, key.label("gpu"), key.label("uuid"))
-                    shown[place] = (f"{value:.0f}", now - evidence.after)
+                    shown[place] = (evidence.tells(key, value), now - evidence.after)
         self._shown_since = {place: self._shown_since.get(place, now) for place in shown}
         return {place: text for place, (text, due) in shown.items() if self._shown_since[place] <= due}
 

@@ -171,6 +171,13 @@ _ROWS: Final = (
         "See fuser -v /dev/nvidia* for a child that still holds it; where there is none, reset the GPU.",
     ),
     Diagnosis(
+        "process_idle",
+        "hint",
+        "",
+        "a process holds GPU memory and has run nothing on the GPU for a day",
+        "Ask its owner whether it is still needed: forewarn nvml processes names user, unit and container.",
+    ),
+    Diagnosis(
         "persistence_off",
         "hint",
         "",

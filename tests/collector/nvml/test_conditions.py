@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from collector.nvml.conditions import EVIDENCE, Conditions, Evidence, Place, of_missing
+from collector.nvml.conditions import EVIDENCE, IDLE_SECONDS, Conditions, Evidence, Place, of_missing
 from collector.nvml.diagnosis import DIAGNOSES
 from collector.nvml.expected import KnownGpu
 from collector.series import SeriesKey
@@ -73,7 +73,8 @@ async def test_what_metrics_show(evidence: Evidence) -> None:
     metric, after = evidence.metric, evidence.after
     clock, shown = HandClock(), Shown()
     conditions = Conditions(clock, shown)
-    bad, good = (0.0, 1.0) if metric.endswith("persistence_mode") else (1.0, 0.0)
+    bad, good = (0.0, 1.0) if metric.endswith("persistence_mode") else (IDLE_SECONDS, IDLE_SECONDS - 1)
+    good = good if "idle" in metric else float(not bad)
     shown.values[metric] = good
     conditions.update({})
     assert conditions.rows() == []
@@ -87,3 +88,14 @@ async def test_what_metrics_show(evidence: Evidence) -> None:
     shown.values[metric] = good
     conditions.update({})
     assert conditions.rows() == []
+
+
+def test_who_is_idle_is_named() -> None:
+    key = SeriesKey.of(
+        "forewarn_gpu_process_idle_seconds", gpu="3", uuid="GPU-a", command="python", user="ann", unit="vllm.service"
+    )
+    conditions = Conditions(HandClock(), lambda metric: [(key, 90_000.0)] if metric == key.name else [])
+    conditions.update({})
+    (row,) = conditions.rows()
+    assert (row["condition"], row["gpu"]) == ("process_idle", "3")
+    assert row["detail"] == "python, ann, vllm.service for 1 d 1 h"
