@@ -84,7 +84,7 @@ def _http_url(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{text!r} is no address; write it like http://127.0.0.1:8000/metrics")
     if parts.username is not None:
-        raise ValueError("an address holds no user or password; use bearer_token_file")
+        raise ValueError("an address holds no user or password; use bearer_token_file, or username and password_file")
     return text
 
 
@@ -176,12 +176,33 @@ class EndpointSettings(Settings):
     timeout: Seconds = Field(3.0, gt=0, description="Deadline for the page; at most 0.6 of the interval counts.")
     max_bytes: Bytes = Field(4 * 2**20, gt=0, description="A larger page is refused.")
     bearer_token_file: Path | None = Field(None, description="File that holds the token to send, if one is asked.")
+    username: str | None = Field(
+        None, min_length=1, pattern=r"^[^:]*$", description="User to send with the password, if one is asked."
+    )
+    password_file: Path | None = Field(None, description="File that holds the password to send.")
+    ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to trust for https; without it, those that the system trusts."
+    )
+    client_certificate_file: Path | None = Field(None, description="Certificate (PEM) to show, if one is asked.")
+    client_key_file: Path | None = Field(
+        None, description="Its key (PEM, not encrypted), unless it is in the same file."
+    )
     canary: CanarySettings | None = Field(None, description="Ask for a tiny completion every few seconds.")
 
     @property
     def label(self) -> str:
         """The endpoint's name in labels."""
         return self.name or urlsplit(self.url).netloc
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("username and password_file go together")
+        if self.username is not None and self.bearer_token_file is not None:
+            raise ValueError("bearer_token_file and password_file exclude each other: one request takes one of them")
+        if self.client_key_file is not None and self.client_certificate_file is None:
+            raise ValueError("client_key_file needs client_certificate_file")
+        return self
 
 
 class CollectorSettings(Settings):

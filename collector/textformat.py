@@ -1,4 +1,4 @@
-"""Reading Prometheus' text format, version 0.0.4.
+"""Reading Prometheus' text format, version 0.0.4, and what OpenMetrics adds to it (exemplars, fractions of seconds).
 
 A page changes little from round to round: a line is split into its series (``name{labels}``) and its value, and only
 a series that was not seen before is looked into (parse_series). Against prometheus_client's parser, which looks into
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
+_SAMPLE = re.compile(r"""([^{\s]+(?:\s*\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?)\s+([^#]*?)(?:\s+#.*)?""")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _ESCAPE = re.compile(r'\\[\\n"]')
 _ESCAPED = {"\\n": "\n", '\\"': '"', "\\\\": "\\"}
@@ -56,6 +57,11 @@ def parse_page(text: str) -> Page:
 
 
 def _split(line: str) -> tuple[str, float]:
+    if "#" in line:  # an exemplar, or a label's value that has one
+        found = _SAMPLE.fullmatch(line)
+        if found is None:
+            raise ValueError(line)
+        return found[1], _value(found[2].split())
     brace = line.rfind("}") + 1
     if brace:
         return line[:brace], _value(line[brace:].split())
@@ -66,6 +72,8 @@ def _split(line: str) -> tuple[str, float]:
 def _value(words: list[str]) -> float:
     if len(words) > 2 or "_" in words[0]:
         raise ValueError(words)
+    if len(words) == 2:
+        float(words[1])  # a time stamp
     return float(words[0])
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from collector.samplers.access import Access
 from collector.samplers.http import Client
 from collector.series import Sample, SeriesKey, labels_of
 from collector.settings import CanarySettings, EndpointSettings
@@ -39,9 +40,7 @@ class Canary:
         self._clock = clock
         self._base = (settings.base_url or _origin(endpoint.url)).rstrip("/")
         self._model = settings.model
-        self._client = Client(
-            clock, timeout=settings.timeout, max_bytes=_MAX_BYTES, bearer_token_file=endpoint.bearer_token_file
-        )
+        self._client = Client(clock, Access(endpoint), timeout=settings.timeout, max_bytes=_MAX_BYTES)
         self._lane = Lane(self.name)
         self._task: asyncio.Task[None] | None = None
         self._due: float | None = None

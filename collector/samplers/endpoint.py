@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from collector.samplers.access import Access
 from collector.samplers.http import Client
 from collector.samplers.mapping import Mapping
 from collector.series import Sample, SeriesKey
@@ -14,7 +15,8 @@ from forewarn.base.lane import Lane
 
 log = logging.getLogger(__name__)
 
-ACCEPT = "text/plain;version=0.0.4"
+# Nothing of OpenMetrics: libraries that find its name here send it whatever else is asked for.
+ACCEPT = "text/plain;version=0.0.4,*/*;q=0.1"
 _NAMED = 20
 
 
@@ -31,12 +33,7 @@ class Endpoint:
         self.name = f"endpoint:{settings.label}"
         self._url = settings.url
         self._deadline = min(settings.timeout, patience)
-        self._client = Client(
-            clock,
-            timeout=self._deadline,
-            max_bytes=settings.max_bytes,
-            bearer_token_file=settings.bearer_token_file,
-        )
+        self._client = Client(clock, Access(settings), timeout=self._deadline, max_bytes=settings.max_bytes)
         self._mapping = Mapping(settings.label, settings.model, settings.allow)
         self._lane = Lane(self.name)
         self._refused_key = SeriesKey.of("forewarn_collector_refused_series", collector=self.name, reason="not_allowed")

@@ -1,17 +1,16 @@
 """One blocking HTTP exchange with a limit on its time and on its size; it is called on a lane."""
 
+import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from collector.samplers.access import Access
 from collector.samplers.failures import failure_code
 from collector.source import CollectError
 from forewarn.base.clock import Clock
-from forewarn.base.errors import ConfigError
-from forewarn.base.types import read_secret
 
 _CHUNK = 64 * 1024
 
@@ -25,15 +24,16 @@ class Client:
         clock: the deadline of a body that does not end.
         timeout: seconds for the whole exchange.
         max_bytes: size of the largest body that is accepted.
-        bearer_token_file: file with the token to send; it is read at every request, so that it may be renewed.
+        access: what lets us in.
     """
 
-    def __init__(self, clock: Clock, *, timeout: float, max_bytes: int, bearer_token_file: Path | None = None) -> None:
+    def __init__(self, clock: Clock, access: Access, *, timeout: float, max_bytes: int) -> None:
         self._clock = clock
         self._timeout = timeout
         self._max_bytes = max_bytes
-        self._token_file = bearer_token_file
+        self._access = access
         self._pools = urllib3.PoolManager(num_pools=1, maxsize=1)
+        self._context: ssl.SSLContext | None = None
 
     def request(self, method: str, url: str, *, body: bytes | None = None, accept: str = "*/*") -> bytes:
         """The body of an answer with status 200.
@@ -42,8 +42,9 @@ class Client:
             CollectError: no such answer came in time, or there is no token to send; its code says why.
         """
         end = self._clock.monotonic() + self._timeout
+        pools = self._pools_for(url)
         try:
-            response = self._pools.request(
+            response = pools.request(
                 method,
                 url,
                 body=body,
@@ -60,6 +61,13 @@ class Client:
                 response.close()
         except (HTTPError, OSError, UnicodeError) as error:
             raise CollectError(failure_code(error), f"{urlsplit(url).netloc}: {error}") from error
+
+    def _pools_for(self, url: str) -> urllib3.PoolManager:
+        if urlsplit(url).scheme == "https":
+            context = self._access.context()
+            if context is not self._context:
+                self._context, self._pools = context, urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=context)
+        return self._pools
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
         if response.status != 200:
@@ -83,16 +91,4 @@ class Client:
         }
         if has_body:
             headers["Content-Type"] = "application/json"
-        if self._token_file is not None:
-            headers["Authorization"] = f"Bearer {_token(self._token_file)}"
-        return headers
-
-
-def _token(path: Path) -> str:
-    try:
-        token = read_secret(path).get_secret_value()
-    except (ConfigError, UnicodeDecodeError) as error:
-        raise CollectError("token", str(error)) from error
-    if not (token.isascii() and token.isprintable()):
-        raise CollectError("token", f"the token in {path} has characters that no header takes")
-    return token
+        return headers | self._access.headers()

@@ -1,7 +1,14 @@
+import asyncio
+import base64
 import logging
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,3 +187,152 @@ async def test_what_an_address_holds_stays_out_of_the_error(server: PageServer) 
     await source.close()
     assert caught.value.code == "parse"
     assert "hush" not in str(caught.value)
+
+
+async def test_nothing_of_openmetrics_is_asked_for_and_anything_is_taken(server: PageServer) -> None:
+    server.page("/metrics", 'vllm:prompt_tokens_total{model_name="m"} 3.0 # {trace_id="x"} 1.0\n# EOF\n')
+    source = endpoint(f"{server.url}/metrics")
+    samples = await source.collect()
+    await source.close()
+    assert samples[0].value == 3.0
+    accepted = server.requests[0][2]["Accept"]
+    assert accepted.startswith("text/plain;version=0.0.4")
+    assert "openmetrics" not in accepted
+
+
+async def test_a_password_is_read_for_every_request(server: PageServer, tmp_path: Path) -> None:
+    server.page("/metrics", "a 1\n")
+    password = tmp_path / "password"
+    password.write_text("first\n")
+    source = endpoint(f"{server.url}/metrics", username="me", password_file=password)
+    await source.collect()
+    password.write_text("se cond:\n")
+    await source.collect()
+    await source.close()
+    sent = [headers["Authorization"].removeprefix("Basic ") for _, _, headers, _ in server.requests]
+    assert [base64.b64decode(each) for each in sent] == [b"me:first", b"me:se cond:"]
+
+
+async def test_a_page_of_four_mebibytes_does_not_hold_up_the_loop(server: PageServer) -> None:
+    line = 'vllm:e2e_request_latency_seconds_bucket{{engine="{n}",le="{le}",model_name="llama"}} {n}.0\n'
+    page = "".join(line.format(n=n, le=le) for n in range(2_000) for le in range(20))[: 4 * 2**20 - 100]
+    server.page("/metrics", page[: page.rindex("\n") + 1])
+    source = endpoint(f"{server.url}/metrics", patience=30, timeout=30)
+    late: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            late.append(time.monotonic() - before - 0.01)
+
+    beating = asyncio.create_task(beat())
+    samples = await source.collect()
+    beating.cancel()
+    await source.close()
+    assert len(samples) == 21  # every engine is added up
+    assert sorted(late)[int(0.9 * len(late))] < 0.1
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority, and what it has signed."""
+
+    ca: Path
+    server: Path
+    client: Path
+
+
+def openssl(*words: str | Path) -> None:
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl not installed")
+    subprocess.run([program, *map(str, words)], check=True, capture_output=True)
+
+
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Certificates in files that hold their key too."""
+    folder = tmp_path_factory.mktemp("tls")
+    ca = folder / "ca.pem"
+    openssl("req", "-x509", *KEY, "-keyout", folder / "ca.key", "-out", ca, "-days", "2", "-subj", "/CN=ca")
+    made = {}
+    for name in ("server", "client"):
+        extension = folder / f"{name}.ext"
+        extension.write_text("subjectAltName=IP:127.0.0.1\n")
+        key, request, signed = (folder / f"{name}.{kind}" for kind in ("key", "csr", "crt"))
+        openssl("req", *KEY, "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        signer = ("-CA", ca, "-CAkey", folder / "ca.key", "-CAcreateserial")
+        openssl("x509", "-req", "-in", request, *signer, "-out", signed, "-days", "2", "-extfile", extension)
+        made[name] = folder / f"{name}.pem"
+        made[name].write_text(signed.read_text() + key.read_text())
+    return Authority(ca, **made)
+
+
+@pytest.fixture
+def secure(authority: Authority) -> Iterator[PageServer]:
+    """A server that shows its certificate and asks for one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.server)
+    context.load_verify_locations(authority.ca)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    with page_server(tls=context) as server:
+        server.page("/metrics", "a 1\n")
+        yield server
+
+
+async def test_a_server_of_a_private_authority_is_trusted_where_the_authority_is_named(
+    secure: PageServer, authority: Authority
+) -> None:
+    assert secure.url.startswith("https://")
+    assert await failure(endpoint(f"{secure.url}/metrics")) == "tls"
+    source = endpoint(f"{secure.url}/metrics", ca_file=authority.ca)
+    assert await source.collect()
+    await source.close()
+
+
+async def test_the_name_of_the_server_is_checked(secure: PageServer, authority: Authority) -> None:
+    url = secure.url.replace("127.0.0.1", "localhost")
+    assert await failure(endpoint(f"{url}/metrics", ca_file=authority.ca)) == "tls"
+
+
+async def test_our_own_certificate_is_shown(secure: PageServer, authority: Authority) -> None:
+    shown: list[object] = []
+
+    def answer(handler: Any) -> None:
+        shown.append(handler.connection.getpeercert())
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\na 1\n")
+
+    secure.answers["/metrics"] = answer
+    for settings in ({}, {"client_certificate_file": authority.client}):
+        source = endpoint(f"{secure.url}/metrics", ca_file=authority.ca, **settings)
+        await source.collect()
+        await source.close()
+    assert not shown[0]
+    assert "client" in str(shown[1])
+
+
+async def test_certificates_may_be_renewed(secure: PageServer, authority: Authority, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    source = endpoint(f"{secure.url}/metrics", ca_file=ca)
+    for text in (None, "no certificate\n", authority.client.read_text()):
+        if text is not None:
+            ca.write_text(text)
+        with pytest.raises(CollectError) as caught:
+            await source.collect()
+        assert caught.value.code == "tls"
+    ca.write_text(authority.ca.read_text())
+    assert await source.collect()
+    await source.close()
+
+
+async def test_an_encrypted_key_is_a_failure_and_no_question_at_the_terminal(
+    secure: PageServer, authority: Authority, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    openssl("ec", "-in", authority.client, "-aes256", "-passout", "pass:hush", "-out", key)
+    settings = {"ca_file": authority.ca, "client_certificate_file": authority.client, "client_key_file": key}
+    assert await failure(endpoint(f"{secure.url}/metrics", **settings)) == "tls"

@@ -1,4 +1,5 @@
 import tomllib
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from collector.settings import (
     split_target,
 )
 from forewarn.base.clock import SystemClock
+from tests.support.kernel_tree import plant
 
 TOML = """
 interval = "1s"
@@ -41,12 +43,12 @@ name = "again"
 """
 
 
-def test_a_file_becomes_sources() -> None:
+def test_a_file_becomes_sources(tmp_path: Path) -> None:
     settings = CollectorSettings.model_validate(tomllib.loads(TOML))
     assert settings.interval == 1.0
     assert settings.network.timeout == 0.5
     assert [endpoint.label for endpoint in settings.endpoint] == ["127.0.0.1:8000", "again"]
-    sources = build_sources(settings, SystemClock())
+    sources = build_sources(settings, SystemClock(), plant(tmp_path, {}))
     assert [source.name for source in sources] == [
         "host",
         "network",
@@ -56,10 +58,11 @@ def test_a_file_becomes_sources() -> None:
     ]
 
 
-def test_defaults_watch_the_host_every_five_seconds() -> None:
+def test_defaults_watch_the_host_every_five_seconds(tmp_path: Path) -> None:
     settings = CollectorSettings()
     assert settings.interval == 5
-    assert [source.name for source in build_sources(settings, SystemClock())] == ["host", "filesystems"]
+    sources = build_sources(settings, SystemClock(), plant(tmp_path, {}))
+    assert [source.name for source in sources] == ["host", "filesystems"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,14 @@ def test_defaults_watch_the_host_every_five_seconds() -> None:
         ({"endpoint": [{"url": "127.0.0.1:8000/metrics"}]}, "http://127.0.0.1:8000/metrics"),
         ({"endpoint": [{"url": "ftp://h/metrics"}]}, "no address"),
         ({"endpoint": [{"url": "http://me:secret@h/metrics"}]}, "bearer_token_file"),
+        ({"endpoint": [{"url": "http://h/metrics", "username": "me"}]}, "go together"),
+        ({"endpoint": [{"url": "http://h/metrics", "username": "a:b", "password_file": "/p"}]}, "pattern"),
+        (
+            {"endpoint": [{"url": "http://h", "username": "a", "password_file": "/p", "bearer_token_file": "/t"}]},
+            "exclude each other",
+        ),
+        ({"endpoint": [{"url": "https://h/metrics", "client_key_file": "/k"}]}, "client_certificate_file"),
+        ({"network": {"window": "2h"}}, "less than or equal to 3600"),
         ({"endpoint": [{"url": "http://h:1/a"}, {"url": "http://h:1/b"}]}, "'h:1'"),
         ({"endpoint": [{"url": "http://h:1/a", "name": "worker"}]}, "bundled worker"),
     ],

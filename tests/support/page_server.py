@@ -1,6 +1,7 @@
 """A real HTTP server on loopback whose answers a test chooses, well-behaved or not."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,8 +56,8 @@ class PageServer:
 
 
 @contextmanager
-def page_server() -> Iterator[PageServer]:
-    """Serve on a free port of loopback until the block ends."""
+def page_server(tls: ssl.SSLContext | None = None) -> Iterator[PageServer]:
+    """Serve on a free port of loopback until the block ends, over TLS where a context is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def _handle(self) -> None:
@@ -80,7 +81,9 @@ def page_server() -> Iterator[PageServer]:
             """Whoever hangs up on us does so on purpose."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    state = PageServer(f"http://127.0.0.1:{server.server_address[1]}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    state = PageServer(f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
