@@ -100,6 +100,14 @@ _NVLINK = (
         cadence="medium",
     ),
     row(
+        "nvlink_bit_error_ratio",
+        "ratio",
+        "Bit errors (effective, symbol) on the worst NVLink of the GPU (Blackwell and newer).",
+        "nvmlDeviceGetFieldValues 220, 222 of every link",
+        "kind",
+        cadence="medium",
+    ),
+    row(
         "nvlink_errors_total",
         "",
         "Errors of the kind over all NVLinks of the GPU.",

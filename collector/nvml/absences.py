@@ -1,4 +1,4 @@
-"""What GPUs do not offer, gathered so that the log names each reading once for all of them."""
+"""What GPUs do not offer, gathered so that the log names each reading once, and all that are alike in one line."""
 
 import logging
 from collections import defaultdict
@@ -13,16 +13,22 @@ class Absences:
 
     def __init__(self) -> None:
         self._named: set[tuple[str, str]] = set()
-        self._new: dict[str, list[str]] = defaultdict(list)
+        self._new: dict[tuple[str, int], list[str]] = defaultdict(list)
 
     def add(self, gpu: str, title: str, code: int) -> None:
         """Note that the GPU does not offer the reading."""
         if (gpu, title) not in self._named:
             self._named.add((gpu, title))
-            self._new[f"{title}: {code_name(code)}"].append(gpu)
+            self._new[title, code].append(gpu)
 
     def report(self) -> None:
-        """Write down what is new."""
+        """Write down what is new: a line for each reason and set of GPUs."""
+        if not self._new:
+            return
         new, self._new = self._new, defaultdict(list)
-        for title, gpus in new.items():
-            log.info("not offered, its series stay away", extra={"reading": title, "gpus": ",".join(gpus)})
+        lines: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for (title, code), gpus in new.items():
+            lines[code_name(code), ",".join(gpus)].append(title)
+        for (why, gpus_named), titles in lines.items():
+            facts = {"why": why, "gpus": gpus_named, "readings": ", ".join(titles)}
+            log.info("not offered, these series stay away", extra=facts)

@@ -93,7 +93,16 @@ LINK_ERRORS: Final[dict[int, str]] = {
     221: "symbol",
 }
 """Counters that every NVLink has for itself, and the kind of error they count; 161 to 163 until Hopper, the rest since
-Blackwell. The bit error rates among 216 to 222 are no counters and stay out."""
+Blackwell."""
+
+LINK_ERROR_RATIOS: Final[dict[int, str]] = {220: "effective", 222: "symbol"}
+"""Bit error ratios of every NVLink, since Blackwell: the exponent in bits 0 to 7, the mantissa in bits 8 to 11."""
+
+
+def bit_error_ratio(coded: float) -> float:
+    """The ratio that such a number stands for: mantissa times ten to the minus exponent."""
+    return (int(coded) >> 8 & 0xF) * 10.0 ** -(int(coded) & 0xFF)
+
 
 GPM: tuple[GpmMetric, ...] = (
     GpmMetric(1, "graphics_activity_ratio"),

@@ -1,10 +1,10 @@
 """NVLinks: which of them are up, and the errors of all of them together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from collector.nvml.devices import Device
-from collector.nvml.fields import LINK_ERRORS
+from collector.nvml.fields import LINK_ERROR_RATIOS, LINK_ERRORS, bit_error_ratio
 from collector.nvml.fieldvalues import FieldRequest
 from collector.nvml.library import NOT_OFFERED, NOT_SUPPORTED, Nvml, NvmlError
 from collector.nvml.odometer import Odometer
@@ -12,22 +12,31 @@ from collector.nvml.questions import Question
 from collector.nvml.wire import Cell, Row
 
 MOST_LINKS: Final = 36
+_NUMBERS: Final = (*LINK_ERRORS, *LINK_ERROR_RATIOS)
 _STATE: Final = "nvmlDeviceGetNvLinkState"
 
 
 class _Link:
-    """One link: the cell of its state, and the error counters that are asked of it."""
+    """One link: the cell of its state, and the fields that are asked of it."""
 
-    def __init__(self, cell: Cell, counters: Sequence[int], request: FieldRequest) -> None:
+    def __init__(self, cell: Cell, numbers: Sequence[int], request: FieldRequest) -> None:
         self.cell = cell
-        self.counters = counters
+        self.numbers = numbers
         self.request = request
+
+    def values(self) -> Iterator[tuple[int, float]]:
+        """The fields that have a value now."""
+        if self.numbers:
+            for number, (_, value, _) in zip(self.numbers, self.request.answers(), strict=True):
+                if value is not None:
+                    yield number, value
 
 
 class NvLinks(Question):
     """All NVLinks of a GPU. Which there are, and which errors they count, is found out once.
 
-    Errors are summed over the links by kind: a series for each link and kind would be hundreds a GPU.
+    Errors are summed over the links by kind, and of the error ratios the worst link's is told: a series for each link
+    and kind would be hundreds a GPU.
     """
 
     title = _STATE
@@ -37,8 +46,9 @@ class NvLinks(Question):
         self._device = device
         self._row = row
         self._links: dict[int, _Link] = {}
-        self._errors = {
-            number: Cell(row, "nvlink_errors_total", (("kind", kind),)) for number, kind in LINK_ERRORS.items()
+        self._cells = {
+            **{number: _cell(row, "errors_total", kind) for number, kind in LINK_ERRORS.items()},
+            **{number: _cell(row, "bit_error_ratio", kind) for number, kind in LINK_ERROR_RATIOS.items()},
         }
         self._totals = {number: Odometer() for number in LINK_ERRORS}
 
@@ -46,38 +56,37 @@ class NvLinks(Question):
         """Ask link by link; a counter that has no value this time keeps its share of the total."""
         if not self._links:
             self._find()
-        told: set[int] = set()
-        for number, link in self._links.items():
-            link.cell.put(float(self._state(number)))
-            if link.counters:
-                told |= self._count(number, link)
-        for counter, cell in self._errors.items():
-            cell.put(self._totals[counter].total if counter in told else None)
+        told: dict[int, float] = {}
+        for place, link in self._links.items():
+            link.cell.put(float(self._state(place)))
+            for number, value in link.values():
+                told[number] = self._combine(number, place, value, told.get(number, 0.0))
+        for number, cell in self._cells.items():
+            cell.put(told.get(number))
 
     def cells(self) -> Iterable[Cell]:
         """One for each link, and one for each kind of error."""
-        return (*(link.cell for link in self._links.values()), *self._errors.values())
+        return (*(link.cell for link in self._links.values()), *self._cells.values())
 
     def _state(self, link: int) -> int:
         return int(self._nvml.call(_STATE, self._device.handle, link, gpu=self._device.gpu))
 
-    def _count(self, number: int, link: _Link) -> set[int]:
-        """Take in the link's counters; returns those that have a value."""
-        told = set()
-        for counter, (_, value, _) in zip(link.counters, link.request.answers(), strict=True):
-            if value is not None:
-                self._totals[counter].take(number, value)
-                told.add(counter)
-        return told
+    def _combine(self, number: int, link: int, value: float, so_far: float) -> float:
+        """What a field of all links is, with this link's value in it."""
+        if number in LINK_ERROR_RATIOS:
+            return max(so_far, bit_error_ratio(value))
+        self._totals[number].take(link, value)
+        return self._totals[number].total
 
     def _find(self) -> None:
         there = [number for number in range(MOST_LINKS) if self._exists(number)]
         if not there:
             raise NvmlError(_STATE, NOT_SUPPORTED)
-        counters = sorted({counter for number in there for counter in self._offered(number)})
-        for number in there:
-            cell = Cell(self._row, "nvlink_up", (("link", str(number)),))
-            self._links[number] = _Link(cell, counters, self._request(number, counters))
+        offered = {number for link in there for number in self._offered(link)}
+        numbers = [number for number in _NUMBERS if number in offered]
+        for link in there:
+            cell = Cell(self._row, "nvlink_up", (("link", str(link)),))
+            self._links[link] = _Link(cell, numbers, self._request(link, numbers))
 
     def _exists(self, link: int) -> bool:
         try:
@@ -89,8 +98,17 @@ class NvLinks(Question):
         return True
 
     def _offered(self, link: int) -> list[int]:
-        answers = self._request(link, tuple(LINK_ERRORS)).answers()
-        return [counter for counter, (code, _, _) in zip(LINK_ERRORS, answers, strict=True) if code not in NOT_OFFERED]
+        try:
+            answers = self._request(link, _NUMBERS).answers()
+        except NvmlError as error:
+            if error.code not in NOT_OFFERED:
+                raise
+            return []  # the states of the links are worth having by themselves
+        return [number for number, (code, _, _) in zip(_NUMBERS, answers, strict=True) if code not in NOT_OFFERED]
 
-    def _request(self, link: int, counters: Sequence[int]) -> FieldRequest:
-        return FieldRequest(self._nvml, self._device, [(counter, link) for counter in counters])
+    def _request(self, link: int, numbers: Sequence[int]) -> FieldRequest:
+        return FieldRequest(self._nvml, self._device, [(number, link) for number in numbers])
+
+
+def _cell(row: Row, what: str, kind: str) -> Cell:
+    return Cell(row, f"nvlink_{what}", (("kind", kind),))

@@ -92,6 +92,15 @@ class NvmlChild:
         """The log lines whose event holds the text."""
         return [line for line in self.log if text in (line.get("event") or line.get("message") or "")]
 
+    def not_offered(self) -> dict[str, str]:
+        """What the log says that GPUs do not offer: ``reading: why`` and their indices; each may be named once only."""
+        named: dict[str, str] = {}
+        for line in self.events("not offered"):
+            for reading in line["readings"].split(", "):
+                assert reading not in named, f"{reading} is named twice"
+                named[reading] = f"{line['why']} {line['gpus']}"
+        return named
+
     def _send(self, frame: Frame) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(frames.encode(frame))

@@ -22,7 +22,7 @@ NOT_OF_A_ROUND = {
     "present",
     "up",
 }
-BEFORE_AMPERE = {"retired_pages", "retired_pages_pending"}
+OF_OTHER_GENERATIONS = {"retired_pages", "retired_pages_pending", "nvlink_bit_error_ratio"}
 NOT_ON_A_HOPPER = [
     "nvmlDeviceGetRetiredPages(0)",
     "nvmlDeviceGetRetiredPages(1)",
@@ -68,7 +68,7 @@ def test_what_is_sent_is_what_the_catalogue_says(fake: FakeNvml) -> None:
     sent = {name for name, *_ in frame["samples"]}
     promised = {metric.name for metric in GPU_METRICS if metric.name.startswith("forewarn_gpu_")}
     unsent = {name.removeprefix("forewarn_gpu_") for name in promised - sent}
-    assert unsent - NOT_OF_A_ROUND == BEFORE_AMPERE
+    assert unsent - NOT_OF_A_ROUND == OF_OTHER_GENERATIONS
     assert all(core_metrics()[number] for number in range(1, 8))
 
 
@@ -126,15 +126,14 @@ def test_what_is_not_offered_is_absent_and_named_once(fake: FakeNvml) -> None:
     assert "forewarn_gpu_sm_activity_ratio" not in names
     assert ("forewarn_gpu_temperature_celsius", "sensor=memory") not in values(frame, 0)
     assert ("forewarn_gpu_energy_joules_total",) in values(frame, 0)
-    named = {line["reading"]: line["gpus"] for line in child.events("not offered")}
-    assert named == {
-        "nvmlDeviceGetFanSpeed: not_supported": "0,1",
-        "nvmlDeviceGetTotalEnergyConsumption: not_supported": "1",
-        "field 82: not_supported": "0,1",
-        "GPM: not_supported": "0,1",
-        **dict.fromkeys((f"{reading}: not_supported" for reading in NOT_ON_A_HOPPER), "0,1"),
+    assert child.not_offered() == {
+        "nvmlDeviceGetFanSpeed": "not_supported 0,1",
+        "nvmlDeviceGetTotalEnergyConsumption": "not_supported 1",
+        "field 82": "not_supported 0,1",
+        "GPM": "not_supported 0,1",
+        **dict.fromkeys(NOT_ON_A_HOPPER, "not_supported 0,1"),
     }
-    assert len(child.events("not offered")) == len(named)
+    assert len(child.events("not offered")) == 2
 
 
 def test_what_is_not_offered_is_not_asked_for_again(fake: FakeNvml) -> None:
@@ -160,6 +159,7 @@ def test_an_older_library_is_read_by_its_older_calls(builds: Path, tmp_path: Pat
     assert ("forewarn_gpu_memory_reserved_bytes",) not in found
     assert ("forewarn_gpu_clock_event_active", "reason=idle") in found
     assert not [name for name, *_ in found if name == "forewarn_gpu_throttled_seconds_total"]
+    assert ("forewarn_gpu_nvlink_up", "link=0") in found
 
 
 def test_a_reading_that_fails_for_a_while_comes_back(fake: FakeNvml) -> None:

@@ -100,7 +100,7 @@ def test_a_layout_that_changes_is_followed_without_a_restart(fake: FakeNvml) -> 
         assert frame["up"]
         later = child.settled_round()
         assert set(slices(later, "sm_activity_ratio")) == {("0", "0", "7g.80gb")}
-        assert not [line for line in child.events("not offered") if "slice" in line["reading"]]
+        assert not [reading for reading in child.not_offered() if "slice" in reading]
         assert child.hang_up() < 2
         assert child.process.returncode == 0
 
@@ -136,8 +136,9 @@ def test_what_slices_do_not_offer_is_said_once_and_not_asked_again(fake: FakeNvm
     with NvmlChild(fake.environ()) as child:
         for _ in range(4):
             frame = child.wait_for("round")
-        named = [line["reading"] for line in child.events("not offered") if "slice" in line["reading"]]
-    assert named == ["GPM of a slice: no_permission"]
+        named = child.not_offered()
+    assert {reading for reading in named if "slice" in reading} == {"GPM of a slice"}
+    assert named["GPM of a slice"] == "no_permission 0"
     assert not slices(frame, "sm_activity_ratio")
     assert len(slices(frame, "memory_used_bytes")) == 3
 

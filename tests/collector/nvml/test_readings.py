@@ -217,18 +217,26 @@ def link_errors(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return of(first_round(fake), "nvlink_errors_total")
 
 
+def test_the_worst_link_gives_the_bit_error_ratio(fake: FakeNvml) -> None:
+    fake.set("nvlink_count", 3)
+    fake.set("field_222", 15 | 2 << 8)  # 2e-15
+    fake.set("field_222.1", 12 | 7 << 8)  # 7e-12
+    fake.set("field_220", 0)
+    assert of(first_round(fake), "nvlink_bit_error_ratio") == {"symbol": pytest.approx(7e-12), "effective": 0}
+
+
 def test_a_gpu_without_nvlinks_has_none(fake: FakeNvml) -> None:
     fake.set("nvlink_count", 0)
     fake.fail_field(138, 3)
     fake.fail_field(139, 3)
     with NvmlChild(fake.environ()) as child:
         found = values(child.settled_round(), 0)
-        named = [line["reading"] for line in child.events("not offered")]
+        named = child.not_offered()
     assert {name for name, *_ in found if "nvlink" in name} == {
         "forewarn_gpu_nvlink_transmit_bytes_per_second",
         "forewarn_gpu_nvlink_receive_bytes_per_second",
     }
-    assert "nvmlDeviceGetNvLinkState: not_supported" in named
+    assert named["nvmlDeviceGetNvLinkState"] == "not_supported 0"
 
 
 def test_links_that_are_many_are_all_seen(fake: FakeNvml) -> None:
@@ -252,10 +260,10 @@ def test_a_byte_counter_of_32_bits_is_not_believed(fake: FakeNvml) -> None:
     fake.set("field_type_197", 1)
     with NvmlChild(fake.environ()) as child:
         found = values(child.settled_round(), 0)
-        named = {line["reading"] for line in child.events("not offered")}
+        named = child.not_offered()
     assert series("pcie_transmit_bytes_total") not in found
     assert series("pcie_receive_bytes_total") in found
-    assert "field 197: counter_too_narrow" in named
+    assert named["field 197"] == "counter_too_narrow 0"
 
 
 @pytest.mark.parametrize(("value_type", "raw"), [(0, 71.5), (1, 71), (2, 71), (3, 71), (4, -71), (5, -71), (6, 71)])
