@@ -307,7 +307,8 @@ async def test_our_own_certificate_is_shown(secure: PageServer, authority: Autho
         handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\na 1\n")
 
     secure.answers["/metrics"] = answer
-    for settings in ({}, {"client_certificate_file": authority.client}):
+    every: list[dict[str, Any]] = [{}, {"client_certificate_file": authority.client}]
+    for settings in every:
         source = endpoint(f"{secure.url}/metrics", ca_file=authority.ca, **settings)
         await source.collect()
         await source.close()
@@ -334,5 +335,5 @@ async def test_an_encrypted_key_is_a_failure_and_no_question_at_the_terminal(
 ) -> None:
     key = tmp_path / "key.pem"
     openssl("ec", "-in", authority.client, "-aes256", "-passout", "pass:hush", "-out", key)
-    settings = {"ca_file": authority.ca, "client_certificate_file": authority.client, "client_key_file": key}
-    assert await failure(endpoint(f"{secure.url}/metrics", **settings)) == "tls"
+    settings: dict[str, Any] = {"client_certificate_file": authority.client, "client_key_file": key}
+    assert await failure(endpoint(f"{secure.url}/metrics", ca_file=authority.ca, **settings)) == "tls"
