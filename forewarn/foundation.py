@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from collector.series import Sample, Scrape, SeriesKey
-from collector.store import Store
+from collector.store import IntegrityCheck, Store
 from forecast.results import ForecastBook
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.crew import Crew
@@ -35,6 +35,7 @@ class Foundation:
         writable: whether the last scrape could be kept.
         config_good: whether the configuration was right when it was last read.
         state_aside: where a damaged state.db went at the start, None where all was well.
+        integrity: reads metrics.db once, in the background.
         evaluated_ms: when the alert rules were last evaluated and the outcome kept, None before the first time.
     """
 
@@ -51,6 +52,7 @@ class Foundation:
         self.config_good = True
         self.state_aside = state_aside
         self.evaluated_ms: int | None = None
+        self.integrity = IntegrityCheck(data.metrics)
         self._state_good = True
         self._changes: list[float] = []
         self.series_writer = Crew("series-writer")
@@ -123,6 +125,7 @@ class Foundation:
         gauges: dict[str, float] = {
             "forewarn_store_writable": self.writable,
             "forewarn_store_damage_set_aside": self.store.set_aside is not None,
+            "forewarn_store_damaged_entries": self.integrity.damaged,
             "forewarn_state_writable": self.state_writable,
             "forewarn_state_damage_set_aside": self.state_aside is not None,
             "forewarn_store_series": stats.series,
@@ -151,11 +154,13 @@ class Foundation:
             **stats,
             "newest": None if newest is None else rfc3339(newest),
             "writable": self.writable,
+            "damaged_entries": self.integrity.damaged,
             "set_aside": None if set_aside is None else str(set_aside),
         }
 
     def close(self) -> bool:
         """Write what is queued and close both files; False where a write did not come back."""
+        self.integrity.close()
         written = self.state_writer.close()
         written = self.series_writer.close() and written
         if written:

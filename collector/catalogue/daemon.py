@@ -49,6 +49,12 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         "forewarn_store_damage_set_aside", "gauge", "", "1 where a damaged metrics.db was set aside at the last start."
     ),
     Metric(
+        "forewarn_store_damaged_entries",
+        "gauge",
+        "",
+        "Entries of metrics.db that the reading after the start found damaged; they are left out of answers.",
+    ),
+    Metric(
         "forewarn_state_writable",
         "gauge",
         "",

@@ -2,6 +2,7 @@
 
 from collector.store.errors import StoreDamagedError, StoreFullError
 from collector.store.histograms import quantiles
+from collector.store.integrity import IntegrityCheck
 from collector.store.lines import Function, Line, lines
 from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
 from collector.store.reader import StoreReader
@@ -13,6 +14,7 @@ __all__ = [
     "COLUMNS",
     "Function",
     "History",
+    "IntegrityCheck",
     "Latest",
     "Line",
     "Rollup",

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from collector.store import chunks, codec, rows
+from collector.store import codec, rows
 from collector.store.buckets import BUCKET, Buckets, bucket
 from collector.store.bulk import opened
 from collector.store.chunks import Piece
 from collector.store.errors import StoreDamagedError
+from collector.store.model import Times
 from collector.store.schema import TIERS, WINDOW_MS, Tier
+from forewarn.base.clock import MINUTE
 from forewarn.base.errors import StoreError
 
 Progress = Callable[[int, int], None]
@@ -30,6 +32,7 @@ _UNREADABLE = (
     struct.error,
 )
 """What reading damaged bytes raises: SQLite's own errors, pcodec's RuntimeError, and what comes of wrong lengths."""
+_OTHER_BYTES = "its bytes are not those that were written"
 _ORPHANS = (
     ("chunks", "series", "series", "chunks of a series that does not exist"),
     ("rollups", "series", "series", "roll-ups of a series that does not exist"),
@@ -93,8 +96,6 @@ def check(path: Path, progress: Progress = lambda _done, _total: None) -> CheckR
                 _series(connection, one, name, report)
         except StoreError as error:
             report.add(name, f"cannot be read: {error.message}")
-        except _UNREADABLE as error:
-            report.add(name, f"cannot be decoded: {error}")
     progress(len(series), len(series))
     return report
 
@@ -121,16 +122,16 @@ def _whole_file(path: Path, report: CheckReport) -> list[tuple[int, str]]:
 
 
 def _axes(connection: sqlite3.Connection, report: CheckReport) -> None:
-    for axis, window, digest, data in connection.execute("SELECT id, window, digest, times FROM axes"):
+    for axis, window, digest, crc, data in connection.execute("SELECT id, window, digest, crc, times FROM axes"):
         try:
-            times = codec.unpack_axis(data, window)
+            times = _decoded(codec.unpack_axis, data, crc, window)
         except _UNREADABLE as error:
-            report.add(f"axis {axis}", f"cannot be decoded: {error}")
+            report.add(f"axis {axis}", str(error))
             continue
         if not len(times) or np.any(np.diff(times) <= 0):
             report.add(f"axis {axis}", "its time stamps are not in order")
-        if codec.digest(times.tobytes()) != digest:
-            report.add(f"axis {axis}", "its time stamps are not those that were written")
+        elif codec.digest(times.tobytes()) != digest:
+            report.add(f"axis {axis}", _OTHER_BYTES)
 
 
 def _scrapes(connection: sqlite3.Connection, report: CheckReport) -> None:
@@ -151,38 +152,63 @@ def _scrapes(connection: sqlite3.Connection, report: CheckReport) -> None:
 
 def _series(connection: sqlite3.Connection, series: int, name: str, report: CheckReport) -> None:
     report.series += 1
-    pieces = chunks.load(connection, series, -(2**40), 2**40)
-    stamps = dict(connection.execute("SELECT window, last_ms FROM chunks WHERE series = ?", (series,)).fetchall())
-    end = -(2**62)
-    for piece in pieces.values():
+    pieces: list[Piece] = []
+    axes: dict[int, Times] = {}
+    for window, span, axis, last_ms, crc, cells in connection.execute(
+        "SELECT window, span, axis, last_ms, crc, cells FROM chunks WHERE series = ? ORDER BY window", (series,)
+    ).fetchall():
         report.chunks += 1
-        report.samples += len(piece.times)
-        for what in _chunk(piece, stamps[piece.window], end):
-            report.add(f"{name}, window {piece.window}", what)
-        end = (piece.window + piece.span) * WINDOW_MS
-    if any(len(piece.times) != len(piece.values) for piece in pieces.values()):
-        return
+        try:
+            times = axes[axis] if axis in axes else axes.setdefault(axis, _times(connection, axis))
+            piece = Piece(window, span, times, _decoded(codec.unpack_values, cells, crc))
+        except _UNREADABLE as error:
+            report.add(f"{name}, window {window}", str(error))
+            continue
+        report.samples += len(piece.values)
+        wrong = list(_chunk(piece, last_ms, pieces[-1].windows.stop if pieces else window))
+        for what in wrong:
+            report.add(f"{name}, window {window}", what)
+        pieces += [] if wrong else [piece]
     for tier in TIERS:
         stored = _stored(connection, series, tier, name, report)
         report.windows += len(stored)
-        if wrong := _disagreeing(stored, list(pieces.values()), tier):
-            what = f"{wrong} roll-ups of {tier.step_ms // 60_000} minutes do not agree with its samples"
-            report.add(name, what)
+        if wrong_windows := _disagreeing(stored, pieces, tier):
+            minutes = tier.step_ms // MINUTE
+            report.add(name, f"{wrong_windows} roll-ups of {minutes} minutes do not agree with its samples")
 
 
-def _chunk(piece: Piece, last_ms: int, free_from_ms: int) -> Iterator[str]:
-    start, end = piece.window * WINDOW_MS, (piece.window + piece.span) * WINDOW_MS
-    if len(piece.times) != len(piece.values):
+def _times(connection: sqlite3.Connection, axis: int) -> Times:
+    row = connection.execute("SELECT window, crc, times FROM axes WHERE id = ?", (axis,)).fetchone()
+    if row is None:
+        raise ValueError("its time stamps are missing")
+    window, crc, data = row
+    return _decoded(codec.unpack_axis, data, crc, window)
+
+
+def _decoded(decode: Callable[..., Any], data: bytes, crc: int | None, *context: Any) -> Any:
+    """What the bytes say, where they are those that were written.
+
+    Raises:
+        ValueError: they are not.
+        Exception: those of _UNREADABLE.
+    """
+    if not codec.sound(data, crc):
+        raise ValueError(_OTHER_BYTES)
+    try:
+        return decode(data, *context)
+    except _UNREADABLE as error:
+        raise ValueError(f"it cannot be decoded: {error}") from error
+
+
+def _chunk(piece: Piece, last_ms: int, free_from: int) -> Iterator[str]:
+    if not len(piece.times) or len(piece.times) != len(piece.values):
         yield f"{len(piece.values)} values for {len(piece.times)} time stamps"
         return
-    if not len(piece.times):
-        yield "it is empty"
-        return
-    if piece.times[0] < start or piece.times[-1] >= end:
+    if piece.times[0] < piece.window * WINDOW_MS or piece.times[-1] >= piece.windows.stop * WINDOW_MS:
         yield "samples outside of its window"
     if piece.times[-1] != last_ms:
         yield "its newest sample is not the one that it tells"
-    if start < free_from_ms:
+    if piece.window < free_from:
         yield "it overlaps the one before"
     if not np.isfinite(piece.values).all():
         yield "a value is no number"
@@ -190,17 +216,22 @@ def _chunk(piece: Piece, last_ms: int, free_from_ms: int) -> Iterator[str]:
 
 def _stored(connection: sqlite3.Connection, series: int, tier: Tier, name: str, report: CheckReport) -> Buckets:
     parts = [np.empty(0, BUCKET)]
-    for block, cells in connection.execute(
-        "SELECT block, cells FROM rollups WHERE tier = ? AND series = ? ORDER BY block", (tier.level, series)
+    for block, crc, cells in connection.execute(
+        "SELECT block, crc, cells FROM rollups WHERE tier = ? AND series = ? ORDER BY block", (tier.level, series)
     ):
-        buckets = codec.unpack_buckets(cells, tier, block)
+        try:
+            buckets = _decoded(codec.unpack_buckets, cells, crc, tier, block)
+        except _UNREADABLE as error:
+            report.add(f"{name}, block {block}", str(error))
+            continue
         times = buckets["time"]
         start, end = block * tier.block_ms, (block + 1) * tier.block_ms
         if not len(times) or np.any(np.diff(times) <= 0) or times[0] < start or times[-1] >= end:
             report.add(f"{name}, block {block}", "its roll-ups are not in order")
-        if np.any(buckets["count"] < 1):
+        elif np.any(buckets["count"] < 1):
             report.add(f"{name}, block {block}", "a roll-up of no samples")
-        parts.append(buckets)
+        else:
+            parts.append(buckets)
     return np.concatenate(parts)
 
 

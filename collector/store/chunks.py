@@ -42,9 +42,15 @@ class Piece(NamedTuple):
 
 
 def load(
-    connection: sqlite3.Connection, series: int, low: int, high: int, axes: Axes | None = None
+    connection: sqlite3.Connection,
+    series: int,
+    low: int,
+    high: int,
+    axes: Axes | None = None,
+    *,
+    even_damaged: bool = False,
 ) -> dict[int, Piece]:
-    """Chunks that overlap the windows low to high, by their first window, in order of time.
+    """Chunks that overlap the windows low to high, by their first window, in order of time; damaged ones are not there.
 
     Args:
         connection: in a transaction.
@@ -52,20 +58,26 @@ def load(
         low: the first window.
         high: the last one.
         axes: time stamps that were read before, for series that share them; it is added to.
+        even_damaged: take what is not what was written for good; decoding it may fail.
     """
     axes = {} if axes is None else axes
     rows = connection.execute(
-        "SELECT window, span, axis, cells FROM chunks"
+        "SELECT window, span, axis, crc, cells FROM chunks"
         " WHERE series = ? AND window BETWEEN ? AND ? AND window + span > ? ORDER BY window",
         (series, low - DAY_WINDOWS + 1, high, low),
     )
     pieces = {}
-    for window, span, axis, cells in rows.fetchall():
-        if axis not in axes:
-            (data,) = connection.execute("SELECT times FROM axes WHERE id = ?", (axis,)).fetchone()
-            axes[axis] = codec.unpack_axis(data, window)
-        pieces[window] = Piece(window, span, axes[axis], codec.unpack_values(cells))
+    for window, span, axis, crc, cells in rows.fetchall():
+        times = axes[axis] if axis in axes else axes.setdefault(axis, _times(connection, axis, window))
+        if even_damaged or (codec.sound(cells, crc) and len(times)):
+            pieces[window] = Piece(window, span, times, codec.unpack_values(cells))
     return pieces
+
+
+def _times(connection: sqlite3.Connection, axis: int, window: int) -> Times:
+    """The axis' time stamps, none where it is damaged."""
+    data, crc = connection.execute("SELECT times, crc FROM axes WHERE id = ?", (axis,)).fetchone()
+    return codec.unpack_axis(data, window) if codec.sound(data, crc) else NO_TIMES
 
 
 def read(
@@ -89,24 +101,26 @@ def newest(
 ) -> tuple[int, float] | None:
     """The newest sample in chunks that is older than ``before_ms`` and not older than ``floor_ms``."""
     rows = connection.execute(
-        "SELECT chunks.window, times, cells FROM chunks JOIN axes ON axes.id = axis"
-        " WHERE series = ? AND chunks.window BETWEEN ? AND ? AND last_ms >= ? ORDER BY chunks.window DESC LIMIT 2",
+        "SELECT window, axis, crc, cells FROM chunks"
+        " WHERE series = ? AND window BETWEEN ? AND ? AND last_ms >= ? ORDER BY window DESC",
         (series, floor_ms // WINDOW_MS - DAY_WINDOWS + 1, before_ms // WINDOW_MS, floor_ms),
     )
-    for window, axis, cells in rows:
-        times = codec.unpack_axis(axis, window)
+    for window, axis, crc, cells in rows:
+        times = _times(connection, axis, window)
         index = int(np.searchsorted(times, before_ms)) - 1
-        if index >= 0 and times[index] >= floor_ms:
+        if index >= 0 and times[index] >= floor_ms and codec.sound(cells, crc):
             return int(times[index]), float(codec.unpack_values(cells)[index])
     return None
 
 
 def write(connection: sqlite3.Connection, series: int, piece: Piece, now_ms: int) -> None:
     """Put the piece in the place of what was stored of its window."""
+    cells = codec.pack_values(piece.values)
     connection.execute(
-        "INSERT INTO chunks (series, window, span, axis, last_ms, written_ms, cells) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO chunks (series, window, span, axis, last_ms, written_ms, crc, cells)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (series, window) DO UPDATE SET span = excluded.span, axis = excluded.axis,"
-        " last_ms = excluded.last_ms, written_ms = excluded.written_ms, cells = excluded.cells",
+        " last_ms = excluded.last_ms, written_ms = excluded.written_ms, crc = excluded.crc, cells = excluded.cells",
         (
             series,
             piece.window,
@@ -114,7 +128,8 @@ def write(connection: sqlite3.Connection, series: int, piece: Piece, now_ms: int
             _axis(connection, piece),
             int(piece.times[-1]),
             now_ms,
-            codec.pack_values(piece.values),
+            codec.checksum(cells),
+            cells,
         ),
     )
 
@@ -134,16 +149,17 @@ def days_to_join(connection: sqlite3.Connection, before_ms: int, limit: int) -> 
 def join_day(connection: sqlite3.Connection, series: int, first: int, now_ms: int) -> None:
     """Make one chunk of a day's: a longer column takes fewer bytes a sample, and fewer half-filled pages."""
     pieces = list(load(connection, series, first, first + DAY_WINDOWS - 1).values())
-    day = Piece(
-        first,
-        DAY_WINDOWS,
-        np.concatenate([piece.times for piece in pieces]),
-        np.concatenate([piece.values for piece in pieces]),
-    )
-    connection.execute(
-        "DELETE FROM chunks WHERE series = ? AND window BETWEEN ? AND ?", (series, first + 1, first + DAY_WINDOWS - 1)
-    )
-    write(connection, series, day, now_ms)
+    joined = [piece.window for piece in pieces[1:]] if len(pieces) == DAY_WINDOWS else _all_but(first, pieces)
+    connection.executemany("DELETE FROM chunks WHERE series = ? AND window = ?", [(series, one) for one in joined])
+    if len(pieces) == DAY_WINDOWS:
+        times = np.concatenate([piece.times for piece in pieces])
+        day = Piece(first, DAY_WINDOWS, times, np.concatenate([piece.values for piece in pieces]))
+        write(connection, series, day, now_ms)
+
+
+def _all_but(first: int, pieces: list[Piece]) -> list[int]:
+    """Windows of the day whose chunks are damaged: they go, and their roll-ups stay."""
+    return sorted(set(range(first, first + DAY_WINDOWS)) - {piece.window for piece in pieces})
 
 
 def _axis(connection: sqlite3.Connection, piece: Piece) -> int:
@@ -152,8 +168,9 @@ def _axis(connection: sqlite3.Connection, piece: Piece) -> int:
     row = connection.execute("SELECT id FROM axes WHERE window = ? AND digest = ?", (piece.window, name)).fetchone()
     if row is not None:
         return int(row[0])
+    data = codec.pack_axis(piece.times, piece.window)
     cursor = connection.execute(
-        "INSERT INTO axes (window, digest, times) VALUES (?, ?, ?)",
-        (piece.window, name, codec.pack_axis(piece.times, piece.window)),
+        "INSERT INTO axes (window, digest, crc, times) VALUES (?, ?, ?, ?)",
+        (piece.window, name, codec.checksum(data), data),
     )
     return int(cursor.lastrowid or 0)

@@ -6,12 +6,15 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 
 from forewarn.base.errors import StoreError
 
 _NEARLY_NOTHING = 1024 * 1024
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FROM_SQLITE = (sqlite3.Error, UnicodeDecodeError, JSONDecodeError)
+"""What SQLite raises, and what the text of a damaged file does: names, labels, even the words of an error."""
 
 
 class StoreFullError(StoreError):
@@ -33,13 +36,14 @@ def translated(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except _FROM_SQLITE as error:
         raise _ours(error, path) from error
 
 
-def _ours(error: sqlite3.Error, path: Path) -> StoreError:
+def _ours(error: Exception, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
-    if code in _DAMAGE or isinstance(error, sqlite3.DataError):
+    schema = code == sqlite3.SQLITE_ERROR and str(error).startswith("no such ")  # a table of ours, or a column
+    if code in _DAMAGE or schema or isinstance(error, sqlite3.DataError | UnicodeDecodeError | JSONDecodeError):
         return StoreDamagedError(
             f"{path} is damaged: {error}", hint="'forewarn run' sets it aside and begins a new one"
         )

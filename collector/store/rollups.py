@@ -13,23 +13,23 @@ from collector.store.schema import TIERS, WINDOW_MS, Tier
 
 
 def read(connection: sqlite3.Connection, tier: Tier, series: int, start_ms: int, end_ms: int) -> Buckets:
-    """Stored roll-up windows that begin in [start, end)."""
+    """Stored roll-up windows that begin in [start, end); damaged blocks are not there."""
     rows = connection.execute(
-        "SELECT block, cells FROM rollups WHERE tier = ? AND series = ? AND block BETWEEN ? AND ? ORDER BY block",
+        "SELECT block, crc, cells FROM rollups WHERE tier = ? AND series = ? AND block BETWEEN ? AND ? ORDER BY block",
         (tier.level, series, start_ms // tier.block_ms, (end_ms - 1) // tier.block_ms),
     )
-    blocks = [codec.unpack_buckets(cells, tier, block) for block, cells in rows]
+    blocks = [codec.unpack_buckets(cells, tier, block) for block, crc, cells in rows if codec.sound(cells, crc)]
     return between(np.concatenate(blocks), start_ms, end_ms) if blocks else empty()
 
 
 def newest(connection: sqlite3.Connection, tier: Tier, series: int, before_ms: int) -> tuple[int, float] | None:
     """Start and last value of the newest stored window that ends at ``before_ms`` or earlier."""
     rows = connection.execute(
-        "SELECT block, cells FROM rollups WHERE tier = ? AND series = ? AND block <= ? ORDER BY block DESC LIMIT 2",
+        "SELECT block, crc, cells FROM rollups WHERE tier = ? AND series = ? AND block <= ? ORDER BY block DESC",
         (tier.level, series, before_ms // tier.block_ms),
     )
-    for block, cells in rows:
-        buckets = codec.unpack_buckets(cells, tier, block)
+    for block, crc, cells in rows:
+        buckets = codec.unpack_buckets(cells, tier, block) if codec.sound(cells, crc) else empty()
         index = int(np.searchsorted(buckets["time"], before_ms - tier.step_ms, side="right")) - 1
         if index >= 0:
             return int(buckets["time"][index]), float(buckets["last"][index])
@@ -59,9 +59,9 @@ def write(connection: sqlite3.Connection, series: int, changed: Sequence[Piece],
 
 def _put(connection: sqlite3.Connection, tier: Tier, series: int, block: int, cells: bytes) -> None:
     connection.execute(
-        "INSERT INTO rollups (tier, series, block, cells) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (tier, series, block) DO UPDATE SET cells = excluded.cells",
-        (tier.level, series, block, cells),
+        "INSERT INTO rollups (tier, series, block, crc, cells) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (tier, series, block) DO UPDATE SET crc = excluded.crc, cells = excluded.cells",
+        (tier.level, series, block, codec.checksum(cells), cells),
     )
 
 

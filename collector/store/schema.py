@@ -5,6 +5,7 @@ compressed column per series and window of ``WINDOW_MS``: the whole truth of tha
 A chunk covers ``span`` windows: one at first, all windows of a day once that is over.
 ``axes`` holds the time stamps of chunks, shared by all series that were scraped together. ``rollups`` holds blocks of
 roll-up windows; each is a pure function of its series' chunk, so it can be made again as often as samples arrive.
+``crc`` is the CRC-32 of the column beside it, NULL where a version without it wrote the row.
 """
 
 from dataclasses import dataclass
@@ -91,6 +92,9 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE chunks ADD COLUMN span INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE chunks ADD COLUMN crc INTEGER;
+    ALTER TABLE axes ADD COLUMN crc INTEGER;
+    ALTER TABLE rollups ADD COLUMN crc INTEGER;
     DROP INDEX chunks_by_age;
     CREATE INDEX chunks_by_age ON chunks (last_ms, written_ms);
     CREATE INDEX chunks_to_join ON chunks (window, series) WHERE span = 1

@@ -4,6 +4,7 @@ A database keeps in ``schema_versions`` the version of every room that has table
 a copy was set beside the file, newer ones are refused.
 """
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,9 +75,15 @@ def migrate(connection: sqlite3.Connection, path: Path, room: str, migrations: S
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    target.touch(mode=0o600, exist_ok=True)
-    copy = sqlite3.connect(target)
+    """The whole database beside it; under another name until it is whole, for a kill may come in between."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    copy = sqlite3.connect(part)
     try:
         connection.backup(copy)
     finally:
         copy.close()
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(target)
