@@ -3,21 +3,20 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
-MIB = 2**20
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What processes cost over a while.
+    """What a process costs over a while.
 
     Attributes:
-        pss_mib: proportional set size at the end, all of them together; shared pages are split among their users.
+        pss_mib: proportional set size at the end; pages that several processes share are split among them.
         rss_mib: resident size at the end.
         peak_rss_mib: highest resident size since their start.
         cpu_percent: processor time over the while, in percent of one core.
@@ -46,19 +45,27 @@ def memory_mib(pid: int) -> dict[str, float]:
     return found
 
 
-def cost_over(pids: Sequence[int], seconds: float, each_second: Callable[[], object] = lambda: None) -> Cost:
-    """The cost of processes over some seconds, while something is done once a second."""
-    before, started = sum(map(cpu_seconds, pids)), time.monotonic()
+def costs_over(
+    pids: Sequence[int], seconds: float, each_second: Callable[[], object] = lambda: None
+) -> tuple[Cost, ...]:
+    """The cost of each process over some seconds, while something is done once a second."""
+    before, started = [cpu_seconds(pid) for pid in pids], time.monotonic()
     due = started
     while (due := due + 1.0) <= started + seconds:
         each_second()
         time.sleep(max(0.0, due - time.monotonic()))
     elapsed = time.monotonic() - started
-    used = sum(map(cpu_seconds, pids)) - before
-    memory = [memory_mib(pid) for pid in pids]
-    return Cost(
-        *(sum(each[key] for each in memory) for key in ("Pss", "Rss", "VmHWM")), cpu_percent=100 * used / elapsed
-    )
+    return tuple(_cost(pid, 100 * (cpu_seconds(pid) - then) / elapsed) for pid, then in zip(pids, before, strict=True))
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """The cost of several processes."""
+    return Cost(*(sum(column) for column in zip(*map(astuple, costs), strict=True)))
+
+
+def _cost(pid: int, cpu_percent: float) -> Cost:
+    memory = memory_mib(pid)
+    return Cost(memory["Pss"], memory["Rss"], memory["VmHWM"], cpu_percent)
 
 
 def rounded(cost: Cost) -> dict[str, float]:

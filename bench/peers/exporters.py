@@ -7,7 +7,7 @@ from pathlib import Path
 
 import urllib3
 
-from bench.measure import Cost, cost_over
+from bench.measure import Cost, costs_over
 from bench.peers.servers import PeerError, running
 
 _NVITOP = Path(__file__).parents[1] / ".venv" / "bin" / "nvitop-exporter"
@@ -48,5 +48,6 @@ def measure(exporter: Exporter, folder: Path, env: Mapping[str, str], *, settle:
         def scrape() -> None:
             http.request("GET", f"{url}/metrics", timeout=5, retries=False)
 
-        cost_over([pid], settle, scrape)
-        return cost_over([pid], seconds, scrape)
+        costs_over([pid], settle, scrape)
+        (cost,) = costs_over([pid], seconds, scrape)
+    return cost
