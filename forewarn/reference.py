@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from collector.catalogue import CATALOGUE, Metric, core_metrics
 from forewarn.config import PREFIX, Config, model_in
+from forewarn.migrating import migrating_page
 from forewarn.redact import literal
 
 CORE_TITLES = {
@@ -119,7 +120,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"metrics.md": metrics_page, "configuration.md": configuration_page}
+PAGES = {"metrics.md": metrics_page, "configuration.md": configuration_page, "migrating.md": migrating_page}
 
 
 def main() -> None:

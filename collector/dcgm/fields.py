@@ -165,6 +165,15 @@ FIELDS: Final[tuple[Field, ...]] = (
     ),
     _field("DEV_ROW_REMAP_FAILURE", "remapped_rows_failure", newer="DEV_ROW_REMAP_FAILED", default=True),
     _field("DEV_ROW_REMAP_PENDING", "remapped_rows_pending"),
+    *(
+        _field(
+            f"DEV_BANKS_REMAP_ROWS_AVAIL_{spare.upper()}",
+            "remapped_rows_available_banks",
+            spare=spare,
+            newer=f"DEV_BANK_REMAP_AVAIL_{spare.upper()}",
+        )
+        for spare in ("max", "high", "partial", "low", "none")
+    ),
     _field("DEV_RETIRED_SBE", "retired_pages", cause="single_bit", newer="DEV_PAGE_RETIRED_SBE_TOTAL"),
     _field("DEV_RETIRED_DBE", "retired_pages", cause="double_bit", newer="DEV_PAGE_RETIRED_DBE_TOTAL"),
     _field("DEV_RETIRED_PENDING", "retired_pages_pending", newer="DEV_PAGE_RETIRED_PENDING"),
@@ -180,6 +189,9 @@ FIELDS: Final[tuple[Field, ...]] = (
     _link_errors("CRC_DATA"),
     _link_errors("REPLAY"),
     _link_errors("RECOVERY"),
+    _field("DEV_ECC_CURRENT", "ecc_mode", newer="DEV_ECC_MODE"),
+    _field("DEV_MIG_MODE", "mig_mode"),
+    _field("DEV_PERSISTENCE_MODE", "persistence_mode", newer="DEV_GPU_PERSISTENCE_MODE"),
     _field("DEV_GET_GPU_RECOVERY_ACTION", "recovery_action", newer="DEV_GPU_RECOVERY_ACTION"),
     _field(
         "PROF_GR_ENGINE_ACTIVE",

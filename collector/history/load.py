@@ -7,6 +7,7 @@ goes on where it stopped, for what it has stored is what tells it where that was
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Final, Protocol
 
 import numpy as np
@@ -228,7 +229,7 @@ class _Grid:
     def __init__(self, start_ms: int, end_ms: int, step_ms: int) -> None:
         self._times = np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64)
         self._step_ms = step_ms
-        self._values: dict[tuple[SeriesKey, int], npt.NDArray[np.float64]] = {}
+        self._parts: dict[tuple[SeriesKey, int], dict[str, Values]] = {}
         self._targets: dict[SeriesKey, Target] = {}
 
     def add(self, target: Target, line: Line) -> None:
@@ -238,26 +239,36 @@ class _Grid:
         good = np.isfinite(line.values) & (places >= 0) & (places < len(values))
         values[places[good]] = line.values[good] * target.times / target.over
         self._targets[target.key] = target
-        known = self._values.setdefault((target.key, target.rank), values)
-        if known is not values:
-            both = known + values if target.add else np.fmax(known, values)
-            self._values[target.key, target.rank] = np.where(
-                np.isnan(known), values, np.where(np.isnan(values), known, both)
-            )
+        parts = self._parts.setdefault((target.key, target.rank), {})
+        known = parts.get(target.part)
+        if known is not None:
+            values = _added(known, values) if target.add and not target.part else np.fmax(known, values)
+        parts[target.part] = values
 
     def histories(self, oldest: Mapping[SeriesKey, int]) -> Iterator[History]:
         """The series of ours, each with what lies before its record."""
-        for (key, rank), values in self._values.items():
-            wanted = ~np.isnan(values) & ~self._covered(key, rank)
+        whole = {
+            (key, rank): reduce(_added if self._targets[key].add else np.fmax, parts.values())
+            for (key, rank), parts in self._parts.items()
+        }
+        for (key, rank), values in whole.items():
+            wanted = ~np.isnan(values) & ~self._covered(whole, key, rank)
             wanted &= self._times < oldest.get(key, np.iinfo(np.int64).max)
             if wanted.any():
                 yield History(key, self._times[wanted], values[wanted], self._targets[key].counter)
 
-    def _covered(self, key: SeriesKey, rank: int) -> npt.NDArray[np.bool_]:
+    def _covered(
+        self, whole: Mapping[tuple[SeriesKey, int], Values], key: SeriesKey, rank: int
+    ) -> npt.NDArray[np.bool_]:
         """The times at which a better name of the same scope has values."""
         scope = self._targets[key].scope
         covered = np.zeros(len(self._times), np.bool_)
-        for (other, lower), values in self._values.items():
+        for (other, lower), values in whole.items():
             if lower < rank and self._targets[other].scope == scope:
                 covered |= ~np.isnan(values)
         return covered
+
+
+def _added(one: Values, other: Values) -> Values:
+    """The sum, where one of them is not there the other."""
+    return np.where(np.isnan(one), other, np.where(np.isnan(other), one, one + other))

@@ -101,11 +101,13 @@ def recognise(
 
 
 def candidates(series: Sequence[Labels], chosen: NodeFilter) -> list[Candidate]:
-    """The nodes that the series are of, by name."""
+    """The nodes that the series are of, by name; an address without one goes by the name of others on its host."""
     instances: dict[str, set[str]] = {}
     gpus: dict[str, set[str]] = {}
+    names = {host_of(one.get("instance", "")): name for one in series if (name := chosen.name_of(one))}
     for labels in series:
-        name = chosen.name_of(labels) or host_of(labels.get("instance", ""))
+        host = host_of(labels.get("instance", ""))
+        name = chosen.name_of(labels) or names.get(host, host)
         instances.setdefault(name, set()).add(labels.get("instance", ""))
         gpus.setdefault(name, set()).update({uuid_of(labels)} - {""})
     return [Candidate(name, tuple(sorted(found)), len(gpus[name])) for name, found in sorted(instances.items())]

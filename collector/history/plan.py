@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from collector.adapters import ADAPTERS, P
 from collector.backfill import is_counter
 from collector.catalogue import CATALOGUE, metric_of_sample
 from collector.history.node import Candidate, NodeFilter, candidates, host_of, recognise
@@ -15,20 +16,26 @@ from collector.series import Matcher, SeriesKey, labels_of
 from collector.settings import EndpointSettings, HostSettings
 from forewarn.base.errors import UsageError
 
-EXPORTERS: Final = {
-    "DCGM_FI_": "dcgm-exporter",
-    "nvidia_smi_": "nvidia_gpu_exporter",
-    "node_": "node_exporter",
-    "vllm:": "vLLM",
-    "sglang:": "SGLang",
-    "tgi_": "TGI",
-    "nv_": "Triton",
-    "forewarn_": "Forewarn",
-}
-"""Whose series are looked at, by the beginning of their names."""
 
-_OURS: Final = "forewarn_(gpu|mig|node|network|inference)_"
-_EVERYTHING: Final = "|".join(f"{_OURS if prefix == 'forewarn_' else prefix}.+" for prefix in EXPORTERS)
+def _prefix(source: str) -> str:
+    """What the names of one server begin with."""
+    found = re.match(r"gen_ai_|[a-z]+[:_]", source)
+    return found[0] if found else source
+
+
+_SERVERS: Final = tuple(adapter for adapter in ADAPTERS if adapter.server != "forewarn")
+EXPORTERS: Final = (
+    *("dcgm-exporter", "nvidia_gpu_exporter", "node_exporter", "Forewarn"),
+    *(adapter.server for adapter in _SERVERS),
+)
+"""Whose series are looked at."""
+
+_PREFIXES: Final = (
+    *("DCGM_FI_", "nvidia_smi_", "node_", "forewarn_(gpu|mig|node|network|inference)_"),
+    *sorted({_prefix(source) for adapter in _SERVERS for rule in adapter.rules for source in rule.sources}),
+)
+_EVERYTHING: Final = "|".join(f"{prefix}.*" for prefix in _PREFIXES)
+_FEW: Final = frozenset({f"{P}requests_running", f"{P}requests_waiting", f"{P}requests_total"})
 _SCOUTS: Final = (
     *(f"DCGM_FI_DEV_{name}" for name in ("GPU_UTIL", "GPU_UTIL_RATIO", "FB_USED", "GPU_TEMP", "GPU_TEMP_CELSIUS")),
     *(
@@ -38,7 +45,7 @@ _SCOUTS: Final = (
         "nvidia_smi_memory_used_bytes",
     ),
     *("node_uname_info", "node_load1", "node_memory_MemTotal_bytes", "forewarn_gpu_info", "forewarn_node_load1"),
-    *("vllm:num_requests_running", "sglang:num_running_reqs", "tgi_queue_size", "nv_inference_count"),
+    *(source for adapter in _SERVERS for rule in adapter.rules if rule.target in _FEW for source in rule.sources),
 )
 """Series that each exporter has in small number: they tell which nodes there are."""
 
@@ -164,7 +171,7 @@ def _choose(server: Prometheus, node: Node, scouts: Sequence[Labels]) -> NodeFil
         UsageError: there is none.
     """
     if not scouts:
-        names = ", ".join(EXPORTERS.values())
+        names = ", ".join(EXPORTERS)
         raise UsageError(
             f"{server.url} has nothing of {names} in that time", hint="is it the right server, and --since long enough?"
         )

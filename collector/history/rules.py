@@ -81,8 +81,8 @@ def _of_dcgm(field: Field, name: str, rank: int) -> Rule:
     return Rule(name, field.metric, field.labels, times=up, over=down, rank=rank)
 
 
-def _smi(source: str, target: str, rank: int = 2, **labels: str) -> Rule:
-    return Rule(_SMI + source, G + target, tuple(sorted(labels.items())), rank=rank)
+def _smi(source: str, target: str, *keep: str, rank: int = 2, **labels: str) -> Rule:
+    return Rule(_SMI + source, G + target, tuple(sorted(labels.items())), keep, rank=rank)
 
 
 _DCGM = tuple(_of_dcgm(field, name, rank) for field in FIELDS if field.metric for rank, name in enumerate(field.names))
@@ -147,7 +147,21 @@ _NVIDIA_SMI = (
     _smi("pcie_link_gen_max", "pcie_link_generation_max"),
     _smi("pcie_link_width_current", "pcie_link_width"),
     _smi("pcie_link_width_max", "pcie_link_width_max"),
+    *(
+        _smi(f"pcie_throughput_{theirs}_bytes_per_second", f"pcie_{ours}_bytes_per_second")
+        for theirs, ours in (("tx", "transmit"), ("rx", "receive"))
+    ),
+    *(
+        _smi(f"remapped_rows_histogram_{spare}", "remapped_rows_available_banks", spare=spare)
+        for spare in ("max", "high", "partial", "low", "none")
+    ),
+    _smi("temperature_gpu_tlimit", "temperature_margin_celsius"),
+    _smi("power_draw_instant_watts", "power_instant_watts"),
     _smi("persistence_mode", "persistence_mode"),
+    _smi("ecc_mode_current", "ecc_mode"),
+    _smi("mig_mode_current", "mig_mode"),
+    _smi("xid_errors_total", "xid_errors_total", "xid"),
+    _smi("xid_last_timestamp_seconds", "xid_last_timestamp_seconds", "xid"),
 )
 
 _PAGE_BYTES: Final = float(os.sysconf("SC_PAGE_SIZE"))

@@ -36,6 +36,8 @@ class Target:
         add: several that come to the same series at one time are added up; else the largest is taken.
         scope: series among which, at one time, only those of the lowest rank count.
         rank: how old, or how poor, the name of theirs is.
+        part: of those that are added up, those with the same part tell the same, and the largest counts; empty where
+            each counts for itself.
     """
 
     key: SeriesKey
@@ -45,6 +47,7 @@ class Target:
     add: bool
     scope: str
     rank: int
+    part: str = ""
 
 
 def uuid_of(labels: Labels) -> str:
@@ -158,6 +161,7 @@ class Translator:
                 add=not one.largest,
                 scope=f"{endpoint} {one.group}",
                 rank=one.rank,
+                part=one.part,
             )
             for one in routes
         )

@@ -264,7 +264,7 @@ def test_matchers_narrow_it(server: HistoryServer, now_ms: int) -> None:
 
 def test_a_node_that_is_not_there_is_told_which_are(server: HistoryServer, now_ms: int) -> None:
     stranger = Node(("elsewhere",), (), {}, (), HostSettings())
-    with pytest.raises(UsageError, match=r"(?s)elsewhere.*gpu-a: 10\.0\.0\.1:9100.*gpu-b: .*2 GPUs") as caught:
+    with pytest.raises(UsageError, match=r"(?s)elsewhere.*gpu-a: 10\.0\.0\.1:8000, 10\.0\.0\.1:9100.*gpu-b: .*2 GPUs") as caught:
         planned(server, now_ms, stranger)
     assert caught.value.exit_code == 2
     assert "--hostname" in (caught.value.hint or "")

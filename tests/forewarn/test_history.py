@@ -114,7 +114,7 @@ def test_a_wish_that_makes_no_sense_is_told_before_anything_is_asked(
 def test_a_node_that_the_server_does_not_know_is_status_2(server: HistoryServer, tmp_path: Path) -> None:
     refused = forewarn(*backfill(server, "--data-dir", str(tmp_path / "data"), "--hostname", "nobody"))
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "gpu-a: 10.0.0.1:9100" in refused.stderr
+    assert "gpu-a: 10.0.0.1:8000, 10.0.0.1:9100" in refused.stderr
     assert "--instance" in refused.stderr
 
 
