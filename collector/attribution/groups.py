@@ -105,13 +105,13 @@ def gather(living: Iterable[tuple[Found, float | None]]) -> dict[Labels, Group]:
 
 
 def samples_of(use: GpuUse, groups: Mapping[Labels, Group], *, tells_dead: bool) -> Iterator[Sample]:
-    """The samples of one GPU."""
+    """The samples of one GPU, in the same order each time: a page of metrics is laid out anew where it changes."""
     labels = (("gpu", use.gpu), ("uuid", use.uuid))
     yield Sample(SeriesKey("forewarn_gpu_processes", labels), float(len({each.entry.pid for each in use.living})))
     yield Sample(SeriesKey("forewarn_gpu_process_list_invalid", labels), float(use.invalid))
     if tells_dead and use.dead_memory is not None:
         yield Sample(SeriesKey("forewarn_gpu_dead_process_memory_bytes", labels), float(use.dead_memory))
-    for owner, group in groups.items():
+    for owner, group in sorted(groups.items(), key=lambda item: item[0]):
         key = tuple(sorted((*labels, *owner)))
         for metric, value in group.values():
             yield Sample(SeriesKey(f"forewarn_gpu_process_{metric}", key), value)

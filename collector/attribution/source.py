@@ -1,7 +1,7 @@
 """The source of ``forewarn_gpu_process_*``: the driver's process lists, and /proc for who stands behind each number."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from collector.attribution.activity import Activity
@@ -10,7 +10,7 @@ from collector.attribution.groups import Owners, gather, samples_of
 from collector.attribution.procfs import Missing, Process, ProcFs
 from collector.attribution.sight import Dead, Sight
 from collector.attribution.users import Users
-from collector.series import Sample
+from collector.series import Sample, SeriesKey
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.frames import Frame
 from forewarn.base.lane import Lane
@@ -93,18 +93,20 @@ class GpuProcesses:
         names = await self._users.names(sight.uids)
         self._tell("the GPUs' processes cannot be looked up from in here", _NAMESPACE_HINT, when=sight.own_namespace)
         self._tell("GPU processes of other users are hidden from us", _HIDDEN_HINT, when=sight.hides)
+        known = {sample.key: sample.key for sample in self._samples}
         self._samples, self._rows = [], []
         for use in self._dead.use(lists, sight, names):
-            self._describe(use, sight)
+            self._describe(use, sight, known)
         self._activity.forget_others()
         self._digested = frame
 
-    def _describe(self, use: GpuUse, sight: Sight) -> None:
+    def _describe(self, use: GpuUse, sight: Sight, known: Mapping[SeriesKey, SeriesKey]) -> None:
         now = self._clock.monotonic()
         idle = [(each, self._activity.idle_seconds(use.uuid, each, now)) for each in use.found]
         living = [(each, seconds) for each, seconds in idle if each.process is not Missing.GONE]
         groups = self._owners.choose(use.uuid, gather(living), now)
-        self._samples += samples_of(use, groups, tells_dead=not sight.own_namespace)
+        for sample in samples_of(use, groups, tells_dead=not sight.own_namespace):
+            self._samples.append(Sample(known.get(sample.key, sample.key), sample.value))
         rows = [self._row(use, each, seconds, sight.boot_time) for each, seconds in idle]
         self._rows += sorted(rows, key=lambda row: (-(row["memory_bytes"] or 0), row["pid"]))
 

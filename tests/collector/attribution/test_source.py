@@ -89,6 +89,16 @@ async def test_processes_of_one_owner_are_one_series(rig: Rig) -> None:
     }
 
 
+async def test_series_keep_their_order_and_their_keys(rig: Rig) -> None:
+    for pid in (10, 11):
+        rig.proc.add(pid, f"job{pid}", uid=ANN)
+    await rig.look(entry(10, GIB), entry(11, 2 * GIB))
+    before = [sample.key for sample in await rig.source.collect()]
+    await rig.look(entry(10, 3 * GIB), entry(11, 2 * GIB))
+    after = [sample.key for sample in await rig.source.collect()]
+    assert all(one is other for one, other in zip(before, after, strict=True))
+
+
 async def test_what_the_driver_does_not_tell_is_absent(rig: Rig) -> None:
     rig.proc.add(10, "python", uid=ANN)
     found = await rig.look(entry(10, None, None))
