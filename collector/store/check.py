@@ -182,7 +182,8 @@ def _times(connection: sqlite3.Connection, axis: int) -> Times:
     if row is None:
         raise ValueError("its time stamps are missing")
     window, crc, data = row
-    return _decoded(codec.unpack_axis, data, crc, window)
+    times: Times = _decoded(codec.unpack_axis, data, crc, window)
+    return times
 
 
 def _decoded(decode: Callable[..., Any], data: bytes, crc: int | None, *context: Any) -> Any:

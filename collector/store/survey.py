@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from collector.store import rows
 from collector.store.bulk import opened
-from collector.store.codec import unpack_axis
+from collector.store.codec import unpack_axis, unpack_buckets
 from collector.store.reader import read_series
 from collector.store.schema import DAY_WINDOWS, TIERS, WINDOW_MS, Tier
 from collector.store.settings import StoreSettings
@@ -30,7 +30,7 @@ class TierUse:
         entries: rows of the table.
         samples: single samples in it; None where it holds none.
         bytes: what its columns take; pages and indexes around them are counted apart.
-        oldest_ms: where it begins, as exact as its entries are; None where it is empty.
+        oldest_ms: where it begins; None where it is empty.
         newest_ms: where it ends.
         keeps_ms: how long it keeps what it has; None where that depends on another form.
     """
@@ -146,9 +146,15 @@ def _rolled(connection: sqlite3.Connection, tier: Tier, settings: StoreSettings)
     name, keeps = (
         ("five_minutes", settings.five_minute_retention) if tier.level == 0 else ("hourly", settings.hourly_retention)
     )
-    start_ms = None if oldest is None else oldest * tier.block_ms
-    end_ms = None if newest is None else (newest + 1) * tier.block_ms
+    start_ms = min((times[0] for times in _window_times(connection, tier, oldest)), default=None)
+    end_ms = max((times[-1] + tier.step_ms for times in _window_times(connection, tier, newest)), default=None)
     return TierUse(name, count, None, size, start_ms, end_ms, int(keeps * 1000))
+
+
+def _window_times(connection: sqlite3.Connection, tier: Tier, block: int | None) -> Iterator[list[int]]:
+    """Starts of the windows of every series in one block."""
+    found = connection.execute("SELECT cells FROM rollups WHERE tier = ? AND block = ?", (tier.level, block))
+    return (unpack_buckets(cells, tier, block or 0)["time"].tolist() for (cells,) in found)
 
 
 def _names(connection: sqlite3.Connection) -> list[NameUse]:
