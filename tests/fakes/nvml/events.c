@@ -43,7 +43,7 @@ static int next_xid(EventSet set, EventData *out) {
 
 API int nvmlEventSetWait_v2(EventSet set, EventData *out, unsigned timeout_ms) {
     ENTER(EVERY);
-    for (double end = wall() + timeout_ms / 1000.0; wall() < end; nap(0.01))
+    for (double end = wall() + timeout_ms / 1000.0; wall() < end; nap(0.05))
         if (next_xid(set, out)) return SUCCESS;
     return TIMEOUT;
 }
