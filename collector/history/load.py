@@ -19,6 +19,7 @@ from collector.history.prometheus import MAX_POINTS, Line, Prometheus, TooMuchEr
 from collector.history.translate import Target
 from collector.series import Matcher, SeriesKey
 from collector.store import History, Rollup, Series, Times, Values
+from collector.store.schema import WINDOW_MS
 from forewarn.base.clock import HOUR
 
 LEAST_STEP_MS: Final = 60_000
@@ -177,7 +178,7 @@ class _Import:
         lines = sum(len(query.routes) for query in self.job.queries)
         points = max(1, min(MAX_POINTS, _CHUNK_SAMPLES // lines))
         while end >= start:
-            first = max(start, end - (points - 1) * step)
+            first = self._first(start, end - (points - 1) * step, end)
             try:
                 grid = self._ask(first, end)
             except TooMuchError:
@@ -189,6 +190,12 @@ class _Import:
             end = first - step
             yield min((newest - end) / (newest - start + step), 1.0)
         yield 1.0
+
+    def _first(self, start_ms: int, wanted_ms: int, end_ms: int) -> int:
+        """Where a chunk begins: where the store's windows do, so that an import cut off leaves none half filled."""
+        window = -(-wanted_ms // WINDOW_MS) * WINDOW_MS
+        aligned = -(-window // self.step_ms) * self.step_ms
+        return max(start_ms, aligned if aligned <= end_ms else wanted_ms)
 
     def _ask(self, start_ms: int, end_ms: int) -> "_Grid":
         grid = _Grid(start_ms, end_ms, self.step_ms)

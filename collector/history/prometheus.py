@@ -108,6 +108,7 @@ class Prometheus:
         if access.ca_file is not None and not os.access(access.ca_file, os.R_OK):
             raise UsageError(f"cannot read the certificates in {access.ca_file}")
         self._sleep = sleep
+        self._answered = False
         limits = urllib3.Timeout(connect=min(10.0, timeout), read=timeout)
         self._pool = urllib3.PoolManager(
             num_pools=1,
@@ -150,7 +151,10 @@ class Prometheus:
                 )
             except (HTTPError, OSError) as error:
                 trouble = self._unreachable(error)
+                if not self._answered:  # the address may well be wrong
+                    raise trouble from error
             else:
+                self._answered = True
                 if answer.status not in _MAY_PASS or _too_much(answer.data):
                     return self._data(answer.status, answer.data)
                 trouble = PrometheusError(

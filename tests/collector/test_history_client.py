@@ -1,6 +1,8 @@
 """Questions to a server that does not answer as hoped."""
 
 import base64
+import ssl
+import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -11,7 +13,8 @@ import pytest
 from collector.history.prometheus import Access, Prometheus, PrometheusError, TooMuchError, conditions_of, exactly
 from collector.series import Matcher
 from forewarn.base.errors import ForewarnError, UsageError
-from tests.support.page_server import PageServer, page_server
+from tests.support.listener import listening
+from tests.support.page_server import PageServer, free_port, page_server
 
 SERIES = "/api/v1/series"
 RANGE = "/api/v1/query_range"
@@ -78,14 +81,25 @@ def test_what_may_pass_is_tried_again_with_growing_pauses(status: int) -> None:
         assert pauses == [1.0, 2.0, 4.0]
 
 
-def test_a_server_that_stays_away_is_named() -> None:
+def test_a_server_that_goes_away_is_waited_for_and_named() -> None:
     pauses: list[float] = []
     with page_server() as server:
+        server.page(SERIES, EMPTY)
+        asking = Prometheus(server.url, sleep=pauses.append, timeout=0.1)
+        asking.series(["up"], 0, 1000)
         server.hang(SERIES)
         with pytest.raises(PrometheusError, match=r"no answer from http://127\.0\.0\.1:\d+: .*timed out") as caught:
-            Prometheus(server.url, sleep=pauses.append, timeout=0.1).series(["up"], 0, 1000)
+            asking.series(["up"], 0, 1000)
         assert "goes on" in (caught.value.hint or "")
-        assert len(server.requests) == len(pauses) + 1 == 5
+        assert (len(server.requests), len(pauses)) == (6, 4)
+
+
+def test_an_address_where_nobody_answers_is_named_at_once() -> None:
+    pauses: list[float] = []
+    with pytest.raises(PrometheusError, match="refused") as caught:
+        Prometheus(f"http://127.0.0.1:{free_port()}", sleep=pauses.append).series(["up"], 0, 1000)
+    assert "is the address right" in (caught.value.hint or "")
+    assert not pauses
 
 
 @pytest.mark.parametrize(
@@ -135,6 +149,24 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
             asked(server, Access(bearer_token_file=tmp_path / "missing"))
         with pytest.raises(UsageError, match="certificates"):
             asked(server, Access(ca_file=tmp_path / "missing"))
+
+
+def test_whoever_vouches_for_the_server_is_named_by_a_file(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with listening(tls=context) as listener:
+        url = listener.url.replace("http://", "https://")
+        with pytest.raises(PrometheusError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            Prometheus(url, sleep=lambda _: None).series(["up"], 0, 1000)
+        assert "--ca-file" in (caught.value.hint or "")
+        assert not listener.requests
+        with pytest.raises(UsageError, match="no Prometheus"):
+            Prometheus(url, Access(ca_file=certificate)).series(["up"], 0, 1000)
+        assert len(listener.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["prometheus:9090", "ftp://x", "http://", "http://me:secret@host:9090"])
