@@ -48,12 +48,14 @@ class Cell:
         """Where in it addresses stand."""
         return _pointers(type(self.owner))  # type: ignore[arg-type]  # mypy takes Any for unhashable
 
-    def fields(self) -> Iterator[tuple[str, bytes]]:
-        """Its text and byte fields by name, where it is a structure."""
+    def fields(self) -> Iterator[tuple[str, bytes, bool]]:
+        """Where it is a structure, its fields of text (up to its end) and of bytes: name, content, whether text."""
         for name, kind, *_ in getattr(self.owner, "_fields_", ()):
             if issubclass(kind, ctypes.Array):
                 at = getattr(type(self.owner), name)
-                yield name, self.read()[at.offset : at.offset + at.size]
+                data = self.read()[at.offset : at.offset + at.size]
+                is_text = kind._type_ is ctypes.c_char and data.isascii()
+                yield name, data.split(b"\0", 1)[0] if is_text else data, is_text
 
 
 Argument = Plain | Handle | Cell

@@ -41,10 +41,9 @@ class Masks:
         """Note what an answer tells of the machine."""
         if call in SECRET_CALLS:
             self._mask(cell.read().split(b"\0", 1)[0])
-        for name, data in cell.fields():
+        for name, data, is_text in cell.fields():
             if name in SECRET_FIELDS:
-                text = data.split(b"\0", 1)[0]
-                self._mask(text if text.isascii() and text else data)
+                self._mask(data, is_text=is_text)
 
     def apply(self, data: bytes) -> bytes:
         """Bytes without what is known to tell of the machine, as long as before."""
@@ -57,19 +56,19 @@ class Masks:
         """The same for a secret text."""
         return self._mask(text.encode()).decode()
 
-    def _mask(self, secret: bytes) -> bytes:
+    def _mask(self, secret: bytes, *, is_text: bool = True) -> bytes:
         known = self._masks.get(secret)
         if known is None:
-            known = _same_shape(secret, len(self._masks) + 1)
-            if known != secret and any(secret):
-                self._masks[secret] = known
+            known = self.apply(secret)  # the UUID of a slice may hold that of its GPU
+            if known == secret and any(secret):
+                number = len(self._masks) + 1
+                known = _same_shape(secret, number) if is_text else number.to_bytes(len(secret), "big")
+            self._masks[secret] = known
         return known
 
 
 def _same_shape(secret: bytes, number: int) -> bytes:
-    """Zeros for letters and digits, and the number at the end; bytes that are no text become the number."""
-    if not secret.isascii():
-        return number.to_bytes(len(secret), "big")
+    """Zeros for letters and digits, and the number at the end."""
     prefix = _PREFIX.match(secret)
     start = prefix.end() if prefix else 0
     zeros = bytearray(_CHANGED.sub(b"0", secret[start:]))
