@@ -57,6 +57,11 @@ class Absence:
         return WITHOUT_GPUS[self.reason] if self.reason in WITHOUT_GPUS else DIAGNOSES[self.reason].text
 
 
+def meaning_of(reason: str) -> str:
+    """What a reason means, without what to do next."""
+    return WITHOUT_GPUS[reason] if reason in WITHOUT_GPUS else DIAGNOSES[reason].meaning
+
+
 def explain(code: int | None, machine: Surroundings) -> Absence:
     """What an error number means here; the driver is not asked."""
     if code is None:

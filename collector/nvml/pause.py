@@ -33,10 +33,11 @@ class Pause:
         self._path = path
         self._clock = clock
         self._until: float | None = None
+        self._until_ms = 0
         self.gate = asyncio.Event()
         left = _read(path) - clock.now_ms() / 1000
         if 0 < left <= LONGEST_SECONDS:
-            self._until = clock.monotonic() + left
+            self._keep_away(left)
             log.warning("GPU collection stays paused, as before the start", extra={"until": self.until})
         else:
             self.gate.set()
@@ -54,12 +55,11 @@ class Pause:
     @property
     def until(self) -> str | None:
         """When it is over, RFC 3339; None where there is none."""
-        return rfc3339(self._until_ms()) if self.on else None
+        return rfc3339(self._until_ms) if self.on else None
 
     def begin(self, seconds: float) -> None:
         """Pause for so long from now, also where there is a pause already; ``save`` keeps it."""
-        self._until = self._clock.monotonic() + seconds
-        self.gate.clear()
+        self._keep_away(seconds)
         log.warning("GPU collection is paused", extra={"until": self.until})
 
     def end(self, why: str) -> None:
@@ -83,12 +83,14 @@ class Pause:
             OSError: it could not be written.
         """
         if self.on:
-            write_durably(self._path, {"until": self._until_ms() / 1000})
+            write_durably(self._path, {"until": self._until_ms / 1000})
         else:
             self._path.unlink(missing_ok=True)
 
-    def _until_ms(self) -> int:
-        return self._clock.now_ms() + round(self.left * 1000)
+    def _keep_away(self, seconds: float) -> None:
+        self._until = self._clock.monotonic() + seconds
+        self._until_ms = 1000 * round(self._clock.now_ms() / 1000 + seconds)
+        self.gate.clear()
 
 
 def _read(path: Path) -> float:

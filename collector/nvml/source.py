@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from collector.attribution.source import GpuProcesses
-from collector.nvml.absence import WITHOUT_GPUS
+from collector.nvml.absence import WITHOUT_GPUS, meaning_of
 from collector.nvml.health import GpuHealth
 from collector.nvml.overdue import Overdue, StuckCall
 from collector.nvml.records import GpuRecords
@@ -132,7 +132,7 @@ class NvmlSource:
             raise CollectError("stuck", str(stuck))
         if self._absent is not None:
             if self.health.expects_gpus or self._absent["reason"] not in WITHOUT_GPUS:
-                raise CollectError(self._absent["reason"], self._absent["hint"])
+                raise CollectError(self._absent["reason"], meaning_of(self._absent["reason"]))
             return []
         if self._round_at is None:
             raise CollectError("no_data", "the nvml child has not reported")
