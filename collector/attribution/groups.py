@@ -10,6 +10,8 @@ from collector.series import Labels, Sample, SeriesKey, labels_of
 
 LARGEST: Final = 10
 """Owners of a GPU that have series of their own at one time."""
+KEEPS: Final = 1.25
+"""An owner that has series keeps them until another one is that much larger, so that they do not flicker."""
 REMEMBERED: Final = 64
 """Owners of a GPU that may have series of their own within a day, so that short-lived ones do not fill the store."""
 DAY_SECONDS: Final = 86_400.0
@@ -62,20 +64,26 @@ class Owners:
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[Labels, float]] = {}
+        self._chosen: dict[str, set[Labels]] = {}
 
     def choose(self, uuid: str, groups: Mapping[Labels, Group], now: float) -> dict[Labels, Group]:
         """The largest groups by memory under their owners, all others as one."""
         known = {owner: seen for owner, seen in self._seen.get(uuid, {}).items() if now - seen < DAY_SECONDS}
+        before = self._chosen.get(uuid, set())
         chosen: dict[Labels, Group] = {}
         rest = Group()
-        for owner, group in sorted(groups.items(), key=lambda item: (-sum(item[1].memory), item[0])):
+        for owner, group in sorted(groups.items(), key=lambda item: (-_size(item[1], kept=item[0] in before), item[0])):
             if len(chosen) < LARGEST and (owner in known or len(known) < REMEMBERED):
                 known[owner] = now
                 chosen[owner] = group
             else:
                 rest.merge(group)
-        self._seen[uuid] = known
+        self._seen[uuid], self._chosen[uuid] = known, set(chosen)
         return {**chosen, OTHER: rest} if rest != Group() else chosen
+
+
+def _size(group: Group, *, kept: bool) -> float:
+    return sum(group.memory) * (KEEPS if kept else 1.0)
 
 
 def owner_of(found: Found) -> Labels:

@@ -150,6 +150,17 @@ async def test_the_smaller_owners_are_one(rig: Rig) -> None:
     assert len(rig.source.listing()) == 30
 
 
+async def test_the_largest_do_not_flicker(rig: Rig) -> None:
+    for pid in range(1, LARGEST + 2):
+        rig.proc.add(pid, f"job{pid:02}", uid=ANN)
+    rest = [entry(pid, 100 * GIB) for pid in range(3, LARGEST + 2)]
+    last = "process_memory_bytes command=job01,user=ann"
+    assert last in await rig.look(entry(1, 10 * GIB), entry(2, 9 * GIB), *rest)
+    assert last in await rig.look(entry(1, 10 * GIB), entry(2, 12 * GIB), *rest)
+    assert last not in await rig.look(entry(1, 10 * GIB), entry(2, 13 * GIB), *rest)
+    assert last not in await rig.look(entry(1, 10 * GIB), entry(2, 9 * GIB), *rest)
+
+
 async def test_owners_that_come_and_go_do_not_fill_the_store(rig: Rig) -> None:
     names: set[str] = set()
 
