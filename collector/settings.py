@@ -107,7 +107,25 @@ class HostSettings(Settings):
         ("loop*", "ram*", "zram*", "sr*", "fd*"), description="Block devices to leave out; * and ? as in file names."
     )
     ignore_interfaces: tuple[str, ...] = Field(
-        ("lo", "veth*", "cali*", "docker*", "br-*", "ifb*"), description="Network interfaces to leave out."
+        (
+            "lo",
+            "veth*",
+            "cali*",
+            "cilium*",
+            "lxc*",
+            "cni*",
+            "flannel*",
+            "docker*",
+            "podman*",
+            "br-*",
+            "virbr*",
+            "tap*",
+            "ifb*",
+            "dummy*",
+            "kube-ipvs*",
+            "nodelocaldns",
+        ),
+        description="Network interfaces to leave out.",
     )
     ignore_filesystems: tuple[str, ...] = Field(
         IGNORED_FILESYSTEMS, description="File system types to leave out; the root is always watched."

@@ -5,7 +5,7 @@ from collector.catalogue.model import Limit, Metric
 _DEVICE = ("device",)
 _MOUNT = ("mountpoint",)
 _STATS = "/proc/diskstats"
-_SMART = "NVMe log page 2 (needs CAP_SYS_ADMIN, or leave to open the controller)"
+_SMART = "NVMe log page 2 (needs CAP_SYS_ADMIN; absent without)"
 
 
 def _work(name: str, unit: str, help: str, core: int | None = None) -> Metric:  # noqa: A002  the word of the field

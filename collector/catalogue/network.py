@@ -93,7 +93,8 @@ _LATENCY = (
         "forewarn_network_failures_total",
         "counter",
         "",
-        "Failed connects to the target, by reason: dns, timeout, refused, unreachable or error.",
+        "Failed connects to the target, by reason: timeout, refused, unreachable or error; dns: failed look-ups of its "
+        "name.",
         ("target", "code"),
         source=_CONNECT,
         core=11,

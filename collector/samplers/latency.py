@@ -15,6 +15,7 @@ from forewarn.base.lane import Lane, StuckError
 CODES = ("dns", "timeout", "refused", "unreachable", "error")
 _RESOLVE_SECONDS = 30.0
 """A name's addresses are looked up anew after this time; meanwhile the known ones are used."""
+_RETRY_SECONDS = 5.0
 _RESOLVER_TIMEOUT = 5.0
 _FIRST_LOOK = 0.25
 """Part of its patience that a round gives to names which it cannot do without; later rounds do not wait for them."""
@@ -79,6 +80,7 @@ class Latency:
         except (OSError, UnicodeError, StuckError):
             target.failures["dns"] += 1
             target.resolve_seconds = None
+            target.due = self._clock.monotonic() + _RETRY_SECONDS
         else:
             target.due = self._clock.monotonic() + _RESOLVE_SECONDS
 

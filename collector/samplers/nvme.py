@@ -1,7 +1,7 @@
 """NVMe drives: their state for everyone, their wear for whoever may ask them.
 
-The log page of health needs an admin command: CAP_SYS_ADMIN, or from Linux 6.2 on leave to open the controller's
-device. Where neither is given, what only the page tells is absent.
+The page of health takes an admin command, which the kernel grants to CAP_SYS_ADMIN alone. Where the daemon does not
+have it, what only the page tells is absent.
 """
 
 import ctypes

@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from collector.catalogue import metric_of_sample
+from collector.catalogue import CATALOGUE, metric_of_sample
 from collector.samplers.build import build_sources
-from collector.samplers.infiniband import Infiniband
+from collector.samplers.host import Host
+from collector.samplers.infiniband import _COUNTERS, Infiniband
 from collector.samplers.links import Links
 from collector.samplers.nvme import Nvme, log_page_command, smart_page
 from collector.samplers.raid import Raid
 from collector.samplers.rota import Look
 from collector.samplers.sensors import MemoryErrors, Temperatures
 from collector.series import Sample
-from collector.settings import CollectorSettings
+from collector.settings import CollectorSettings, HostSettings
 from forewarn.base.clock import SystemClock
-from tests.support.kernel_tree import plant
+from tests.support.hand_clock import HandClock
+from tests.support.kernel_tree import plant, read_recording
+
+RECORDING = Path(__file__).parent.parent / "fixtures" / "host" / "proc_6_18.txt"
 
 NET = "sys/class/net/"
 IB = "sys/class/infiniband/mlx5_0/ports/1/"
@@ -130,8 +134,6 @@ def test_ports_count_octets_and_leave_out_what_their_driver_does_not_offer(tmp_p
 
 
 def test_every_counter_of_a_port_is_in_the_catalogue(tmp_path: Path) -> None:
-    from collector.samplers.infiniband import _COUNTERS
-
     files = {f"{IB}{file}": "1\n" for file, _, _ in _COUNTERS}
     assert len(found(Infiniband(plant(tmp_path, files)))) == len(_COUNTERS)
 
@@ -296,3 +298,44 @@ def test_only_what_the_host_has_becomes_a_source(tmp_path: Path) -> None:
     assert names(tmp_path) == {*both, "links", "infiniband", "nvme", "raid", "temperatures"}
     off = {"network": False, "infiniband": False, "disk_health": False, "sensors": False}
     assert names(tmp_path, **off) == both
+
+
+async def test_whatever_the_catalogue_says_of_the_host_is_told_by_somebody(tmp_path: Path) -> None:
+    numa = "sys/devices/system/node/node"
+    files = {
+        **read_recording(RECORDING),
+        **LINKS,
+        **INFINIBAND,
+        **{f"{IB}{file}": "1\n" for file, _, _ in _COUNTERS},
+        **SENSORS,
+        **NVME,
+        "sys/block/vda/size": "1\n",
+        "sys/block/md0/md/raid_disks": "2\n",
+        "sys/block/md0/md/degraded": "0\n",
+        "sys/block/md0/md/sync_action": "idle\n",
+        "sys/devices/system/edac/mc/mc0/ce_count": "0\n",
+        "sys/devices/system/edac/mc/mc0/ue_count": "0\n",
+        **{f"{numa}{node}/meminfo": f"Node {node} MemTotal: 8 kB\nNode {node} MemFree: 1 kB\n" for node in (0, 1)},
+        **{f"{numa}{node}/numastat": "numa_miss 1\nother_node 1\n" for node in (0, 1)},
+    }
+    files["proc/meminfo"] += "HardwareCorrupted: 0 kB\nSwapTotal: 4 kB\nSwapFree: 2 kB\nHugePages_Total: 2\n"
+    files["proc/meminfo"] += "HugePages_Free: 1\nHugepagesize: 2048 kB\n"
+    roots = plant(tmp_path, files)
+    looks: list[Look] = [Links(roots, ()), Infiniband(roots), Temperatures(roots), MemoryErrors(roots), Raid(roots)]
+    looks.append(Nvme(roots, lambda _: page()))
+    samples = [sample for look in looks for device in look.devices() for sample in look.read(device)]
+    clock = HandClock()
+    host = Host(HostSettings(ignore_interfaces=()), 5, clock, roots)
+    await host.collect()
+    await clock.advance(15)
+    busy = files["proc/stat"].replace("cpu  ", "cpu  9", 1)
+    plant(tmp_path, {"proc/stat": busy, "proc/vmstat": "oom_kill 9\n"})
+    samples += await host.collect()
+    await host.close()
+    told = {sample.key.name for sample in samples}
+    rows = {name for name in CATALOGUE if name.startswith("forewarn_node_") and "_filesystem_" not in name}
+    assert told <= CATALOGUE.keys()
+    once = {"major_page_faults_total", "swap_in_bytes_total", "swap_out_bytes_total"}  # gone from the second vmstat
+    unasked = {"timex_sync_status", "timex_offset_seconds", "timex_maxerror_seconds"}  # the kernel may refuse
+    elsewhere = {f"forewarn_node_{name}" for name in {*once, *unasked, "device_stuck"}}
+    assert rows - told <= elsewhere
