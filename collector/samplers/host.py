@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from collector.samplers.diskstats import Disks
-from collector.samplers.kernel import Identity, Limits, TimeSync
+from collector.samplers.kernel import AdjTimex, Identity, Limits, TimeSync, ask_kernel
 from collector.samplers.memory import Memory, Numa, Paging
 from collector.samplers.processors import Load, Pressure, Processors
 from collector.samplers.traffic import Conntrack, Interfaces, Sockets, Softnet
@@ -47,15 +47,24 @@ class Host:
         patience: seconds that all parts together may take.
         clock: time for cadences and ratios.
         roots: where /proc and /sys are.
+        adjtimex: asks the kernel for its clock.
     """
 
     name = "host"
 
-    def __init__(self, settings: HostSettings, patience: float, clock: Clock, roots: Roots | None = None) -> None:
+    def __init__(
+        self,
+        settings: HostSettings,
+        patience: float,
+        clock: Clock,
+        roots: Roots | None = None,
+        *,
+        adjtimex: AdjTimex = ask_kernel,
+    ) -> None:
         self._patience = patience
         self._clock = clock
         self._lane = Lane("host")
-        self._parts = [_Part(*part) for part in _parts(settings, clock, roots or Roots())]
+        self._parts = [_Part(*part) for part in _parts(settings, clock, roots or Roots(), adjtimex)]
 
     async def collect(self) -> Sequence[Sample]:
         """What the host does now; ratios over time are there from the second round on.
@@ -82,7 +91,7 @@ class Host:
         return samples
 
 
-def _parts(settings: HostSettings, clock: Clock, roots: Roots) -> list[tuple[str, Read, float]]:
+def _parts(settings: HostSettings, clock: Clock, roots: Roots, adjtimex: AdjTimex) -> list[tuple[str, Read, float]]:
     table: tuple[tuple[bool, tuple[tuple[str, Read, float], ...]], ...] = (
         (
             settings.cpu,
@@ -92,7 +101,7 @@ def _parts(settings: HostSettings, clock: Clock, roots: Roots) -> list[tuple[str
                 ("pressure", Pressure(roots), FAST),
                 ("limits", Limits(roots), MEDIUM),
                 ("identity", Identity(roots), SLOW),
-                ("timex", TimeSync(), MEDIUM),
+                ("timex", TimeSync(adjtimex), MEDIUM),
             ),
         ),
         (
@@ -118,15 +127,17 @@ def _parts(settings: HostSettings, clock: Clock, roots: Roots) -> list[tuple[str
 
 
 def _read_part(part: _Part) -> None:
-    trouble = ""
+    trouble, level = "", logging.WARNING
     try:
         part.held = list(part.read())
     except FileNotFoundError:  # this kernel does not have it
         part.held = []
-    except (OSError, ValueError, LookupError) as error:  # no leave to read it, or not what the kernel used to write
+    except PermissionError as error:  # somebody decided so: a sandbox, a container
+        part.held, trouble, level = [], str(error), logging.INFO
+    except (OSError, ValueError, LookupError) as error:  # not what the kernel used to write
         part.held, trouble = [], f"{type(error).__name__}: {error}"
     if trouble and not part.trouble:
-        log.warning("a part of the host cannot be read", extra={"part": part.name, "error": trouble})
+        log.log(level, "a part of the host cannot be read", extra={"part": part.name, "error": trouble})
     elif part.trouble and not trouble:
         log.info("the part of the host can be read again", extra={"part": part.name})
     part.trouble = trouble

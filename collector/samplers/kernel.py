@@ -61,6 +61,9 @@ class Timex(ctypes.Structure):
     )
 
 
+AdjTimex = Callable[[Timex], int]
+
+
 def ask_kernel(state: Timex) -> int:
     """adjtimex(2) without a change: fills in the state, and returns that of the clock (5: not synchronised).
 
@@ -86,7 +89,7 @@ class TimeSync:
         adjtimex: asks the kernel.
     """
 
-    def __init__(self, adjtimex: Callable[[Timex], int] = ask_kernel) -> None:
+    def __init__(self, adjtimex: AdjTimex = ask_kernel) -> None:
         self._adjtimex = adjtimex
 
     def __call__(self) -> Iterator[Sample]:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from collector.samplers.series_keys import counter, gauge
 from collector.samplers.tree import Roots, names_in, number, word
-from collector.series import Sample
+from collector.series import Sample, SeriesKey
 
 _INPUT = re.compile(r"temp(\d+)_input")
 _CORE = re.compile(r"(Core|Tccd) ?\d+")
-_PLAUSIBLE = range(1, 200)
+_LIMITS = range(1, 200)
 """Limits in degrees that are believed: chips without one say 0, -273 or 65261."""
+_TEMPERATURES = range(-50, 127)
+"""Temperatures that are believed: an input with nothing on it reads 127 or -128."""
 
 
 class Temperatures:
@@ -28,7 +30,7 @@ class Temperatures:
         """One chip's samples."""
         folder = f"{self._folder}/{device}"
         chip = self._name(folder)
-        samples: list[Sample] = []
+        samples: dict[SeriesKey, Sample] = {}
         for name in names_in(folder):
             found = _INPUT.fullmatch(name)
             if found is None:
@@ -36,14 +38,19 @@ class Temperatures:
             stem = f"{folder}/temp{found[1]}"
             sensor = word(f"{stem}_label") or f"temp{found[1]}"
             value = None if _CORE.fullmatch(sensor) else number(f"{stem}_input")
-            if value is None:
+            if value is None or value // 1000 not in _TEMPERATURES:
                 continue
             labels = ("chip", chip, "sensor", sensor)
-            samples.append(gauge("hwmon_temp_celsius", value / 1000, *labels))
+            sample = gauge("hwmon_temp_celsius", value / 1000, *labels)
+            if sample.key in samples:  # a chip that gives two inputs one label
+                labels = ("chip", chip, "sensor", f"{sensor} {found[1]}")
+                sample = gauge("hwmon_temp_celsius", value / 1000, *labels)
+            samples[sample.key] = sample
             critical = number(f"{stem}_crit")
-            if critical is not None and critical // 1000 in _PLAUSIBLE:
-                samples.append(gauge("hwmon_temp_crit_celsius", critical / 1000, *labels))
-        return samples
+            if critical is not None and critical // 1000 in _LIMITS:
+                limit = gauge("hwmon_temp_crit_celsius", critical / 1000, *labels)
+                samples[limit.key] = limit
+        return list(samples.values())
 
     def _name(self, folder: str) -> str:
         """The chip's name and the device it sits in: hwmon numbers change from boot to boot."""

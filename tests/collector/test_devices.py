@@ -82,6 +82,11 @@ SENSORS = {
     f"{HWMON}hwmon2/name": "mlx5\n",
     f"{HWMON}hwmon2/device": "-> ../../../devices/pci0000:00/0000:5e:00.0",
     f"{HWMON}hwmon2/temp1_input": "61000\n",
+    f"{HWMON}hwmon2/temp2_input": "127000\n",
+    f"{HWMON}hwmon2/temp3_input": "51000\n",
+    f"{HWMON}hwmon2/temp3_label": "Module\n",
+    f"{HWMON}hwmon2/temp4_input": "52000\n",
+    f"{HWMON}hwmon2/temp4_label": "Module\n",
     f"{HWMON}hwmon2/fan1_input": "900\n",
 }
 
@@ -144,6 +149,8 @@ def test_temperatures_by_chip_and_sensor(tmp_path: Path) -> None:
         'hwmon_temp_crit_celsius{chip="coretemp.0",sensor="Package id 0"}': 100,
         'hwmon_temp_celsius{chip="nvme0",sensor="Composite"}': 38.85,
         'hwmon_temp_celsius{chip="mlx5_0000:5e:00.0",sensor="temp1"}': 61,
+        'hwmon_temp_celsius{chip="mlx5_0000:5e:00.0",sensor="Module"}': 51,
+        'hwmon_temp_celsius{chip="mlx5_0000:5e:00.0",sensor="Module 4"}': 52,
     }
 
 

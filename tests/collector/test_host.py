@@ -133,6 +133,17 @@ async def test_one_part_that_cannot_be_read_is_named_once_and_stops_no_other(
     assert sum(record.part == "loadavg" for record in caplog.records) == 2  # type: ignore[attr-defined]
 
 
+async def test_what_may_not_be_asked_is_absent_and_no_trouble(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def refused(state: Timex) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    caplog.set_level(logging.INFO, "collector.samplers.host")
+    source = Host(HostSettings(), 5, SystemClock(), plant(tmp_path, read_recording(RECORDING)), adjtimex=refused)
+    assert not any(name.startswith("timex") for name in await look(source))
+    await source.close()
+    assert [record.levelname for record in caplog.records if record.part == "timex"] == ["INFO"]  # type: ignore[attr-defined]
+
+
 async def test_nothing_to_read_is_a_failure(tmp_path: Path) -> None:
     source = Host(HostSettings(cpu=False), 5, SystemClock(), plant(tmp_path, {}))
     with pytest.raises(CollectError, match="proc"):
