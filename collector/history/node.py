@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from collector.history.translate import uuid_of
+from collector.history.prometheus import escaped
+from collector.history.translate import GPU_LABELS, uuid_of
+from collector.series import Matcher
 
 Labels = Mapping[str, str]
 
@@ -98,6 +100,23 @@ def recognise(
     )
     chosen.learn(series)
     return chosen
+
+
+def naming(names: Iterable[str], instances: Iterable[str], gpus: Iterable[str]) -> list[Matcher]:
+    """Conditions of which series that name this node, its address or its GPUs fulfil one each."""
+    hosts = sorted({short for name in names for short in (name, name.partition(".")[0])})
+    called = rf"(?i:({escaped(hosts)})(\..*)?)"
+    devices = escaped(sorted({part for uuid in gpus for part in (uuid, uuid.partition("-")[2])}))
+    return [
+        *(Matcher(label, "=~", called) for label in _NAMING),
+        *(Matcher(label, "=~", f"(?i:{devices})") for label in GPU_LABELS if devices),
+        Matcher("instance", "=~", address_of({*hosts, *(host_of(one) for one in instances)})),
+    ]
+
+
+def address_of(hosts: Iterable[str]) -> str:
+    """An expression for any port of these hosts."""
+    return rf"(?i:\[?({escaped(sorted(hosts))})\]?(:[0-9]+)?)"
 
 
 def candidates(series: Sequence[Labels], chosen: NodeFilter) -> list[Candidate]:

@@ -8,8 +8,8 @@ from typing import Final
 from collector.adapters import ADAPTERS, P
 from collector.backfill import is_counter
 from collector.catalogue import CATALOGUE, metric_of_sample
-from collector.history.node import Candidate, NodeFilter, candidates, host_of, recognise
-from collector.history.prometheus import Prometheus, conditions_of, exactly
+from collector.history.node import Candidate, NodeFilter, address_of, candidates, host_of, naming, recognise
+from collector.history.prometheus import Prometheus, TooMuchError, conditions_of, exactly
 from collector.history.rules import DERIVED, Derived
 from collector.history.translate import NOT_KNOWN, Labels, Target, Translator, uuid_of
 from collector.series import Matcher, SeriesKey, labels_of
@@ -150,11 +150,12 @@ def make_plan(server: Prometheus, node: Node, matchers: Sequence[Matcher], start
         UsageError: it has nothing of it, or what it has may be of several nodes.
         PrometheusError: it does not answer.
     """
-    scouts = server.series([_of_names("|".join(_SCOUTS), matchers)], start_ms, end_ms)
+    scouts = _scouts(server, node, matchers, start_ms, end_ms)
     chosen = _choose(server, node, scouts)
     mine = [one for one in scouts if chosen.mine(one)]
     places = Matcher("instance", "=~", _at((one.get("instance", "") for one in mine), node.instances))
     series = server.series([_of_names(_EVERYTHING, [*matchers, places])], start_ms, end_ms)
+    chosen.learn([*scouts, *series])
     wanted = [one for one in series if chosen.mine(one)]
     indices = {uuid_of(one): one[_INDEX] for one in wanted if _INDEX in one and uuid_of(one)}
     translator = Translator(node.gpus, indices, node.endpoints, node.host)
@@ -162,6 +163,18 @@ def make_plan(server: Prometheus, node: Node, matchers: Sequence[Matcher], start
     instances = sorted({one.get("instance", "") for one in wanted})
     others = [one for one in candidates(scouts, chosen) if not set(one.instances) & set(instances)]
     return Plan(tuple(jobs), tuple(left_out), tuple(instances), tuple(others))
+
+
+def _scouts(
+    server: Prometheus, node: Node, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+) -> list[dict[str, str]]:
+    """Some series of every node; where those are more than the server gives, some of what names this node."""
+    names = "|".join(_SCOUTS)
+    try:
+        return server.series([_of_names(names, matchers)], start_ms, end_ms)
+    except TooMuchError:
+        conditions = naming(node.names, node.instances, node.gpus)
+        return server.series([_of_names(names, [*matchers, one]) for one in conditions], start_ms, end_ms)
 
 
 def _choose(server: Prometheus, node: Node, scouts: Sequence[Labels]) -> NodeFilter:
@@ -173,7 +186,8 @@ def _choose(server: Prometheus, node: Node, scouts: Sequence[Labels]) -> NodeFil
     if not scouts:
         names = ", ".join(EXPORTERS)
         raise UsageError(
-            f"{server.url} has nothing of {names} in that time", hint="is it the right server, and --since long enough?"
+            f"{server.url} has nothing of {names} in that time that is of {', '.join(node.names)}",
+            hint="is it the right server, and --since long enough? --hostname tells what this node is called there",
         )
     chosen = recognise(scouts, names=node.names, instances=node.instances, gpus=node.gpus)
     if any(chosen.mine(one) for one in scouts):
@@ -195,9 +209,7 @@ def _of_names(expression: str, matchers: Iterable[Matcher]) -> str:
 def _at(instances: Iterable[str], named: Iterable[str]) -> str:
     """An expression for all addresses on the hosts of these, for each exporter has a port of its own."""
     found = set(instances)
-    hosts = sorted({host_of(instance) for instance in (*found, *named)} - {""})
-    escaped = "|".join(re.sub(r"([.+*?()|\[\]{}^$\\])", r"\\\1", host) for host in hosts)
-    return rf"(?i:\[?({escaped})\]?(:[0-9]+)?)" + ("|" if "" in found else "")
+    return address_of({host_of(instance) for instance in (*found, *named)} - {""}) + ("|" if "" in found else "")
 
 
 def _sort(series: Sequence[Labels], translator: Translator) -> tuple[list[Job], list[LeftOut]]:

@@ -182,7 +182,7 @@ class Prometheus:
                 hint="--bearer-token-file or --basic-auth-file names a file with the secret",
             )
         if _too_much(body):
-            raise TooMuchError(f"{self.url}: {_text(body)}", hint="a larger --step asks for less")
+            raise TooMuchError(f"{self.url}: {_text(body)}", hint="a larger --step, or a --match, asks for less")
         try:
             answer = orjson.loads(body)
             answered = isinstance(answer, dict) and answer["status"] in {"success", "error"}
@@ -211,13 +211,13 @@ def exactly(label_sets: Sequence[Mapping[str, str]], *, at_most: int = 50) -> li
         if len(values) == 1:
             found.append(Matcher(label, "=", values[0]))
         elif len(values) <= at_most:
-            found.append(Matcher(label, "=~", "|".join(_escaped(value) for value in values)))
+            found.append(Matcher(label, "=~", escaped(values)))
     return found
 
 
-def _escaped(value: str) -> str:
-    """A value as a regular expression of RE2, which knows fewer escapes than Python's ``re.escape`` writes."""
-    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
+def escaped(values: Iterable[str]) -> str:
+    """Any of these texts as a regular expression of RE2, which knows fewer escapes than ``re.escape`` writes."""
+    return "|".join(re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value) for value in values)
 
 
 def _base(url: str) -> str:
@@ -252,6 +252,8 @@ def _too_much(body: bytes) -> bool:
             b"maxSamples",
             b"exceeds limit",
             b"query-length",
+            b"narrow down the search",
+            b"max number of series",
         )
     )
 

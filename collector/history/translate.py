@@ -17,7 +17,7 @@ Labels = Mapping[str, str]
 """Labels of a series, its name among them as ``__name__``."""
 
 NOT_KNOWN: Final = "Forewarn has no such metric"
-_GPU_LABELS: Final = ("UUID", "uuid", "gpu_uuid")
+GPU_LABELS: Final = ("UUID", "uuid", "gpu_uuid")
 _MIG_LABELS: Final = ("GPU_I_ID", "gpu_instance_id")
 _INFERENCE: Final = "forewarn_inference_"
 
@@ -52,7 +52,7 @@ class Target:
 
 def uuid_of(labels: Labels) -> str:
     """The GPU's UUID as NVML writes it, empty where the series has none; nvidia_gpu_exporter leaves its prefix out."""
-    text = next((labels[name] for name in _GPU_LABELS if labels.get(name)), "").lower()
+    text = next((labels[name] for name in GPU_LABELS if labels.get(name)), "").lower()
     if not text:
         return ""
     prefix, _, rest = text.partition("-")

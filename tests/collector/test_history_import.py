@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from collector.store import History, Store, StoreSettings
 from forewarn.base.clock import DAY, SystemClock
 from forewarn.base.errors import StoreError, UsageError
 from tests.support.fleet import MIB, UUIDS, fleet
-from tests.support.history_servers import HistoryServer, Recorded, history_server, series
+from tests.support.history_servers import FilledVictoria, HistoryServer, Recorded, history_server, series
 
 pytestmark = pytest.mark.prometheus
 
@@ -264,7 +265,9 @@ def test_matchers_narrow_it(server: HistoryServer, now_ms: int) -> None:
 
 def test_a_node_that_is_not_there_is_told_which_are(server: HistoryServer, now_ms: int) -> None:
     stranger = Node(("elsewhere",), (), {}, (), HostSettings())
-    with pytest.raises(UsageError, match=r"(?s)elsewhere.*gpu-a: 10\.0\.0\.1:8000, 10\.0\.0\.1:9100.*gpu-b: .*2 GPUs") as caught:
+    with pytest.raises(
+        UsageError, match=r"(?s)elsewhere.*gpu-a: 10\.0\.0\.1:8000, 10\.0\.0\.1:9100.*gpu-b: .*2 GPUs"
+    ) as caught:
         planned(server, now_ms, stranger)
     assert caught.value.exit_code == 2
     assert "--hostname" in (caught.value.hint or "")
@@ -273,3 +276,23 @@ def test_a_node_that_is_not_there_is_told_which_are(server: HistoryServer, now_m
     assert {key.label("uuid") for job in named.jobs for key in job.keys} - {""} == set(UUIDS["gpu-b"])
     with pytest.raises(UsageError, match="has nothing of dcgm-exporter"):
         planned(server, now_ms, NODE, Matcher("job", "=", "another"))
+
+
+def test_a_fleet_larger_than_one_answer(tmp_path: Path, now_ms: int) -> None:
+    recorded = fleet(now_ms - 60_000, 0.05)
+    times, values = next(iter(recorded.values()))
+    for number in range(300):
+        recorded[series("node_load1", {"instance": f"10.1.{number // 250}.{number % 250}:9100"})] = times, values
+    server = FilledVictoria(tmp_path)
+    server.fill(recorded)
+    server.flags = ("-search.maxSeries=150",)
+    server.start()
+    try:
+        for node in (NODE, replace(NODE, gpus={}), replace(NODE, names=("x",), instances=("10.0.0.1",), gpus={})):
+            plan = planned(server, now_ms, node)
+            assert plan.instances == ("10.0.0.1:8000", "10.0.0.1:9100", "10.0.0.1:9400"), node
+            assert {key.label("uuid") for job in plan.jobs for key in job.keys} - {""} == set(UUIDS["gpu-a"])
+        with pytest.raises(UsageError, match="nothing of dcgm-exporter"):
+            planned(server, now_ms, Node(("elsewhere",), (), {}, (), HostSettings()))
+    finally:
+        server.stop()

@@ -82,12 +82,15 @@ class FilledPrometheus(HistoryServer):
 class FilledVictoria(HistoryServer):
     """VictoriaMetrics 1.79.5, filled over HTTP."""
 
+    flags: tuple[str, ...] = ()
+
     def command(self) -> list[str]:
         return [
             "victoria-metrics",
             f"-storageDataPath={self.folder / 'data'}",
             "-retentionPeriod=2y",
             f"-httpListenAddr=127.0.0.1:{self.port}",
+            *self.flags,
         ]
 
     def fill(self, recorded: Recorded) -> None:
