@@ -50,10 +50,9 @@ class Sampler:
         self.status = 0
         self.thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
-    @property
-    def at_work(self) -> str:
-        """Index of the GPU that is being read at this moment, or nothing."""
-        return self._session.at_work if self._session else ""
+    def reading_for(self, seconds: float) -> str:
+        """The GPU that is being read, by its index, where the round has lasted so long already; else nothing."""
+        return self._session.reading_for(seconds) if self._session else ""
 
     def _run(self) -> None:
         while not self._parent.stopping.is_set():
@@ -106,7 +105,7 @@ def watch(parent: Parent, nvml: Nvml, sampler: Sampler) -> None:
         call = nvml.in_progress()
         if call is not None and call.seconds >= _WATCH_SECONDS:
             parent.send({"kind": "busy", "call": call.call, "gpu": call.gpu, "seconds": call.seconds})
-        elif gpu := sampler.at_work:
+        elif gpu := sampler.reading_for(_WATCH_SECONDS):
             parent.send({"kind": "begin", "call": "its readings", "gpu": gpu})
 
 

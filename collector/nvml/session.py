@@ -58,7 +58,8 @@ class Session:
         self._xids = XidWatch(send)
         self._sender = Sender()
         self._looked = -INVENTORY_SECONDS
-        self.at_work = ""
+        self._begun: float | None = None
+        self._at_work = ""
 
     @classmethod
     def open(
@@ -80,9 +81,7 @@ class Session:
             nvml.call("nvmlInitWithFlags", 0)
         except NvmlError as error:
             raise AbsentError(error.code) from error
-        session = cls(
-            nvml, send, look_again=look_again, lists_every=lists_every, machine=machine, monotonic=monotonic
-        )
+        session = cls(nvml, send, look_again=look_again, lists_every=lists_every, machine=machine, monotonic=monotonic)
         try:
             session._look()
         except NvmlError as error:
@@ -101,14 +100,24 @@ class Session:
             AbsentError: none of them answers any more.
             NvmlError: the driver is gone.
         """
-        begun = self._monotonic()
+        self._begun = self._monotonic()
+        try:
+            return self._round(self._begun)
+        finally:
+            self._begun, self._at_work = None, ""
+
+    def reading_for(self, seconds: float) -> str:
+        """The GPU that is being read, by its index, where the round has lasted so long already; else nothing."""
+        begun = self._begun
+        return self._at_work if begun is not None and self._monotonic() - begun >= seconds else ""
+
+    def _round(self, begun: float) -> Frame:
         if self._outdated() or begun - self._looked >= (self._look_again if self._impaired() else INVENTORY_SECONDS):
             self._look()
         time_ms = time.time_ns() // 1_000_000
         for reader in self._readers.values():
             self._read(reader, begun)
         self._list_processes()
-        self.at_work = ""
         self._absences.report()
         up = [reader for reader in self._readers.values() if reader.device.down is None]
         if not up:
@@ -165,7 +174,7 @@ class Session:
         device = reader.device
         if device.down is not None:
             return
-        self.at_work = device.gpu
+        self._at_work = device.gpu
         try:
             reader.read(now)
         except NvmlError as error:
@@ -185,7 +194,7 @@ class Session:
     def _at_work_on_each(self) -> Iterator[tuple[Device, Sequence[Slice]]]:
         for reader in self._readers.values():
             if reader.device.down is None:
-                self.at_work = reader.device.gpu
+                self._at_work = reader.device.gpu
                 yield reader.device, reader.layout
 
     def _nothing_there(self) -> AbsentError:

@@ -217,6 +217,40 @@ def test_a_call_that_hangs_is_named_and_the_child_still_ends_in_time(fake: FakeN
         assert child.process.returncode == 1
 
 
+def test_a_round_that_is_long_tells_of_each_gpu_it_comes_to(fake: FakeNvml) -> None:
+    fake.set_gpus(4)
+    with NvmlChild(fake.environ()) as child:
+        child.wait_for("round")
+        fake.slow("nvmlDeviceGetPowerUsage", 900)
+        reached = {child.wait_for("begin")["gpu"] for _ in range(2)}
+    assert len(reached) == 2
+    assert reached <= {"0", "1", "2", "3"}
+
+
+def test_a_gpu_that_is_back_is_probed_anew(fake: FakeNvml) -> None:
+    fake.set_gpus(2)
+    fake.fail("nvmlDeviceGetPowerUsage", 3, 1)
+    power = ("forewarn_gpu_power_watts",)
+    with NvmlChild(fake.environ(), retry=0.5) as child:
+        assert power not in values(child.settled_round(), 1)
+        fake.lose(1)
+        child.wait_for("round", lambda frame: len(frame["up"]) == 1)
+        fake.clear()
+        fake.set_gpus(2)
+        frame = child.wait_for("round", lambda frame: len(frame["up"]) == 2)
+    assert power in values(frame, 1)
+
+
+def test_rounds_say_only_what_changes(fake: FakeNvml) -> None:
+    kinds: list[str] = []
+    with NvmlChild(fake.environ(), on_frame=lambda frame: kinds.append(frame["kind"])) as child:
+        for _ in range(6):
+            frame = child.wait_for("round")
+    assert "series" not in frame
+    assert kinds.count("layout") == 2  # the second with what GPM tells from its second sample on
+    assert "begin" not in kinds[kinds.index("round") :]
+
+
 def test_sigterm_ends_it_while_a_call_hangs(fake: FakeNvml) -> None:
     fake.hang("nvmlInitWithFlags")
     with NvmlChild(fake.environ()) as child:
