@@ -1,58 +1,12 @@
 import asyncio
-import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 
 import psutil
 import pytest
 
-from forewarn.base.clock import SystemClock
-from forewarn.base.frames import Frame
-from forewarn.supervise import Child, ChildSpec
-
-MODULE = "tests.support.small_child"
-
-
-class Impatient(SystemClock):
-    """Notes the pauses and does not wait for them."""
-
-    def __init__(self) -> None:
-        self.pauses: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        await asyncio.sleep(0)
-
-
-class Rig:
-    def __init__(self, behaviour: str = "", **spec: Any) -> None:
-        self.frames: asyncio.Queue[Frame] = asyncio.Queue()
-        self.exits: list[int] = []
-        self.clock = Impatient()
-        settings = lambda: {"behaviour": behaviour, "log_level": "INFO"}  # noqa: E731
-        self.child = Child(
-            ChildSpec("small", MODULE, settings, self.frames.put_nowait, on_exit=self.exits.append, **spec), self.clock
-        )
-
-    async def next(self, kind: str) -> Frame:
-        while True:
-            frame = await asyncio.wait_for(self.frames.get(), 20)
-            if frame["kind"] == kind:
-                return frame
-
-
-@contextlib.asynccontextmanager
-async def running(rig: Rig) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(rig.child.run())
-    try:
-        yield task
-    finally:
-        await rig.child.stop()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+from tests.support.supervised import MODULE, Rig, running
 
 
 async def test_frames_go_both_ways_and_the_end_is_orderly() -> None:
