@@ -115,7 +115,7 @@ def newest(
 
 def write(connection: sqlite3.Connection, series: int, piece: Piece, now_ms: int) -> None:
     """Put the piece in the place of what was stored of its window."""
-    cells = codec.pack_values(piece.values)
+    cells = codec.pack_values(piece.values, thorough=piece.span > 1)
     connection.execute(
         "INSERT INTO chunks (series, window, span, axis, last_ms, written_ms, crc, cells)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

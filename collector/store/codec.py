@@ -10,12 +10,13 @@ import numpy.typing as npt
 from pcodec import ChunkConfig
 from pcodec.standalone import simple_compress, simple_decompress
 
+from collector.store import integers
 from collector.store.buckets import BUCKET, Buckets
 from collector.store.model import Times, Values
 from collector.store.schema import WINDOW_MS, Tier
 
 _CONFIG = ChunkConfig(compression_level=8)
-_RUNS = b"runs"  # pcodec's own magic number is "pco!"
+_RUNS, _STEPS = b"runs", b"step"  # pcodec's own magic number is "pco!"
 _LEAST_RUN = 4  # mean length of runs from which storing them may be smaller
 _HEAD = struct.Struct("<BH")
 _LENGTH = struct.Struct("<I")
@@ -23,25 +24,34 @@ _GAUGE = ("min", "max", "sum", "first", "last")
 _COUNTER = ("first", "last", "inner")
 
 
-def pack_values(values: Values) -> bytes:
-    """A column of values; where they rarely change, the values and lengths of its runs."""
+def pack_values(values: Values, *, thorough: bool = False) -> bytes:
+    """A column of values; where they rarely change, the values and lengths of its runs.
+
+    Args:
+        values: finite numbers.
+        thorough: try more forms, in five times the time: for what is written once and kept.
+    """
     values = np.ascontiguousarray(values)
-    plain = bytes(simple_compress(values, _CONFIG))
+    forms = [bytes(simple_compress(values, _CONFIG))]
     bits = values.view(np.int64)  # 0.0 and -0.0 are equal, but not the same
     starts = np.flatnonzero(np.concatenate(([True], bits[1:] != bits[:-1])))
-    if len(starts) * _LEAST_RUN > len(values):
-        return plain
-    lengths = np.diff(starts, append=len(values)).astype(np.uint32)
-    runs = b"".join((_RUNS, *_framed(simple_compress(column, _CONFIG) for column in (lengths, values[starts]))))
-    return min(plain, runs, key=len)
+    if len(starts) * _LEAST_RUN <= len(values):
+        lengths = np.diff(starts, append=len(values)).astype(np.uint32)
+        columns = (simple_compress(lengths, _CONFIG), pack_values(values[starts], thorough=thorough))
+        forms.append(b"".join((_RUNS, *_framed(columns))))
+    elif thorough and (steps := integers.pack(values)) is not None:
+        forms.append(_STEPS + steps)
+    return min(forms, key=len)
 
 
 def unpack_values(data: bytes) -> Values:
     """The column again."""
+    if data.startswith(_STEPS):
+        return integers.unpack(data[len(_STEPS) :])
     if not data.startswith(_RUNS):
         return np.asarray(simple_decompress(data), np.float64)
-    lengths, values = _columns(data, len(_RUNS))
-    return np.repeat(np.asarray(values, np.float64), np.asarray(lengths, np.int64))
+    lengths, values = _frames(data, len(_RUNS))
+    return np.repeat(unpack_values(values), np.asarray(simple_decompress(lengths), np.int64))
 
 
 def pack_axis(times: Times, window: int) -> bytes:
@@ -99,8 +109,12 @@ def _framed(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _columns(data: bytes, offset: int) -> "Iterator[npt.NDArray[np.generic]]":
+    return (np.asarray(simple_decompress(frame)) for frame in _frames(data, offset))
+
+
+def _frames(data: bytes, offset: int) -> Iterator[bytes]:
     while offset < len(data):
         (length,) = _LENGTH.unpack_from(data, offset)
         offset += _LENGTH.size
-        yield np.asarray(simple_decompress(data[offset : offset + length]))
+        yield data[offset : offset + length]
         offset += length
