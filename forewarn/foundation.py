@@ -86,8 +86,11 @@ class Foundation:
             StoreFullError: the disk or the size limit is full.
             StoreError: the file cannot be written.
         """
-        await self.series_writer.submit(self.store.append, scrape)
-        self.stats = await self.series_writer.submit(self.store.stats)
+        await self.series_writer.submit(self._append, scrape)
+
+    def _append(self, scrape: Scrape) -> None:
+        self.store.append(scrape)
+        self.stats = self.store.stats()
 
     async def change_state(self, function: Callable[..., T], *args: Any) -> T:
         """The result of ``function(*args)``, which changes state.db.

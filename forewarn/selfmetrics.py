@@ -1,7 +1,10 @@
 """What the daemon says of itself, as a source like any other."""
 
+import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -10,6 +13,12 @@ from forewarn import __version__
 from forewarn.supervise import Child
 
 Reading = Callable[[], Iterable[Sample]]
+
+_CPU: Final = SeriesKey("process_cpu_seconds_total")
+_RESIDENT: Final = SeriesKey("process_resident_memory_bytes")
+_FDS: Final = SeriesKey("process_open_fds")
+_STATM: Final = Path("/proc/self/statm")  # proc_pid_statm(5); psutil reads four files and parses them for this
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class SelfSource:
@@ -20,7 +29,7 @@ class SelfSource:
     def __init__(self, children: Sequence[Child], readings: Sequence[Reading]) -> None:
         self._children = children
         self._readings = readings
-        self._process = psutil.Process()
+        self._started = Sample(SeriesKey("process_start_time_seconds"), psutil.Process().create_time())
 
     async def collect(self) -> Sequence[Sample]:
         """This round's samples."""
@@ -39,12 +48,11 @@ class SelfSource:
         yield Sample(key, 1.0)
 
     def _of_process(self) -> Iterable[Sample]:
-        with self._process.oneshot():
-            times = self._process.cpu_times()
-            yield Sample(SeriesKey("process_cpu_seconds_total"), times.user + times.system, counter=True)
-            yield Sample(SeriesKey("process_resident_memory_bytes"), float(self._process.memory_info().rss))
-            yield Sample(SeriesKey("process_open_fds"), float(self._process.num_fds()))
-            yield Sample(SeriesKey("process_start_time_seconds"), self._process.create_time())
+        times = os.times()
+        yield Sample(_CPU, times.user + times.system, counter=True)
+        yield Sample(_RESIDENT, float(int(_STATM.read_text().split()[1]) * _PAGE_BYTES))
+        yield Sample(_FDS, float(len(os.listdir("/proc/self/fd")) - 1))  # noqa: PTH208  no Path for each; one is this look's own
+        yield self._started
 
 
 def _of_child(child: Child) -> list[Sample]:
