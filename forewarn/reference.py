@@ -12,6 +12,7 @@ from collector.catalogue import CATALOGUE, Metric, core_metrics
 from forewarn.config import PREFIX, Config, model_in
 from forewarn.migrating import migrating_page
 from forewarn.redact import literal
+from forewarn.troubles import troubles_page
 
 CORE_TITLES = {
     1: "GPU utilisation",
@@ -120,7 +121,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"metrics.md": metrics_page, "configuration.md": configuration_page, "migrating.md": migrating_page}
+PAGES = {
+    "metrics.md": metrics_page,
+    "configuration.md": configuration_page,
+    "migrating.md": migrating_page,
+    "gpu-troubles.md": troubles_page,
+}
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ _ROWS: Final = (
         "driver_not_installed",
         "warning",
         "GpuDriverMissing",
-        "there is an NVIDIA GPU on the PCI bus, but no driver is installed",
+        "this node has an NVIDIA GPU, but no driver for it is installed",
         "Install the driver. Where the GPU is not to be watched, set [collector.nvml] enabled = false.",
     ),
     Diagnosis(
