@@ -1,18 +1,18 @@
 """From a page of an endpoint to our series: what the adapters map, what the operator allows, what is refused."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from collector.adapters import ADAPTERS, SUFFIXES, Adapter, Rule
-from collector.samplers.routes import Role, Route, combine, part_of
+from collector.samplers.routes import Role, Route, Slot, lay_out, part_of
 from collector.series import Labels, Sample, SeriesKey, labels_of
 from collector.textformat import FormatError, Page, parse_series
 
 _OURS = "forewarn_"
 _CREATED = "_created"
-_MEMO_SLACK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ _ADAPTED = _by_name(_entries())
 
 
 class Mapping:
-    """Maps the pages of one endpoint. It remembers where each series goes; only new ones are looked into.
+    """Maps the pages of one endpoint. It remembers where each series goes, and looks into those that are new.
 
     Args:
         endpoint: value of the label ``endpoint``.
@@ -68,7 +68,10 @@ class Mapping:
         self._model = model
         self._allow = tuple(allow)
         self._types: dict[str, str] = {}
+        self._series: list[str] = []
         self._routes: dict[str, tuple[Route, ...] | str] = {}
+        self._slots: list[Slot] = []
+        self._refused: dict[str, int] = {}
 
     def apply(self, page: Page) -> tuple[list[Sample], dict[str, int]]:
         """The page's samples under our names, and how many series of each refused family there are.
@@ -78,19 +81,28 @@ class Mapping:
         Raises:
             ValueError: a series is malformed (FormatError), or a bucket's bound is no number.
         """
-        if page.types != self._types or len(self._routes) > 2 * len(page.values) + _MEMO_SLACK:
-            self._types, self._routes = page.types, {}
-        found: list[tuple[Route, float]] = []
-        refused: dict[str, int] = {}
-        for series, value in page.values:
-            routes = self._routes.get(series)
-            if routes is None:
-                routes = self._routes[series] = self._route(series)
-            if isinstance(routes, str):
-                refused[routes] = refused.get(routes, 0) + 1
-            elif math.isfinite(value):
-                found.extend((route, value) for route in routes)
-        return combine(found), refused
+        series = [series for series, _ in page.values]
+        if page.types != self._types or series != self._series:
+            self._learn(page.types, series)
+        values = [value for _, value in page.values]
+        samples = [sample for slot in self._slots if (sample := slot.sample(values)) is not None]
+        return samples, self._refused
+
+    def _learn(self, types: dict[str, str], page: list[str]) -> None:
+        """Look into the series of a page; those that an earlier one had are known."""
+        if types != self._types:
+            self._routes = {}
+        self._types, self._series, self._slots, self._refused = types, [], [], {}
+        routes: dict[str, tuple[Route, ...] | str] = {}
+        for series in page:
+            if series not in routes:
+                known = self._routes.get(series)
+                routes[series] = self._route(series) if known is None else known
+        self._routes = routes  # series that are gone are forgotten
+        places = [routes[series] for series in page]
+        self._slots = lay_out([() if isinstance(place, str) else place for place in places])
+        self._refused = dict(Counter(place for place in places if isinstance(place, str)))
+        self._series = page
 
     def _route(self, series: str) -> tuple[Route, ...] | str:
         """Where a series goes; the name of its family where it goes nowhere."""

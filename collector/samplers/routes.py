@@ -1,13 +1,16 @@
-"""Where the values of a foreign page go, and what becomes of several that go to one place."""
+"""Where the values of a foreign page go, and what becomes of several that go to one place.
 
+A page has the same series round after round: what goes where is laid out once, and each round only reckons.
+"""
+
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from collector.series import Sample, SeriesKey
 
 Role = Literal["value", "dividend", "divisor"]
-_Totals = dict[SeriesKey, tuple[float, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +45,55 @@ def part_of(labels: dict[str, str], replicas: frozenset[str]) -> str:
     return repr(sorted(pair for pair in labels.items() if pair[0] not in replicas))
 
 
-def combine(found: Sequence[tuple[Route, float]]) -> list[Sample]:
-    """One sample a series of ours: the newest name of each metric, engines added up or the largest taken."""
+@dataclass(slots=True)
+class Slot:
+    """The values of a page that become one of our samples.
+
+    Attributes:
+        parts: for each thing that is added up the values that tell it, as their place on the page and their factor.
+        divisor: what the result is divided by.
+    """
+
+    key: SeriesKey
+    counter: bool
+    largest: bool
+    parts: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    divisor: "Slot | None" = None
+
+    def sample(self, values: Sequence[float]) -> Sample | None:
+        """The sample that a page's values make; None where they are no numbers, or would be divided by nothing."""
+        value = self.total(values)
+        if value is not None and self.divisor is not None:
+            divisor = self.divisor.total(values)
+            value = value / divisor if divisor else None
+        return None if value is None else Sample(self.key, value, self.counter)
+
+    def total(self, values: Sequence[float]) -> float | None:
+        """The parts added up, or the largest of them; None where none of them is a number."""
+        parts: list[float] = []
+        for terms in self.parts.values():
+            found = [value for place, factor in terms if math.isfinite(value := values[place] * factor)]
+            if found:
+                parts.append(max(found))
+        if not parts:
+            return None
+        return max(parts) if self.largest else sum(parts)
+
+
+def lay_out(page: Sequence[Sequence[Route]]) -> list[Slot]:
+    """Our samples, from where each value of a page goes: of the newest name of each metric only."""
     best: dict[str, int] = {}
-    for route, _ in found:
-        best[route.group] = min(route.rank, best.get(route.group, route.rank))
-    totals: dict[Role, _Totals] = {"value": {}, "dividend": {}, "divisor": {}}
-    repeated: dict[tuple[SeriesKey, str, Role], tuple[Route, float]] = {}
-    for route, raw in found:
-        if route.rank != best[route.group]:
-            continue
-        value = raw * route.factor
-        if route.part:
-            slot = route.key, route.part, route.role
-            repeated[slot] = route, max(value, repeated[slot][1] if slot in repeated else value)
-        else:
-            _add(totals[route.role], route, value)
-    for route, value in repeated.values():
-        _add(totals[route.role], route, value)
-    values = totals["value"]
-    for key, (value, counter) in totals["dividend"].items():
-        divisor, _ = totals["divisor"].get(key, (0.0, False))
-        if divisor:
-            values[key] = value / divisor, counter
-    return [Sample(key, value, counter) for key, (value, counter) in values.items()]
-
-
-def _add(totals: _Totals, route: Route, value: float) -> None:
-    before = totals.get(route.key)
-    if before is not None:
-        value = max(value, before[0]) if route.largest else value + before[0]
-    totals[route.key] = value, route.counter
+    for routes in page:
+        for route in routes:
+            best[route.group] = min(route.rank, best.get(route.group, route.rank))
+    slots: dict[tuple[Role, SeriesKey], Slot] = {}
+    for place, routes in enumerate(page):
+        for route in routes:
+            if route.rank == best[route.group]:
+                slot = slots.setdefault((route.role, route.key), Slot(route.key, route.counter, route.largest))
+                part = route.part or str(place)
+                slot.parts.setdefault(part, []).append((place, route.factor))
+    for (role, key), slot in slots.items():
+        if role == "dividend":
+            slot.divisor = slots.get(("divisor", key), Slot(key, slot.counter, slot.largest))
+    return [slot for (role, _), slot in slots.items() if role != "divisor"]

@@ -2,12 +2,14 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.adapters import ADAPTERS
 from collector.catalogue import metric_of_sample
 from collector.samplers.mapping import _ADAPTED, Mapping
 from collector.series import Sample, SeriesKey
-from collector.textformat import parse_page
+from collector.textformat import FormatError, parse_page
 
 PAGES = Path(__file__).parent.parent / "fixtures" / "endpoints"
 P = "forewarn_inference_"
@@ -268,6 +270,36 @@ def test_a_label_endpoint_of_the_page_is_moved_aside() -> None:
     assert list(found) == [SeriesKey.of("queue", endpoint="ep", exported_endpoint="theirs")]
 
 
+LINES = (
+    'vllm:num_requests_waiting{{engine="0",model_name="m"}} {}',
+    'vllm:num_requests_waiting{{engine="1",model_name="m"}} {}',
+    'vllm:kv_cache_usage_perc{{engine="0",model_name="m"}} {}',
+    'vllm:gpu_cache_usage_perc{{engine="0",model_name="m"}} {}',
+    'sglang:num_running_reqs{{dp_rank="0",model_name="m",tp_rank="0"}} {}',
+    'sglang:num_running_reqs{{dp_rank="0",model_name="m",tp_rank="1"}} {}',
+    'sglang:num_running_reqs{{dp_rank="1",model_name="m",tp_rank="2"}} {}',
+    "tgi_batch_current_max_tokens {}",
+    "tgi_batch_max_total_tokens {}",
+    "# TYPE kept counter",
+    "kept {}",
+    "refused {}",
+)
+VALUES = st.sampled_from(["0", "1", "2.5", "NaN", "+Inf"])
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from(LINES), VALUES), unique_by=lambda row: row[0]), max_size=6))
+def test_what_was_learnt_from_earlier_pages_changes_nothing(pages: list[list[tuple[str, str]]]) -> None:
+    mapping = Mapping("ep", allow=("kept",))
+    for rows in pages:
+        page = parse_page("\n".join(line.format(value) for line, value in rows))
+        fresh = Mapping("ep", allow=("kept",)).apply(page)
+        assert mapping.apply(page) == fresh
+        names = {sample.key.name for sample in fresh[0]}
+        assert all(math.isfinite(sample.value) for sample in fresh[0])
+        told = {line.partition("{")[0] for line, value in rows if value not in {"NaN", "+Inf"}}
+        assert (P + "requests_waiting" in names) == ("vllm:num_requests_waiting" in told)
+
+
 def test_values_that_are_no_numbers_are_left_out() -> None:
     found, _ = mapped("a NaN\nb +Inf\nc 1\n", allow=("*",))
     assert [key.name for key in found] == ["c"]
@@ -280,11 +312,20 @@ def test_a_metric_that_changes_its_type_is_looked_at_again() -> None:
     assert [sample.counter for sample in mapping.apply(parse_page("# TYPE a counter\na 2\n"))[0]] == [True]
 
 
+def test_a_malformed_page_leaves_nothing_behind() -> None:
+    mapping = Mapping("ep", allow=("a",))
+    assert len(mapping.apply(parse_page("a 1\n"))[0]) == 1
+    with pytest.raises(FormatError):
+        mapping.apply(parse_page("a 1\n{x} 2\n"))
+    assert mapping.apply(parse_page("")) == ([], {})
+    assert len(mapping.apply(parse_page("a 1\n"))[0]) == 1
+
+
 def test_series_that_are_gone_are_forgotten() -> None:
     mapping = Mapping("ep", allow=("a",))
     for turn in range(50):
         mapping.apply(parse_page("".join(f'a{{id="{turn}-{n}"}} 1\n' for n in range(100))))
-    assert len(mapping._routes) < 1_500
+    assert len(mapping._routes) == 100
 
 
 def test_all_that_the_bundled_worker_tells_is_kept() -> None:
