@@ -14,29 +14,33 @@ import pytest
 
 from collector.series import Matcher, Sample, Scrape, SeriesKey
 from collector.store import Store, StoreDamagedError, StoreReader, StoreSettings
+from collector.store.check import check
 from forewarn.base.errors import StoreError
 from tests.support.set_clock import SetClock
-from tests.support.store_writer import BASE_MS, HISTORY, KEYS
+from tests.support.store_writer import BASE_MS, EVERY_MS, HISTORY, KEYS, SETTINGS, TOGETHER
 
 KILLS = 10
+FAR = 10**11
 
 
 @pytest.mark.slow
 def test_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "metrics.db"
-    seen = {"scrape": 0, "history": 0}
+    seen = {"scrape": 0, "history": 0, "histories": 0}
     for round_number in range(KILLS):
         seen |= _write_and_kill(path, seen["scrape"] + 1, random.uniform(0.02, 0.5))
         stored = _check(path, seen)
         assert stored - seen["scrape"] in (0, 1), round_number
         seen["scrape"] = stored
     assert seen["scrape"] > 100
-    store = Store.open(path, StoreSettings(), SetClock(BASE_MS + 86_400_000))
+    store = Store.open(path, SETTINGS, SetClock(BASE_MS + seen["scrape"] * EVERY_MS + 2 * 86_400_000))
     assert store.set_aside is None
     while store.compact():
         pass
     assert store.stats().pending_rows == 0
     store.close()
+    assert check(path).problems == []
+    assert _spans(path) == {1, 4}
     assert _check(path, seen) == seen["scrape"]
 
 
@@ -46,11 +50,11 @@ def _write_and_kill(path: Path, start: int, seconds: float) -> dict[str, int]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "open None\n"
+        first = writer.stdout.readline()
         time.sleep(seconds)
         writer.send_signal(signal.SIGKILL)
-        told = [line.split() for line in writer.stdout.read().split("\n")[:-1]]
+        told = [line.split() for line in (first + writer.stdout.read()).split("\n")[:-1]]
     assert writer.returncode == -signal.SIGKILL
-    assert told, "it had no time to write anything"
     return {kind: int(number) for kind, number in told}
 
 
@@ -60,22 +64,36 @@ def _check(path: Path, seen: dict[str, int]) -> int:
     ids = {series.key: series.id for series in reader.series()}
     newest = set()
     for key in KEYS:
-        times, values = reader.samples(ids[key], BASE_MS, BASE_MS + 10**10)
-        numbers = (times - BASE_MS) // 1000
+        times, values = reader.samples(ids[key], BASE_MS, BASE_MS + FAR)
+        numbers = (times - BASE_MS) // EVERY_MS
         assert numbers.tolist() == values.tolist()
         newest.add(int(numbers[-1]))
         missing = set(range(2, seen["scrape"] + 1)) - set(numbers.tolist())
         # The writer begins again one after the newest, so that the place of a scrape in flight stays empty.
         assert len(missing) <= KILLS
-        rollup = reader.rollup(ids[key], BASE_MS, BASE_MS + 10**10, 3_600_000)
+        rollup = reader.rollup(ids[key], BASE_MS, BASE_MS + FAR, 3_600_000)
         assert int(rollup.count.sum()) == len(times)
         assert float(rollup.sum.sum()) == float(values.sum())
     assert len(newest) == 1
     if seen["history"]:
-        times, _ = reader.samples(ids[HISTORY], BASE_MS, BASE_MS + 10**10)
-        assert times[-1] >= BASE_MS + (seen["history"] - 1) * 1000
+        times, _ = reader.samples(ids[HISTORY], BASE_MS, BASE_MS + FAR)
+        assert times[-1] >= BASE_MS + (seen["history"] - 1) * EVERY_MS
+    together = [reader.samples(ids[key], BASE_MS, BASE_MS + FAR) for key in TOGETHER if key in ids]
+    if seen["histories"]:
+        assert len(together) == len(TOGETHER)
+        assert together[0][0][-1] >= BASE_MS + (seen["histories"] - 1) * EVERY_MS
+    for times, values in together:  # all of them, or none
+        assert times.tolist() == together[0][0].tolist()
+        assert values.tolist() == together[0][1].tolist()
     reader.close()
     return newest.pop()
+
+
+def _spans(path: Path) -> set[int]:
+    connection = sqlite3.connect(path)
+    spans = {span for (span,) in connection.execute("SELECT DISTINCT span FROM chunks")}
+    connection.close()
+    return spans
 
 
 def _filled(path: Path) -> None:
