@@ -146,12 +146,19 @@ class _Intervals:
         """Milliseconds between two scrapes; a minute where there are too few samples to tell."""
         exporter = query.source.replace(":", "_").partition("_")[0]
         if exporter not in self._found:
-            counted = f"max(count_over_time({query.source}{{{query.conditions}}}[1h]))"
-            step_ms = max(HOUR, -(-(self._span.end_ms - self._span.start_ms) // 1000))
-            lines = self._server.range(counted, self._span.start_ms, self._span.end_ms, step_ms)
-            most = max((float(line.values.max()) for line in lines), default=0.0)
+            most = self._most_an_hour(query)
             self._found[exporter] = round(HOUR / most / 1000) * 1000 if most > 1 else LEAST_STEP_MS
         return max(self._found[exporter], 1000)
+
+    def _most_an_hour(self, query: Query) -> float:
+        """Samples of one series in the fullest hour; 0 where the server will not count that many."""
+        counted = f"max(count_over_time({query.source}{{{query.conditions}}}[1h]))"
+        step_ms = max(HOUR, -(-(self._span.end_ms - self._span.start_ms) // 1000))
+        try:
+            lines = self._server.range(counted, self._span.start_ms, self._span.end_ms, step_ms)
+        except TooMuchError:
+            return 0.0
+        return max((float(line.values.max()) for line in lines), default=0.0)
 
     def step(self, job: Job) -> int:
         """The step that loses nothing that would be kept."""

@@ -18,7 +18,14 @@ from collector.store import History, Store, StoreSettings
 from forewarn.base.clock import DAY, SystemClock
 from forewarn.base.errors import StoreError, UsageError
 from tests.support.fleet import MIB, UUIDS, fleet
-from tests.support.history_servers import FilledVictoria, HistoryServer, Recorded, history_server, series
+from tests.support.history_servers import (
+    FilledPrometheus,
+    FilledVictoria,
+    HistoryServer,
+    Recorded,
+    history_server,
+    series,
+)
 
 pytestmark = pytest.mark.prometheus
 
@@ -296,3 +303,58 @@ def test_a_fleet_larger_than_one_answer(tmp_path: Path, now_ms: int) -> None:
             planned(server, now_ms, Node(("elsewhere",), (), {}, (), HostSettings()))
     finally:
         server.stop()
+
+
+def test_what_is_too_much_for_the_server_is_asked_for_in_smaller_pieces(
+    tmp_path: Path, recorded: Recorded, store: Store, now_ms: int
+) -> None:
+    server = FilledPrometheus(tmp_path / "prometheus")
+    server.fill({key: samples for key, samples in recorded.items() if key.name.startswith("DCGM_FI_DEV_FB_USED")})
+    server.flags = ("--query.max-samples=700",)
+    server.start()
+    try:
+        load(server, planned(server, now_ms), store, span_of(now_ms))
+        for gpu in range(2):
+            times, values = dcgm(recorded, "DCGM_FI_DEV_FB_USED", gpu)
+            got_times, got = stored(store)[gpu_key("memory_used_bytes", gpu)]
+            np.testing.assert_array_equal(got_times, times + LATER)
+            np.testing.assert_array_equal(got, values * MIB)
+        server.stop()
+        server.flags = ("--query.max-samples=1",)
+        server.start()
+        with pytest.raises(PrometheusError, match="too many samples") as caught:
+            load(server, planned(server, now_ms), store, span_of(now_ms), oldest={})
+        assert "--step" in (caught.value.hint or "")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("kind", ["prometheus", "victoria-metrics"])
+def test_nvidia_gpu_exporter_and_a_gap_that_stays_one(tmp_path: Path, store: Store, now_ms: int, kind: str) -> None:
+    first = (now_ms - DAY // 2) // 60_000 * 60_000 + 7_000
+    times = np.arange(first, now_ms - 120_000, 15_000, dtype=np.int64)
+    gone = (times > first + 3_600_000) & (times < first + 3 * 3_600_000)
+    times = times[~gone]
+    uuid = UUIDS["gpu-a"][1]
+    labels = {"uuid": uuid.removeprefix("GPU-"), "instance": "gpu-a:9835", "job": "smi"}
+    used = np.arange(len(times)) * 1e6
+    recorded = {
+        series("nvidia_smi_gpu_info", {**labels, "index": "4", "name": "H100"}): (times, np.ones(len(times))),
+        series("nvidia_smi_memory_used_bytes", labels): (times, used),
+        series("nvidia_smi_xid_errors_total", {**labels, "xid": "48"}): (times, np.floor(used / 1e8)),
+    }
+    with history_server(kind, tmp_path / kind, recorded) as server:
+        plan = planned(server, now_ms, replace(NODE, gpus={}))
+        report = load(server, plan, store, span_of(now_ms))
+    assert report.interval_ms == {"nvidia": 15_000}
+    assert report.steps_ms == {60_000}
+    found = stored(store)
+    assert set(found) == {
+        series("forewarn_gpu_memory_used_bytes", {"gpu": "4", "uuid": uuid}),
+        series("forewarn_gpu_xid_errors_total", {"gpu": "4", "uuid": uuid, "xid": "48"}),
+    }
+    got_times, got = found[series("forewarn_gpu_memory_used_bytes", {"gpu": "4", "uuid": uuid})]
+    newest = np.searchsorted(times, got_times, side="right") - 1
+    np.testing.assert_array_equal(got, used[newest])
+    assert (got_times - times[newest]).max() < 60_000
+    assert np.diff(got_times).max() >= 2 * 3_600_000 - 60_000

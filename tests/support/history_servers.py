@@ -19,7 +19,13 @@ Recorded = dict[SeriesKey, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 
 
 class HistoryServer(ABC):
-    """One server on one port and one folder; it can be ended and started again."""
+    """One server on one port and one folder; it can be ended and started again.
+
+    Attributes:
+        flags: further ones to start it with.
+    """
+
+    flags: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -66,6 +72,7 @@ class FilledPrometheus(HistoryServer):
             f"--storage.tsdb.path={self.folder / 'tsdb'}",
             "--storage.tsdb.retention.time=2y",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            *self.flags,
         ]
 
     def fill(self, recorded: Recorded) -> None:
@@ -81,8 +88,6 @@ class FilledPrometheus(HistoryServer):
 
 class FilledVictoria(HistoryServer):
     """VictoriaMetrics 1.79.5, filled over HTTP."""
-
-    flags: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
         return [
