@@ -1,5 +1,6 @@
 # make run    the daemon, with defaults that need no file, no GPU and no server
 # make test   every test and every check
+# make bench-collector, make bench-store   beside their peers, see docs/benchmarks.md
 # make demo   a simulated node of 8 GPUs: forecasts, a coming breach and its alert within a minute
 #
 # TORCH replaces the torch wheel whole, for instance by the CPU-only one:
@@ -10,7 +11,7 @@ PYTHON ?= python3
 TORCH ?= --require-hashes -r requirements-torch.lock
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run demo test check install install-dev servers docs lock wheel clean
+.PHONY: run demo test check install install-dev servers docs lock wheel clean bench-peers bench-collector bench-store
 
 run: install
 	@.venv/bin/forewarn run $(ARGS)
@@ -48,6 +49,15 @@ install-dev: .venv/installed-dev
 servers: install-dev
 	@tests/install-servers
 
+bench-peers:
+	@PYTHON=$(PYTHON) bench/install-peers
+
+bench-collector: install bench-peers
+	.venv/bin/python -m bench.collector $(ARGS)
+
+bench-store: install bench-peers
+	.venv/bin/python -m bench.store $(ARGS)
+
 wheel: install
 	@$(PIP) build
 	.venv/bin/python -m build --wheel --no-isolation
@@ -55,6 +65,7 @@ wheel: install
 docs: install
 	.venv/bin/python -m forewarn.reference docs
 	.venv/bin/python -m dashboards.generate
+	.venv/bin/python -m bench.document
 
 lock:
 	@printf "torch ; sys_platform == 'never'\n" > .venv/no-torch.txt
@@ -65,6 +76,8 @@ lock:
 	  -c requirements.lock - -o requirements-torch.lock
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c requirements.lock -c requirements-torch.lock --group dev -o requirements-dev.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  bench/requirements.in -o bench/requirements.lock
 
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv bench/.venv dist build

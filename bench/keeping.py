@@ -1,8 +1,9 @@
 """Forewarn's store under a benchmark: loaded as the daemon loads it, settled, measured and asked."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -87,6 +88,15 @@ def settled_bytes(folder: Path, end_ms: int) -> int:
             pass
     store.close()
     return folder_bytes(folder)
+
+
+def packed_bytes(folder: Path) -> dict[str, int]:
+    """Bytes of the packed samples and of the packed roll-ups in a store's file."""
+    with closing(sqlite3.connect(folder / "metrics.db")) as connection:
+        return {
+            name: connection.execute(f"SELECT coalesce(sum(length(cells)), 0) FROM {table}").fetchone()[0]
+            for name, table in (("samples", "chunks"), ("roll-ups", "rollups"))
+        }
 
 
 def ask_rollup(path: Path, name: str, end_ms: int, times: int) -> list[float]:

@@ -71,7 +71,7 @@ class Report:
         return {
             "benchmark": self.benchmark,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": " ".join(["python", "-m", f"bench.{self.benchmark}", *sys.argv[1:]]),
+            "command": " ".join(["python", "-m", f"bench.{self.benchmark}", *(Path(one).name for one in sys.argv[1:])]),
             "quick": self.quick,
             "machine": self.machine,
             "figures": [{**asdict(figure), "reached": figure.reached} for figure in self.figures],

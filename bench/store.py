@@ -10,11 +10,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bench.keeping import ask_raw, ask_rollup, load, opened, scrape_in, settled_bytes
+from bench.keeping import ask_raw, ask_rollup, load, opened, packed_bytes, scrape_in, settled_bytes
 from bench.machine import describe
 from bench.measure import percentiles
 from bench.peers import prometheus_blocks, victoria_metrics
@@ -33,6 +34,18 @@ _PEERS: tuple[tuple[str, Callable[[Sequence[Column], Path], int], float], ...] =
 _RAW_SERIES, _MONTH_SERIES = "forewarn_gpu_power_watts", "bench_month"
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """How much is stored and asked: hours of the generator, scrapes of a thousand series, times of each question."""
+
+    hours: float
+    scrapes: int
+    questions: int
+
+
+WHOLE, QUICK = Lengths(24.0, 2_000, 300), Lengths(2.0, 300, 50)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 1 where a figure is missed."""
     options = _options(arguments)
@@ -48,15 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(report: Report, folder: Path, *, files: Sequence[Path], peers: bool) -> None:
     """All parts, one after another."""
     end_ms = int(time.time() * 1000) // DAY * DAY
-    hours = 2.0 if report.quick else 24.0
-    columns = generated(end_ms, hours)
-    say(f"{len(columns)} series of 8 simulated GPUs, {hours:.0f} h at 1 s, scrape by scrape")
+    lengths = QUICK if report.quick else WHOLE
+    columns = generated(end_ms, lengths.hours)
+    say(f"{len(columns)} series of 8 simulated GPUs, {lengths.hours:g} h at 1 s, scrape by scrape")
     with opened(folder / "generated", end_ms) as (store, clock):
         appended = scrape_in(store, clock, columns, _progress)
         question = "last hour of 8 series, raw"  # asked while its last scrapes still lie as rows
-        _ask(report, question, ask_raw(store.path, _RAW_SERIES, end_ms, 50 if report.quick else 300), RAW_MS)
+        _ask(report, question, ask_raw(store.path, _RAW_SERIES, end_ms, lengths.questions), RAW_MS)
     report.raw["append_136_series_ms"] = percentiles(appended)
-    _append(report, folder / "wide", end_ms)
+    _append(report, folder / "wide", end_ms, lengths)
     _density(report, "8 GPUs, shipped generator", columns, folder / "generated", end_ms, peers=peers)
     for number, file in enumerate(files):
         own = from_file(file, end_ms)
@@ -70,7 +83,9 @@ def _density(report: Report, what: str, columns: Sequence[Column], place: Path, 
     samples = sum(len(column.times) for column in columns)
     size = settled_bytes(place, end_ms)
     found = {"Forewarn": size, "samples": samples, "series": len(columns)}
-    report.add(Figure(f"{what}: bytes a sample", size / samples, "bytes", note=f"{samples:,} samples, {size:,} bytes"))
+    parts = ", ".join(f"{name} {part / samples:.2f}" for name, part in packed_bytes(place).items())
+    note = f"{samples:,} samples, {size:,} bytes; of which {parts}"
+    report.add(Figure(f"{what}: bytes a sample", size / samples, "bytes", note=note))
     for name, stored_bytes, share in _PEERS if peers else ():
         say(f"  {name} stores the same samples")
         figure = f"{what}: share of {name}"
@@ -94,9 +109,9 @@ def _ask(report: Report, name: str, durations: list[float], target: float) -> No
     report.raw[name] = found
 
 
-def _append(report: Report, place: Path, end_ms: int) -> None:
+def _append(report: Report, place: Path, end_ms: int, lengths: Lengths) -> None:
     """Durable appends of a thousand series, background work in between as in the daemon; then a month of one series."""
-    scrapes = 300 if report.quick else 2_000
+    scrapes = lengths.scrapes
     times = np.arange(end_ms - scrapes * 1000, end_ms, 1000, dtype=np.int64)
     level = 50 + 10 * np.sin(np.arange(scrapes) / 60)
     noise = np.random.default_rng(7)
@@ -107,7 +122,7 @@ def _append(report: Report, place: Path, end_ms: int) -> None:
     with opened(place, end_ms) as (store, clock):
         load(store, [_month(end_ms)])
         found = percentiles(scrape_in(store, clock, columns))
-        month = ask_rollup(store.path, _MONTH_SERIES, end_ms, 50 if report.quick else 300)
+        month = ask_rollup(store.path, _MONTH_SERIES, end_ms, lengths.questions)
     disk = report.machine["disk"]
     note = f"p99 of {scrapes}; median {found['p50']} ms; {disk['device']} ({disk['model']}), {disk['filesystem']}"
     report.add(Figure("durable append of 1,000 series", found["p99"], "ms", APPEND_MS, note=note))
