@@ -98,13 +98,15 @@ class Requests:
 
     async def _gpu_processes(self, _: Frame) -> Frame:
         """Every process on the GPUs, as of the last look."""
-        desk = self._gpus()
-        processes = desk.source.processes if desk else None
+        processes = self._desk().source.processes
         if processes is None:
             raise ForewarnError(
                 "process lists are switched off", hint="set [collector.nvml] processes = true, and reload"
             )
-        return {"processes": processes.listing()}
+        listing = processes.listing()
+        if listing is None:
+            raise ForewarnError("nothing is known of the GPUs at this moment", hint="'forewarn status' says why")
+        return {"processes": listing}
 
     async def _nvml_pause(self, request: Frame) -> Frame:
         """Let go of the GPUs for ``seconds``."""

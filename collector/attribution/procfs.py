@@ -75,25 +75,22 @@ class ProcFs:
         """The process of that number, or why it cannot be seen."""
         folder = f"{self._root}/{pid}"
         try:
-            name, fields = _stat(_read(f"{folder}/stat"))
+            name, started = _stat(_read(f"{folder}/stat"))
             uid = _uid(_read(f"{folder}/status"))
             home = parse_cgroup(_read(f"{folder}/cgroup").decode("utf-8", "replace"))
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):  # the last two: it ended meanwhile
             return Missing.HIDDEN if self._is_there(pid) else Missing.GONE
         except PermissionError:
             return Missing.HIDDEN
-        return Process(int(fields[_STARTED_FIELD]) / self._ticks, uid, name, home)
+        return Process(started / self._ticks, uid, name, home)
 
-    def boot_time(self) -> float:
-        """When the machine was started, in seconds since the epoch.
-
-        Raises:
-            OSError: the kernel does not tell.
-        """
-        for line in (self._root / "stat").read_text().splitlines():
-            if line.startswith("btime "):
-                return float(line.split()[1])
-        raise OSError(f"{self._root / 'stat'} has no btime")
+    def boot_time(self) -> float | None:
+        """When the machine was started, in seconds since the epoch; None where the kernel does not tell."""
+        try:
+            lines = _read(f"{self._root}/stat").splitlines()
+        except OSError:
+            return None
+        return next((float(line.split()[1]) for line in lines if line.startswith(b"btime ")), None)
 
     def in_own_namespace(self) -> bool:
         """Whether process numbers here differ from the machine's, as in a container: then none can be looked up."""
@@ -112,13 +109,12 @@ def _read(path: str) -> bytes:
         os.close(file)
 
 
-def _stat(line: bytes) -> tuple[str, list[bytes]]:
-    """Name and fields of /proc/PID/stat; the name is in brackets and may itself hold some (proc_pid_stat(5))."""
+def _stat(line: bytes) -> tuple[str, int]:
+    """Name and start, in clock ticks, of /proc/PID/stat; the name is in brackets and may itself hold some (proc_pid_stat(5))."""
     before, _, after = line.rpartition(b")")
     name = before.partition(b"(")[2].decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "?" for char in name), after.split()
+    return "".join(char if char.isprintable() else "?" for char in name), int(after.split()[_STARTED_FIELD])
 
 
 def _uid(status: bytes) -> int:
-    uids = next(line for line in status.splitlines() if line.startswith(b"Uid:"))
-    return int(uids.split()[2])
+    return int(status.partition(b"\nUid:")[2].split(maxsplit=2)[1])

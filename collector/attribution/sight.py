@@ -13,12 +13,12 @@ class Sight:
 
     Attributes:
         processes: by number, a process or why it cannot be seen.
-        boot_time: seconds since the epoch.
+        boot_time: seconds since the epoch, None where the kernel does not tell.
         own_namespace: process numbers here differ from the driver's, so that every process is hidden.
     """
 
     processes: Mapping[int, Process | Missing]
-    boot_time: float
+    boot_time: float | None
     own_namespace: bool
 
     @classmethod

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from collector.attribution.activity import Activity
-from collector.attribution.entries import Found, GpuLists, GpuUse
+from collector.attribution.entries import GpuLists, GpuUse
 from collector.attribution.groups import Owners, gather, samples_of
-from collector.attribution.procfs import Missing, Process, ProcFs
+from collector.attribution.listing import Idle, Picture
+from collector.attribution.procfs import Missing, ProcFs
 from collector.attribution.sight import Dead, Sight
 from collector.attribution.users import Users
 from collector.series import Sample, SeriesKey
-from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.clock import Clock
 from forewarn.base.frames import Frame
 from forewarn.base.lane import Lane
 
@@ -54,7 +55,7 @@ class GpuProcesses:
         self._digested: Frame | None = None
         self._taken = 0.0
         self._samples: list[Sample] = []
-        self._rows: list[dict[str, Any]] = []
+        self._picture: Picture | None = None
 
     def take(self, frame: Frame) -> None:
         """The child's newest lists, as made in :mod:`collector.nvml.processes`."""
@@ -73,14 +74,14 @@ class GpuProcesses:
         """
         frame = self._frame
         if frame is None or self._clock.monotonic() - self._taken > _FRESH_ROUNDS * frame["every"]:
-            self._samples, self._rows = [], []
+            self._samples, self._picture = [], None
         elif frame is not self._digested:
             await self._digest(frame)
         return self._samples
 
-    def listing(self) -> list[dict[str, Any]]:
-        """Every process of the last look, the largest of each GPU first, as JSON."""
-        return self._rows
+    def listing(self) -> list[dict[str, Any]] | None:
+        """Every process of the last look, the largest of each GPU first, as JSON; None where nothing is known now."""
+        return None if self._picture is None else self._picture.rows()
 
     async def close(self) -> None:
         """Let the threads end."""
@@ -94,40 +95,20 @@ class GpuProcesses:
         self._tell("the GPUs' processes cannot be looked up from in here", _NAMESPACE_HINT, when=sight.own_namespace)
         self._tell("GPU processes of other users are hidden from us", _HIDDEN_HINT, when=sight.hides)
         known = {sample.key: sample.key for sample in self._samples}
-        self._samples, self._rows = [], []
-        for use in self._dead.use(lists, sight, names):
-            self._describe(use, sight, known)
+        self._samples = []
+        gpus = [(use, self._describe(use, sight, known)) for use in self._dead.use(lists, sight, names)]
+        self._picture = Picture(gpus, sight.boot_time, self._clock.now_ms())
         self._activity.forget_others()
         self._digested = frame
 
-    def _describe(self, use: GpuUse, sight: Sight, known: Mapping[SeriesKey, SeriesKey]) -> None:
+    def _describe(self, use: GpuUse, sight: Sight, known: Mapping[SeriesKey, SeriesKey]) -> Idle:
         now = self._clock.monotonic()
         idle = [(each, self._activity.idle_seconds(use.uuid, each, now)) for each in use.found]
         living = [(each, seconds) for each, seconds in idle if each.process is not Missing.GONE]
         groups = self._owners.choose(use.uuid, gather(living), now)
         for sample in samples_of(use, groups, tells_dead=not sight.own_namespace):
             self._samples.append(Sample(known.get(sample.key, sample.key), sample.value))
-        rows = [self._row(use, each, seconds, sight.boot_time) for each, seconds in idle]
-        self._rows += sorted(rows, key=lambda row: (-(row["memory_bytes"] or 0), row["pid"]))
-
-    def _row(self, use: GpuUse, found: Found, idle: float | None, boot_time: float) -> dict[str, Any]:
-        entry, process = found.entry, found.process
-        row: dict[str, Any] = {
-            "gpu": use.gpu,
-            "uuid": use.uuid,
-            "gpu_instance_id": entry.gpu_instance or None,
-            "pid": entry.pid,
-            "kinds": entry.kinds,
-            "memory_bytes": entry.memory,
-            "sm_utilization_ratio": entry.sm,
-            "idle_since": None if not idle else rfc3339(self._clock.now_ms() - round(idle) * 1000),
-            "state": "running" if isinstance(process, Process) else process.value,
-        }
-        if isinstance(process, Process):
-            home = process.home
-            row |= {"user": found.user, "command": process.command, "unit": home.unit, "container": home.container}
-            row |= {"pod_uid": home.pod_uid, "started": rfc3339(round(boot_time + process.started) * 1000)}
-        return row
+        return idle
 
     def _tell(self, what: str, hint: str, *, when: bool) -> None:
         """Say once that something is so, and once that it is over."""

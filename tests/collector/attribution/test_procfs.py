@@ -66,7 +66,24 @@ def test_this_process() -> None:
     assert isinstance(found, Process)
     assert found.uid == os.geteuid()
     assert found.command == Path("/proc/self/comm").read_text().rstrip("\n")
-    assert 0 <= time.time() - (ProcFs().boot_time() + found.started) < 7200
+    boot_time = ProcFs().boot_time()
+    assert boot_time is not None
+    assert 0 <= time.time() - (boot_time + found.started) < 7200
+
+
+def test_a_process_that_ends_while_it_is_read_is_gone(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    for pid, name in ((7, "stat"), (8, "status")):
+        proc.add(pid, "python")
+        (tmp_path / f"{pid}/{name}").write_text("")
+        assert ProcFs(tmp_path, lambda _: False).look(pid) is Missing.GONE
+
+
+def test_a_machine_that_does_not_tell_when_it_started(tmp_path: Path) -> None:
+    FakeProc(tmp_path)
+    (tmp_path / "stat").write_text("cpu  1 2 3\n")
+    assert ProcFs(tmp_path).boot_time() is None
+    assert ProcFs(tmp_path / "none").boot_time() is None
 
 
 def test_arguments_are_never_told() -> None:
