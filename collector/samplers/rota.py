@@ -9,6 +9,7 @@ from collector.samplers.sweep import Sweep
 from collector.series import Sample
 from forewarn.base.clock import Clock
 
+DEADLINE_SECONDS = 5.0
 _STALE_LOOKS = 3
 
 
@@ -37,15 +38,25 @@ class Rota:
         clock: when a look is due.
         every: seconds between two looks; what was found is held in between, and dropped when three looks are missed.
         patience: the longest that a round waits for a look; one that takes longer is seen in a later round.
+        deadline: seconds after which a device counts as one that hangs.
     """
 
-    def __init__(self, name: str, look: Look, clock: Clock, *, every: float, patience: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        look: Look,
+        clock: Clock,
+        *,
+        every: float,
+        patience: float,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> None:
         self.name = name
         self._look = look
         self._clock = clock
         self._every = every
         self._patience = patience
-        self._sweep: Sweep[list[Sample]] = Sweep(name, min(patience, 2.0))
+        self._sweep: Sweep[list[Sample]] = Sweep(name, deadline)
         self._task: asyncio.Task[list[Sample]] | None = None
         self._due = 0.0
         self._held: list[Sample] = []
@@ -78,5 +89,6 @@ class Rota:
         self._sweep.close()
 
     async def _all(self) -> list[Sample]:
-        found = await self._sweep.over(self._look.devices(), self._look.read)
+        devices = await self._sweep.devices(self._look.devices)
+        found = await self._sweep.over(devices, self._look.read)
         return [sample for samples in found.values() for sample in samples]

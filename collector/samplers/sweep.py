@@ -1,7 +1,7 @@
 """Many devices looked through one after the other, on one thread as long as none of them hangs."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from forewarn.base.lane import Lane, StuckError
@@ -32,15 +32,26 @@ class Sweep(Generic[T]):
         """Devices whose last call has not come back."""
         return frozenset(self._stuck)
 
+    async def devices(self, names: Callable[[], Sequence[str]]) -> Sequence[str]:
+        """The devices there are.
+
+        Raises:
+            StuckError: not even that is answered.
+        """
+        try:
+            return await self._lane.call(names, deadline=self._deadline)
+        except StuckError as error:
+            self._retire("their list", error)
+            raise
+
     async def over(self, devices: Iterable[str], read: Callable[[str], T]) -> dict[str, T]:
         """What each device answered; one that hangs, or answers with an OSError, is left out."""
+        for device in [device for device, lane in self._stuck.items() if not lane.stuck]:
+            self._release(device)
         found: dict[str, T] = {}
         for device in devices:
-            held = self._stuck.get(device)
-            if held is not None and held.stuck:
+            if device in self._stuck:
                 continue
-            if held is not None:
-                self._release(device)
             try:
                 found[device] = await self._lane.call(read, device, deadline=self._deadline)
             except StuckError as error:

@@ -10,6 +10,7 @@ from collector.samplers.rota import Rota
 from collector.samplers.series_keys import gauge
 from collector.samplers.sweep import Sweep
 from collector.series import Sample
+from forewarn.base.lane import StuckError
 from tests.support.hand_clock import HandClock
 
 
@@ -58,6 +59,21 @@ async def test_a_device_that_hangs_keeps_its_thread_and_no_other_device(
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+async def test_a_device_that_hung_and_is_gone_is_forgotten_once_its_call_is_back(gate: threading.Event) -> None:
+    def read(_: str) -> None:
+        gate.wait()
+
+    sweep: Sweep[None] = Sweep("ports", 0.05)
+    await sweep.over(["sick"], read)
+    await sweep.over([], read)
+    assert sweep.stuck == {"sick"}
+    gate.set()
+    await until(lambda: not sweep._stuck["sick"].stuck)
+    await sweep.over([], read)
+    assert sweep.stuck == frozenset()
+    sweep.close()
+
+
 class Ports:
     """Two ports; one may hang."""
 
@@ -97,7 +113,7 @@ async def test_what_was_found_is_held_until_the_next_look() -> None:
 
 async def test_a_device_that_hangs_is_told_of_and_its_round_is_not_late(gate: threading.Event) -> None:
     clock = HandClock()
-    rota = Rota("ports", Ports(gate), clock, every=15, patience=0.2)
+    rota = Rota("ports", Ports(gate), clock, every=15, patience=0.2, deadline=0.2)
     started = time.monotonic()
     await rota.collect()
     assert time.monotonic() - started < 1
@@ -114,7 +130,7 @@ async def test_what_is_too_old_is_not_told() -> None:
     clock = HandClock()
     gate = threading.Event()
     ports = Ports()
-    rota = Rota("ports", ports, clock, every=15, patience=0.05)
+    rota = Rota("ports", ports, clock, every=15, patience=0.05, deadline=0.1)
     await rota.collect()
 
     def stall(device: str) -> list[Sample]:
@@ -138,4 +154,22 @@ async def test_a_fault_of_the_reader_is_a_failure_of_the_source() -> None:
     rota = Rota("ports", Faulty(), HandClock(), every=15, patience=2)
     with pytest.raises(ValueError, match="kernel"):
         await rota.collect()
+    await rota.close()
+
+
+async def test_a_list_of_devices_that_hangs_is_a_failure_and_a_new_thread_asks_again(gate: threading.Event) -> None:
+    class Listless(Ports):
+        def devices(self) -> Sequence[str]:
+            if not self.looks:
+                self.looks = 1
+                gate.wait()
+            return ["two"]
+
+    clock = HandClock()
+    rota = Rota("ports", Listless(), clock, every=15, patience=0.3, deadline=0.05)
+    with pytest.raises(StuckError):
+        await rota.collect()
+    await clock.advance(15)
+    found = told(await rota.collect())
+    assert found["procs_running two"] == 1
     await rota.close()
