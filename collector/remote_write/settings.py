@@ -36,7 +36,7 @@ class RemoteWriteSettings(Settings):
     ca_file: Path | None = Field(None, description="Certificates to trust (PEM) instead of the system's.")
     cert_file: Path | None = Field(None, description="Certificate to show (PEM), where the receiver asks for one.")
     key_file: Path | None = Field(None, description="Key of that certificate, where it is not in the same file.")
-    batch_samples: int = Field(5_000, ge=1, le=100_000, description="Samples in one request, about.")
+    batch_samples: int = Field(10_000, ge=1, le=100_000, description="Samples in one request, about.")
     every: Seconds = Field(5.0, gt=0, le=300, description="Time between two requests when nothing is left behind.")
     timeout: Seconds = Field(30.0, gt=0, le=300, description="Time that one request may take.")
     max_age: Seconds | None = Field(

@@ -74,7 +74,7 @@ def _cells(
 ) -> Iterator[tuple[Ids, Times, npt.NDArray[np.float64]]]:
     """Row ids, times, and one line of values a place, some rows at a time."""
     rows = connection.execute(
-        "SELECT id, time_ms, cells FROM scrapes WHERE layout = ? AND time_ms >= ? AND time_ms < ? ORDER BY id",
+        "SELECT id, time_ms, cells FROM scrapes WHERE layout = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms, id",
         (layout, start_ms, end_ms),
     )
     while some := rows.fetchmany(_ROWS_AT_ONCE):

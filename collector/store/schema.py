@@ -97,6 +97,7 @@ MIGRATIONS = (
     ALTER TABLE rollups ADD COLUMN crc INTEGER;
     DROP INDEX chunks_by_age;
     CREATE INDEX chunks_by_age ON chunks (last_ms, written_ms);
-    CREATE INDEX chunks_to_join ON chunks (window, series) WHERE span = 1
+    CREATE INDEX chunks_to_join ON chunks (window, series) WHERE span = 1;
+    CREATE INDEX scrapes_by_time ON scrapes (time_ms)
     """,
 )
