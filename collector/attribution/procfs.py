@@ -110,7 +110,7 @@ def _read(path: str) -> bytes:
 
 
 def _stat(line: bytes) -> tuple[str, int]:
-    """Name and start, in clock ticks, of /proc/PID/stat; the name is in brackets and may itself hold some (proc_pid_stat(5))."""
+    """Name and start, in clock ticks; the name is in brackets and may itself hold some (proc_pid_stat(5))."""
     before, _, after = line.rpartition(b")")
     name = before.partition(b"(")[2].decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "?" for char in name), int(after.split()[_STARTED_FIELD])
