@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from alerts import metrics as alert_metrics
 from alerts.delivery import Dispatcher
 from alerts.engine import Engine
-from collector.dcgm import DcgmPage
 from collector.exposition import Exposition
 from collector.rounds import Collector
-from collector.series import Sample, Scrape
+from collector.series import Labels, Sample, Scrape
 from collector.store import StoreFullError
 from forecast import metrics as forecast_metrics
 from forewarn.base.errors import StoreError
@@ -23,6 +22,7 @@ from forewarn.selfmetrics import SelfSource
 from forewarn.supervise import Child
 
 if TYPE_CHECKING:
+    from collector.dcgm import DcgmPage
     from collector.remote_write.receivers import RemoteWrite
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Rooms:
         self._labels = node.labels
         self._exposition, self._forecast_exposition = Exposition(hostname), Exposition(hostname)
         self._rendered = b""
-        self._dcgm = DcgmPage(hostname, node.labels) if config.metrics.dcgm else None
+        self._dcgm = _dcgm_page(config, hostname, node.labels)
         self._remote = _remote_write(config, base, hostname)
         self._forecast_page = b""
         self._forecast_page_due = 0.0
@@ -251,6 +251,14 @@ def _remote_write(config: Config, base: Foundation, hostname: str) -> "RemoteWri
         submit=base.series_writer.submit,
         clock=base.clock,
     )
+
+
+def _dcgm_page(config: Config, hostname: str, labels: Labels) -> "DcgmPage | None":
+    if not config.metrics.dcgm:
+        return None
+    from collector.dcgm import DcgmPage  # noqa: PLC0415  most nodes have no use for it
+
+    return DcgmPage(hostname, labels)
 
 
 def _complain(task: "asyncio.Task[None]") -> None:
