@@ -6,6 +6,7 @@ import numpy as np
 
 from collector.store import chunks
 from collector.store.batch import Batch
+from collector.store.leaps import Leaps
 from collector.store.merge import merge
 from collector.store.registry import Registry
 from collector.store.rows import Layouts
@@ -54,6 +55,7 @@ class Upkeep:
         self._position = 0
         self._counters: set[int] = set()
         self._expire_at = 0.0
+        self._leaps = Leaps(clock, self._last_written())
         self._join_at = 0.0
         self._checked_series = 0
         self._vacuuming = False
@@ -122,7 +124,7 @@ class Upkeep:
         return rest is None
 
     def _expire(self) -> bool:
-        if self._clock.monotonic() < self._expire_at:
+        if not self._leaps.believed() or self._clock.monotonic() < self._expire_at:
             return False
         now_ms, settings = self._clock.now_ms(), self._settings
         if (
@@ -200,6 +202,13 @@ class Upkeep:
             # A pragma outside of transactions; execute() would take its first step only, which frees one page.
             self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_SLICE})")
         return self._vacuuming
+
+    def _last_written(self) -> int | None:
+        (newest,) = self._connection.execute(
+            "SELECT max(time) FROM"
+            " (SELECT max(written_ms) AS time FROM chunks UNION ALL SELECT max(time_ms) FROM scrapes)"
+        ).fetchone()
+        return None if newest is None else int(newest)
 
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -324,3 +324,41 @@ def test_rules_go_on_with_what_a_full_disk_does_not_keep(small_disk: Path, clock
     (found,) = store.latest(Matcher("__name__", "=", writable.name), max_age_ms=1000, now_ms=clock.now_ms())
     assert (found.key, found.value) == (writable, 0.0)
     store.close()
+
+
+def test_a_clock_that_leaps_ahead_costs_no_history(path: Path, clock: SetClock) -> None:
+    store = Store.open(path, StoreSettings(), clock)
+    fill(store, clock, scrapes=50, series=2)
+    clock.pass_time(900)
+    compact(store)
+    right_ms = clock.now_ms()
+    clock.wall_ms += 4 * 365 * DAY
+    fill(store, clock, scrapes=2, series=2)
+    clock.pass_time(900)
+    compact(store)
+    assert count(store, SeriesKey.of("m", n="0")) == 52
+    clock.wall_ms = right_ms
+    clock.pass_time(3600)
+    compact(store)
+    assert count(store, SeriesKey.of("m", n="0")) == 52
+    store.close()
+
+
+def test_a_clock_that_is_far_ahead_at_the_start_costs_no_history(path: Path, clock: SetClock) -> None:
+    key = SeriesKey.of("m", n="0")
+    store = Store.open(path, StoreSettings(), clock)
+    fill(store, clock, scrapes=50, series=2)
+    clock.pass_time(900)
+    compact(store)
+    store.close()
+    clock.wall_ms += 365 * DAY
+    store = Store.open(path, StoreSettings(), clock)
+    compact(store)
+    assert count(store, key) == 50
+    clock.pass_time(20 * 3600)
+    compact(store)
+    assert count(store, key) == 50
+    clock.pass_time(5 * 3600)  # it stays: the node was off for long
+    compact(store)
+    assert count(store, key) == 0
+    store.close()

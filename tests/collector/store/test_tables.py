@@ -41,8 +41,7 @@ def filled(path: Path) -> tuple[Store, SetClock]:
                 for key, share in zip(BUCKETS, shares, strict=True)
             ),
         ]
-        clock.wall_ms = start + DAY
-        clock.pass_time(0)
+        clock.pass_time(86_400)
         store.append_histories(items)
     return store, clock
 
