@@ -12,7 +12,7 @@ from forewarn.supervise import Child
 
 log = logging.getLogger(__name__)
 
-LEAVE_SECONDS: Final = 20.0
+LEAVE_SECONDS: Final = 10.0
 """For so long a pause waits until the child has let go of the GPUs, before it says that it has not."""
 
 

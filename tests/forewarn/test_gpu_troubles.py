@@ -123,6 +123,25 @@ def test_a_lost_gpu_and_forgetting_it(tmp_path: Path, nvml: FakeNvml, tree: Driv
         assert forewarn("nvml", "forget", "--missing", "--data-dir", data).stdout == "no known GPU is missing\n"
 
 
+def test_what_the_drivers_own_numbers_show(tmp_path: Path, nvml: FakeNvml, tree: DriverTree) -> None:
+    nvml.set("field_230", 1, 1)
+    nvml.set("persistence_mode", 0)
+    with running(tmp_path / "data", config=settings(tree), env=nvml.environ()) as daemon:
+        text = told_everywhere(daemon, tmp_path / "data", "recovery_needed")
+        assert "WARNING  GPU 1: the driver asks for a recovery of a GPU (1)" in text
+        assert "HINT  GPU 0: persistence mode is off" in text
+        nvml.set("field_230", 0, 1)
+        daemon.wait_for(lambda: not holds(daemon, "recovery_needed"))
+        assert forewarn("status", "--data-dir", str(tmp_path / "data")).returncode == 0  # a hint is no trouble
+
+
+def test_a_driver_that_refuses_us(tmp_path: Path, nvml: FakeNvml, tree: DriverTree) -> None:
+    nvml.fail_init(4)
+    with running(tmp_path / "data", config=settings(tree), env=nvml.environ()) as daemon:
+        text = told_everywhere(daemon, tmp_path / "data", "no_permission")
+        assert "/dev/nvidiactl" in text
+
+
 def test_a_hung_driver_call(tmp_path: Path, nvml: FakeNvml, tree: DriverTree) -> None:
     with running(tmp_path / "data", config=settings(tree), env=nvml.environ()) as daemon:
         daemon.wait_for(lambda: seen(daemon)["present"] == 2)

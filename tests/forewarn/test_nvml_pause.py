@@ -131,12 +131,11 @@ def test_a_pause_during_a_hung_call_says_that_nothing_is_let_go_of(tmp_path: Pat
         time.sleep(2)
         begun = time.monotonic()
         status, answer = command(data, "pause")
-        assert time.monotonic() - begun < 25
+        assert time.monotonic() - begun < 15
         assert (status, answer["released"]) == (1, False)
         assert "nvmlDeviceGetPowerUsage of GPU 1" in answer["hanging"]
         (child,) = nvml_children(daemon)
         assert child.is_running()  # it is waited for, not killed
-        assert daemon.metrics()["forewarn_nvml_stuck"] == 1
         nvml.clear()
         nvml.set_gpus(2)
         daemon.wait_for(lambda: nvml_children(daemon) == [])
