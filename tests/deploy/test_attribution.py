@@ -21,7 +21,7 @@ LOOK = """
 import sys
 sys.path.insert(0, "/opt/look")
 from collector.attribution.procfs import ProcFs
-print(ProcFs().look(1))
+print(ProcFs().look(1), "and of nobody:", ProcFs().look(4_000_000))
 """
 
 
@@ -53,7 +53,7 @@ def test_the_drop_in_opens_what_the_sandbox_hides(tmp_path: Path) -> None:
     (machine.folder / "etc/sysusers.d/forewarn.conf").write_text(unit_text("forewarn.sysusers"))
     with machine.booted():
         machine.ok("systemd-sysusers")
-        assert "Missing.HIDDEN" in look_at_process_1(machine)
+        assert "Missing.HIDDEN and of nobody: Missing.GONE" in look_at_process_1(machine)
         drop_in = units / f"forewarn.service.d/{ATTRIBUTION}"
         drop_in.parent.mkdir()
         drop_in.write_text(unit_text(ATTRIBUTION))

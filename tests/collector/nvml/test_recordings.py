@@ -36,10 +36,11 @@ def replay(recording: Path) -> dict[str, Any]:
 def test_a_recording_comes_to_what_is_expected(recording: Path) -> None:
     expected = json.loads(expected_path(recording).read_text())
     found = replay(recording)["rounds"]
-    assert len(found) == len(expected)
+    how = "if that is meant to be: python -m tests.support.nvml_replay, see tests/recordings/README.md"
+    assert len(found) == len(expected), how
     for one, other in zip(found, expected, strict=True):
-        assert one["samples"] == other["samples"]
-        assert one["processes"] == other["processes"]
+        assert one["samples"] == other["samples"], how
+        assert one["processes"] == other["processes"], how
 
 
 def test_there_is_a_recording() -> None:
