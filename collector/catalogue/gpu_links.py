@@ -14,13 +14,13 @@ _PCIE = (
     row(
         "pcie_transmit_bytes_total",
         "bytes",
-        "Bytes that the GPU sent over PCIe since the driver was loaded.",
+        "Bytes that the GPU sent over PCIe; before Hopper, what goes beyond 4 GiB between two rounds is missed.",
         "nvmlDeviceGetFieldValues 197",
     ),
     row(
         "pcie_receive_bytes_total",
         "bytes",
-        "Bytes that the GPU received over PCIe since the driver was loaded.",
+        "Bytes that the GPU received over PCIe; before Hopper, what goes beyond 4 GiB between two rounds is missed.",
         "nvmlDeviceGetFieldValues 198",
     ),
     row(

@@ -1,12 +1,12 @@
 """Numbers that the driver gives by id: fields of nvmlDeviceGetFieldValues, and GPM's.
 
-Source: nvml.h for ids, units and scopes. The counters begin at 0 when the driver is loaded; they are passed on as they
-are, and the store corrects for the reset.
+Source: nvml.h for ids, units and scopes. The counters begin at 0 when the driver is loaded; the store corrects for that
+reset. What wraps (197 and 198, where they have 32 bits) or begins anew link by link is made whole before (odometer.py).
 """
 
 from typing import Final
 
-from collector.nvml.forms import Field, GpmMetric, Reading, one, times
+from collector.nvml.forms import Field, GpmMetric, one, times
 
 _NANO: Final = 1e-9
 _MILLI: Final = 1e-3
@@ -31,9 +31,11 @@ def _nvlink_errors(number: int, kind: str) -> Field:
     return Field(number, "nvlink_errors_total", (("kind", kind),))
 
 
-def _pcie_rate(direction: str, counter: int) -> Reading:
-    """What the driver measures in a call that takes 20 ms, in KB/s."""
-    return one("nvmlDeviceGetPcieThroughput", f"pcie_{direction}_bytes_per_second", times(1000), counter)
+def _pcie_bytes(number: int, direction: str, counter: int) -> Field:
+    """Bytes; where nobody tells their rate, the driver measures it in a call that takes 20 ms, in KB/s."""
+    rate = f"pcie_{direction}_bytes_per_second"
+    measured = one("nvmlDeviceGetPcieThroughput", rate, times(1000), counter)
+    return Field(number, f"pcie_{direction}_bytes_total", wraps=True, rate=rate, otherwise=measured)
 
 
 FAST_FIELDS: tuple[Field, ...] = (
@@ -44,8 +46,8 @@ FAST_FIELDS: tuple[Field, ...] = (
     _throttled(269, "sw_thermal"),
     _throttled(270, "hw_thermal"),
     _throttled(271, "hw_power_brake"),
-    Field(197, "pcie_transmit_bytes_total", wide=True, otherwise=_pcie_rate("transmit", 0)),
-    Field(198, "pcie_receive_bytes_total", wide=True, otherwise=_pcie_rate("receive", 1)),
+    _pcie_bytes(197, "transmit", 0),
+    _pcie_bytes(198, "receive", 1),
     Field(138, "nvlink_transmit_bytes_total", factor=_KIB, scope=_ALL_LINKS),
     Field(139, "nvlink_receive_bytes_total", factor=_KIB, scope=_ALL_LINKS),
     Field(230, "recovery_action"),

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import pynvml
 
@@ -23,6 +23,15 @@ _NARROW: Final = frozenset({1, 5, 6})
 """Types of fewer than 64 bits."""
 
 
+class Answer(NamedTuple):
+    """What the driver says of one field: return code, value where known, whether of 32 bits or fewer, its time."""
+
+    code: int
+    value: float | None
+    narrow: bool
+    time: float
+
+
 class FieldRequest:
     """The same fields of the same GPU, asked again and again: the request is laid out once.
 
@@ -41,16 +50,16 @@ class FieldRequest:
         for slot, (number, scope) in zip(self._request, fields, strict=True):
             slot.fieldId, slot.scopeId = number, scope
 
-    def answers(self) -> Iterator[tuple[int, float | None, bool]]:
-        """Of each field its return code, its value where that is known, and whether that has fewer than 64 bits.
+    def answers(self) -> Iterator[Answer]:
+        """What the driver says of each field.
 
         Raises:
             NvmlError: the call as a whole failed.
         """
         self._nvml.symbol(CALL, self._device.handle, self._count, self._request, gpu=self._device.gpu)
         return (
-            (code, None if code else _value(kind, raw), kind in _NARROW)
-            for _, _, _, _, kind, code, raw in _FIELD_VALUE.iter_unpack(self._buffer)
+            Answer(code, None if code else _value(kind, raw), kind in _NARROW, microseconds * 1e-6)
+            for _, _, microseconds, _, kind, code, raw in _FIELD_VALUE.iter_unpack(self._buffer)
         )
 
 

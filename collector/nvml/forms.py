@@ -55,8 +55,9 @@ class Field:
         labels: labels beside gpu and uuid.
         factor: what to multiply by to be in the base unit.
         scope: what the number is asked of: a link, all links, or 0.
-        wide: whether it is taken only as a number of 64 bits; one of 32 that counts bytes wraps between two rounds.
-        otherwise: what to ask, at medium cadence, where this is not offered.
+        wraps: whether it is a counter that begins anew at 2**32 where the driver gives it 32 bits.
+        rate: the metric that tells its rate, which says how often it wrapped.
+        otherwise: what to ask, at medium cadence, where this is not offered, or wraps at a rate that nobody tells.
     """
 
     number: int
@@ -64,7 +65,8 @@ class Field:
     labels: Labels = ()
     factor: float = 1.0
     scope: int = 0
-    wide: bool = False
+    wraps: bool = False
+    rate: str = ""
     otherwise: Reading | None = None
 
 

@@ -12,10 +12,8 @@ from typing import Any, Final
 import pynvml
 
 UNDECODABLE: Final = -1
-COUNTER_TOO_NARROW: Final = -2
 
 CODES: Final[dict[int, str]] = {
-    COUNTER_TOO_NARROW: "counter_too_narrow",
     UNDECODABLE: "undecodable_text",
     0: "success_as_error",
     1: "uninitialized",
@@ -51,7 +49,7 @@ RESET_REQUIRED: Final = 16
 VERSION_MISMATCH: Final = 18
 UNKNOWN: Final = 999
 
-NOT_OFFERED: Final = frozenset({COUNTER_TOO_NARROW, UNDECODABLE, 2, 3, 4, 6, 13, 22, 25, 26})
+NOT_OFFERED: Final = frozenset({UNDECODABLE, 2, 3, 4, 6, 13, 22, 25, 26})
 """The device or the driver does not have it, and will not have it a round later."""
 
 DRIVER_GONE: Final = frozenset({1, DRIVER_NOT_LOADED, VERSION_MISMATCH})

@@ -27,9 +27,9 @@ class _Link:
     def values(self) -> Iterator[tuple[int, float]]:
         """The fields that have a value now."""
         if self.numbers:
-            for number, (_, value, _) in zip(self.numbers, self.request.answers(), strict=True):
-                if value is not None:
-                    yield number, value
+            for number, answer in zip(self.numbers, self.request.answers(), strict=True):
+                if answer.value is not None:
+                    yield number, answer.value
 
 
 class NvLinks(Question):
@@ -104,7 +104,7 @@ class NvLinks(Question):
             if error.code not in NOT_OFFERED:
                 raise
             return []  # the states of the links are worth having by themselves
-        return [number for number, (code, _, _) in zip(_NUMBERS, answers, strict=True) if code not in NOT_OFFERED]
+        return [number for number, answer in zip(_NUMBERS, answers, strict=True) if answer.code not in NOT_OFFERED]
 
     def _request(self, link: int, numbers: Sequence[int]) -> FieldRequest:
         return FieldRequest(self._nvml, self._device, [(number, link) for number in numbers])

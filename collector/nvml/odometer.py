@@ -1,8 +1,12 @@
-"""A total over parts whose counters begin anew one by one, as that of a link does when the link is trained again."""
+"""Counters of the hardware made whole: totals that never go back."""
+
+from typing import Final
+
+_SPAN: Final = 2**32
 
 
 class Odometer:
-    """Adds up what each part counts on; it never goes back."""
+    """A total over parts whose counters begin anew one by one, as that of a link does when it is trained again."""
 
     def __init__(self) -> None:
         self._last: dict[int, float] = {}
@@ -13,3 +17,27 @@ class Odometer:
         before = self._last.get(part, 0.0)
         self.total += count - before if count >= before else count
         self._last[part] = count
+
+
+class Unwrapped:
+    """A counter of 32 bits that begins anew at 2**32, which at the speed of PCIe may be many times a second."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self.total = 0.0
+
+    def take(self, count: float, expected: float | None = None) -> float:
+        """Take in what the counter shows; returns the total.
+
+        Args:
+            count: what it shows now.
+            expected: about how much it has counted since the last time, where that is known; without it, what goes
+                beyond 2**32 between two times is missed.
+        """
+        if self._last is None:
+            self.total = count
+        else:
+            step = (count - self._last) % _SPAN
+            self.total += step + _SPAN * max(0, round(((expected or 0.0) - step) / _SPAN))
+        self._last = count
+        return self.total

@@ -1,14 +1,15 @@
 """What is asked of one GPU, ready to be asked again and again: the call, and the cells that its answer fills."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import byref
 
 from collector.nvml.devices import Device
-from collector.nvml.fieldvalues import CALL, UNAVAILABLE, FieldRequest
+from collector.nvml.fieldvalues import CALL, UNAVAILABLE, Answer, FieldRequest
 from collector.nvml.forms import Field, GpmMetric, Reading
 from collector.nvml.gpm import Gpm
-from collector.nvml.library import COUNTER_TOO_NARROW, NOT_OFFERED, NOT_SUPPORTED, Nvml, NvmlError
+from collector.nvml.library import NOT_OFFERED, NOT_SUPPORTED, Nvml, NvmlError
+from collector.nvml.meter import Meter
 from collector.nvml.wire import Cell, Row
 
 
@@ -77,7 +78,9 @@ class FieldsQuestion(Question):
 
     Args:
         fields: which ones.
+        rates: what tells the rates of counters that wrap.
         not_offered: told of each field that is not there, which then is asked for no more.
+        rate_wanted: told of each counter that wraps at a rate that nobody tells.
         failed: told of each field that has no value this time, and why.
     """
 
@@ -90,27 +93,31 @@ class FieldsQuestion(Question):
         row: Row,
         fields: Sequence[Field],
         *,
+        rates: Mapping[str, Cell],
         not_offered: Callable[[Field, int], None],
+        rate_wanted: Callable[[Field], None],
         failed: Callable[[NvmlError], None],
     ) -> None:
         self._nvml = nvml
         self._device = device
         self._not_offered = not_offered
+        self._rate_wanted = rate_wanted
         self._failed = failed
         self._cells = {field: Cell(row, field.metric, field.labels) for field in fields}
+        self._meters = {field: Meter(rates.get(field.rate)) for field in fields if field.wraps}
         self._failing: dict[Field, int] = {}
         self._prepare()
 
     def ask(self) -> None:
         """Have the driver answer all of them, and fill the cells of those that it has."""
         lost: list[tuple[Field, int]] = []
-        for (field, cell), (code, value, narrow) in zip(self._cells.items(), self._request.answers(), strict=True):
-            told = COUNTER_TOO_NARROW if field.wide and narrow and not code else code
-            cell.put(None if told or value is None else value * field.factor)
-            if told in NOT_OFFERED:
-                lost.append((field, told))
-            elif told:
-                self._fail(field, told)
+        for (field, cell), answer in zip(self._cells.items(), self._request.answers(), strict=True):
+            value = self._made_whole(field, answer) if field.wraps else answer.value
+            cell.put(None if value is None else value * field.factor)
+            if answer.code in NOT_OFFERED:
+                lost.append((field, answer.code))
+            elif answer.code:
+                self._fail(field, answer.code)
             elif self._failing:
                 self._failing.pop(field, None)
         if lost:
@@ -121,6 +128,14 @@ class FieldsQuestion(Question):
     def cells(self) -> Iterable[Cell]:
         """One for each field."""
         return self._cells.values()
+
+    def _made_whole(self, field: Field, answer: Answer) -> float | None:
+        if answer.value is None or not answer.narrow:
+            return answer.value
+        meter = self._meters[field]
+        if meter.blind:
+            self._rate_wanted(field)
+        return meter.take(answer.value, answer.time)
 
     def _fail(self, field: Field, code: int) -> None:
         if self._failing.get(field) != code:
@@ -153,6 +168,11 @@ class GpmQuestion(Question):
         self._instance = instance
         self._metrics = tuple(metrics)
         self._cells = [Cell(row, metric.metric) for metric in metrics]
+
+    @property
+    def rates(self) -> dict[str, Cell]:
+        """The cells by the names of their metrics."""
+        return {metric.metric: cell for metric, cell in zip(self._metrics, self._cells, strict=True)}
 
     def ask(self) -> None:
         """Take a sample, and compare it with the one before."""

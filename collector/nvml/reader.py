@@ -1,7 +1,7 @@
 """One GPU's readings: what it does not offer is found out once, one failing call does not take the others along."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.nvml.absences import Absences
@@ -15,13 +15,14 @@ from collector.nvml.nvlink import NvLinks
 from collector.nvml.questions import CallQuestion, FieldsQuestion, GpmQuestion, Question
 from collector.nvml.readings import FAST, MEDIUM, SLOW
 from collector.nvml.rota import Rota
-from collector.nvml.wire import Row
+from collector.nvml.wire import Cell, Row
 
 log = logging.getLogger(__name__)
 
 MEDIUM_SECONDS: Final = 30.0
 SLOW_SECONDS: Final = 300.0
 _SHIFT: Final = 5
+NO_RATES: Final[Mapping[str, Cell]] = {}
 
 
 class DeviceReader:
@@ -42,7 +43,7 @@ class DeviceReader:
         self._failure: NvmlError | None = None
         whole = GpmQuestion(gpm, device, self._row, (*GPM, *GPM_LINKS))
         shift = _SHIFT * int(device.gpu)
-        self._fast: Rota[Question] = Rota(0.0, [*self._calls(FAST), self._fields(FAST_FIELDS), whole])
+        self._fast: Rota[Question] = Rota(0.0, [*self._calls(FAST), whole, self._fields(FAST_FIELDS, whole.rates)])
         self._medium: Rota[Question] = Rota(
             MEDIUM_SECONDS,
             [*self._calls(MEDIUM), self._fields(MEDIUM_FIELDS), NvLinks(nvml, device, self._row)],
@@ -87,13 +88,15 @@ class DeviceReader:
     def _calls(self, readings: Iterable[Reading]) -> list[Question]:
         return [CallQuestion(self._nvml, self.device, self._row, reading) for reading in readings]
 
-    def _fields(self, fields: Sequence[Field]) -> Question:
+    def _fields(self, fields: Sequence[Field], rates: Mapping[str, Cell] = NO_RATES) -> Question:
         return FieldsQuestion(
             self._nvml,
             self.device,
             self._row,
             fields,
+            rates=rates,
             not_offered=self._field_not_offered,
+            rate_wanted=self._ask_otherwise,
             failed=self._field_failed,
         )
 
@@ -119,6 +122,9 @@ class DeviceReader:
 
     def _field_not_offered(self, field: Field, code: int) -> None:
         self._absences.add(self.device.gpu, f"field {field.number}", code)
+        self._ask_otherwise(field)
+
+    def _ask_otherwise(self, field: Field) -> None:
         if field.otherwise:
             self._medium.add(CallQuestion(self._nvml, self.device, self._row, field.otherwise))
 

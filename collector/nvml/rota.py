@@ -24,8 +24,8 @@ class Rota(Generic[T]):
         self._owed = 0.0
 
     def add(self, piece: T) -> None:
-        """One more piece of work."""
-        self._waiting.append(piece)
+        """One more piece of work, whose turn is next."""
+        self._waiting.appendleft(piece)
 
     def run(self, now: float, do: Callable[[T], Iterable[T]]) -> None:
         """Do what is due; ``do`` returns what takes the piece's place from now on: as a rule, the piece itself.

@@ -29,15 +29,21 @@ class Row:
     def __init__(self, prefix: str, labels: Labels) -> None:
         self._prefix = prefix
         self._labels = labels
+        self._places: dict[tuple[str, Labels], int] = {}
         self.series: list[WireSeries] = []
         self.values: list[float | None] = []
 
     def add(self, metric: str, labels: Labels, value: float) -> int:
-        """Begin a series; returns its place among the values."""
+        """Take in a value of a series, which begins with it unless it is there; returns its place among the values."""
+        place = self._places.get((metric, labels))
+        if place is not None:
+            self.values[place] = value
+            return place
         name = self._prefix + metric
         pairs = tuple(sorted((*self._labels, *((key, text) for key, text in labels if text))))
         self.series.append((name, pairs, CATALOGUE[name].type == "counter"))
         self.values.append(value)
+        self._places[metric, labels] = len(self.values) - 1
         return len(self.values) - 1
 
 
@@ -51,6 +57,11 @@ class Cell:
         self._metric = metric
         self._labels = labels
         self._place = -1
+
+    @property
+    def value(self) -> float | None:
+        """The value of this moment."""
+        return self._row.values[self._place] if self._place >= 0 else None
 
     def put(self, value: float | None) -> None:
         """Take in this moment's value; None where there is none."""

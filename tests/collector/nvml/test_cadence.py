@@ -62,7 +62,8 @@ def test_each_call_is_made_at_its_own_pace_and_no_round_has_a_heap(rounds: list[
     assert per_gpu["nvmlDeviceGetRowRemapperHistogram"] == pytest.approx(599 / 300, abs=1)
     assert per_gpu["nvmlDeviceGetTemperatureThreshold"] == pytest.approx(4 * 599 / 300, abs=2)
     assert "nvmlDeviceGetRetiredPages" not in per_gpu  # not offered, and asked for in the first round only
-    assert "nvmlDeviceGetPcieThroughput" not in per_gpu
+    assert per_gpu["nvmlDeviceGetPcieThroughput"] == pytest.approx(2 * 599 / 30, abs=3)  # it blocks for 20 ms
+    assert max(one.count("nvmlDeviceGetPcieThroughput") for one in rounds[2:]) <= 2
     typical = sorted(len(one) for one in rounds[1:])[len(rounds) // 2]
     links = 18 * 2  # the states and the counters of all links of one GPU come in one turn
     assert max(len(one) for one in rounds[1:]) <= typical + links + 4

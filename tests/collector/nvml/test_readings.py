@@ -127,6 +127,8 @@ def series(text: str) -> tuple[str, ...]:
 def found(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, ...], float]]:
     fake = FakeNvml(tmp_path_factory.mktemp("readings") / "state", build_fake(builds))
     fake.set("retired_pages_offered", 1)
+    fake.set("field_type_197", 3)
+    fake.set("field_type_198", 3)
     for key, value, *_ in READINGS:
         fake.set(key, value)
     with NvmlChild(fake.environ()) as child:
@@ -256,14 +258,27 @@ def test_without_byte_counters_the_20_ms_measurement_stands_in(fake: FakeNvml) -
     assert series("pcie_transmit_bytes_total") not in found
 
 
-def test_a_byte_counter_of_32_bits_is_not_believed(fake: FakeNvml) -> None:
-    fake.set("field_type_197", 1)
+def test_a_byte_counter_of_32_bits_goes_on_where_it_wraps(fake: FakeNvml) -> None:
+    sent = series("pcie_transmit_bytes_total")
+    fake.set("gpm_pcie_tx", 0)
+    fake.set("field_197", 2**32 - 100)
     with NvmlChild(fake.environ()) as child:
-        found = values(child.settled_round(), 0)
-        named = child.not_offered()
-    assert series("pcie_transmit_bytes_total") not in found
-    assert series("pcie_receive_bytes_total") in found
-    assert named["field 197"] == "counter_too_narrow 0"
+        assert values(child.settled_round(), 0)[sent] == 2**32 - 100
+        fake.set("field_197", 2**32 + 50)
+        frame = child.wait_for("round", lambda frame: values(frame, 0)[sent] != 2**32 - 100)
+        assert values(frame, 0)[sent] == 2**32 + 50
+        assert child.not_offered().keys().isdisjoint({"field 197", "nvmlDeviceGetPcieThroughput(0)"})
+
+
+def test_a_counter_that_wraps_at_a_rate_that_nobody_tells_has_the_rate_measured(fake: FakeNvml) -> None:
+    fake.set("gpm_supported", 0)
+    fake.set("pcie_throughput_tx", 2_000)
+    fake.set("field_197", 7)
+    with NvmlChild(fake.environ()) as child:
+        rate = series("pcie_transmit_bytes_per_second")
+        found = values(child.wait_for("round", lambda frame: rate in values(frame, 0)), 0)
+    assert found[rate] == 2_000_000
+    assert found[series("pcie_transmit_bytes_total")] == 7
 
 
 @pytest.mark.parametrize(("value_type", "raw"), [(0, 71.5), (1, 71), (2, 71), (3, 71), (4, -71), (5, -71), (6, 71)])

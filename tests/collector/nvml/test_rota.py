@@ -66,4 +66,4 @@ def test_a_piece_may_be_replaced_or_dropped_and_others_added() -> None:
         rota.run(now, do)
         if now == 1.0:
             rota.add("late")
-    assert seen == [["drop", "replace"], ["other", "more"], ["other", "more", "late"]]
+    assert seen == [["drop", "replace"], ["other", "more"], ["late", "other", "more"]]

@@ -21,7 +21,7 @@ static const struct field { unsigned first, last; enum type type; enum scope sco
     {173, 180, UINT, NONE, 0},
     {186, 186, UINT, NONE, 0},
     {193, 196, INT, NONE, 0},
-    {197, 198, ULONGLONG, NONE, 0},
+    {197, 198, UINT, NONE, 0}, /* they wrap at 2^32 */
     {230, 230, UINT, NONE, 0},
     {269, 271, ULONGLONG, NONE, 0},
     {32, 59, ULONGLONG, NONE, 1},
@@ -38,7 +38,7 @@ static const struct field *find_field(unsigned id) {
 static void put(FieldValue *field, double value) {
     switch (field->type) {
     case DOUBLE: field->value.d = value; break;
-    case UINT: field->value.ui = (unsigned)value; break;
+    case UINT: field->value.ui = (unsigned)(unsigned long long)value; break;
     case ULONG: field->value.ul = (unsigned long)value; break;
     case ULONGLONG: field->value.ull = value >= 0x1p64 ? UINT64_MAX : (unsigned long long)value; break;
     case LONGLONG: field->value.sll = (long long)value; break;
