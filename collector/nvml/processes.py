@@ -5,6 +5,7 @@ driver tells an idle GPU's utilisation by NOT_FOUND, or by an answer without sam
 0. Numbers are handed on as they come, impossible ones too: :mod:`collector.attribution` judges them.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -13,9 +14,11 @@ from typing import Any, Final
 
 from collector.nvml.absences import Absences
 from collector.nvml.devices import Device
-from collector.nvml.library import DRIVER_GONE, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, Nvml, NvmlError
 from collector.nvml.mig import Slice
 from forewarn.base.frames import Frame
+
+log = logging.getLogger(__name__)
 
 PROCESS_SECONDS: Final = 5.0
 """The driver's own window of utilisation is under a second; each look asks for all samples since the one before."""
@@ -65,6 +68,7 @@ class ProcessLists:
         self._due = self._forgets = float("-inf")
         self._not_offered: set[tuple[str, str]] = set()
         self._since: dict[str, int] = {}
+        self._failing: dict[str, int] = {}
 
     def read(self, gpus: Iterable[tuple[Device, Sequence[Slice]]]) -> Frame | None:
         """The lists of every GPU that gives them, None where they are not due.
@@ -99,7 +103,9 @@ class ProcessLists:
         except NvmlError as error:
             if error.code in DRIVER_GONE:
                 raise
+            self._say(device, error)
             return None  # half a list would make processes vanish for a round
+        self._failing.pop(device.uuid, None)
         if all(entries is None for entries in lists):
             return None
         for kind, instance, entry in chain.from_iterable(entries or () for entries in lists):
@@ -158,6 +164,12 @@ class ProcessLists:
                 self._absences.add(device.gpu, call, error.code)
                 return None
             raise
+
+    def _say(self, device: Device, error: NvmlError) -> None:
+        """Say once of a GPU that its lists cannot be had, and why."""
+        if self._failing.get(device.uuid) != error.code and error.code != GPU_IS_LOST:  # a lost GPU is told of already
+            self._failing[device.uuid] = error.code
+            log.warning("process list failed", extra={"gpu": device.gpu, "call": error.call, "code": error.code})
 
 
 def _slot(entry: Any, instance: str) -> _Slot:

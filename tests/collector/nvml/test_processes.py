@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from tests.support.gpu_processes import UNTOLD, process, put_processes
@@ -11,11 +12,12 @@ from tests.support.nvml_child import NvmlChild
 
 GIB = 2**30
 LOOKS = """
-import json, os, pathlib, sys
+import json, logging, os, pathlib, sys
 from collector.nvml.absences import Absences
 from collector.nvml.devices import take_inventory
 from collector.nvml.library import Nvml, NvmlError
 from collector.nvml.processes import ProcessLists
+logging.basicConfig(format="%(message)s %(code)s")
 nvml = Nvml()
 nvml.call("nvmlInitWithFlags", 0)
 devices = take_inventory(nvml).devices
@@ -35,9 +37,11 @@ for look in json.load(sys.stdin):
 """
 
 
-def looks(fake: FakeNvml, *steps: dict[str, str], seconds: float = 5.0) -> list[Any]:
-    """The frames of looks one after the other, each after files of the fake (by the end of their name) were changed."""
-    done = subprocess.run(
+def run_looks(
+    fake: FakeNvml, steps: Sequence[dict[str, str]], seconds: float = 5.0
+) -> subprocess.CompletedProcess[str]:
+    """Looks one after the other, each after files of the fake (by the end of their name) were changed."""
+    return subprocess.run(
         [sys.executable, "-c", LOOKS],
         input=json.dumps([{"seconds": seconds, "files": step} for step in steps]),
         env=fake.environ(),
@@ -46,7 +50,11 @@ def looks(fake: FakeNvml, *steps: dict[str, str], seconds: float = 5.0) -> list[
         check=True,
         timeout=60,
     )
-    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def looks(fake: FakeNvml, *steps: dict[str, str], seconds: float = 5.0) -> list[Any]:
+    """The frames of such looks."""
+    return [json.loads(line) for line in run_looks(fake, steps, seconds).stdout.splitlines()]
 
 
 def one_look(fake: FakeNvml) -> list[list[list[Any]]]:
@@ -166,3 +174,8 @@ def test_a_hanging_list_is_named(fake: FakeNvml) -> None:
     with NvmlChild(fake.environ(), processes=True) as child:
         busy = child.wait_for("busy")
     assert (busy["call"], busy["gpu"]) == ("nvmlDeviceGetMPSComputeRunningProcesses", "0")
+
+
+def test_a_list_that_keeps_failing_is_told_of_once(fake: FakeNvml) -> None:
+    fake.fail("nvmlDeviceGetGraphicsRunningProcesses_v3", 999)
+    assert run_looks(fake, [{}, {}, {}]).stderr.splitlines() == ["process list failed 999"]
