@@ -101,7 +101,7 @@ class HostSettings(Settings):
     disk_health: bool = Field(True, description="State and wear of NVMe drives, members of software RAID.")
     network: bool = Field(True, description="Bytes, packets and errors by network interface, links, bonds, sockets.")
     infiniband: bool = Field(True, description="State and counters of InfiniBand and RoCE ports.")
-    sensors: bool = Field(True, description="Temperatures of the host's chips, errors of its memory.")
+    sensors: bool = Field(True, description="Temperatures, errors of memory and PCI, processors slowed down.")
     filesystems: bool = Field(True, description="Space and files of each mounted file system.")
     ignore_devices: tuple[str, ...] = Field(
         ("loop*", "ram*", "zram*", "sr*", "fd*"), description="Block devices to leave out; * and ? as in file names."

@@ -40,6 +40,16 @@ INFINIBAND_METRICS: tuple[Metric, ...] = (
         node_exporter="node_infiniband_physical_state_id",
     ),
     Metric(
+        "forewarn_node_infiniband_info",
+        "gauge",
+        "",
+        "Always 1; its labels name the adapter, and whether the port speaks InfiniBand or Ethernet (RoCE).",
+        ("board_id", "device", "firmware", "link_layer", "port"),
+        source="/sys/class/infiniband",
+        cadence="medium",
+        node_exporter="node_infiniband_info",
+    ),
+    Metric(
         "forewarn_node_infiniband_speed_bytes",
         "gauge",
         "bytes",

@@ -8,9 +8,10 @@ from collector.samplers.infiniband import Infiniband
 from collector.samplers.latency import Latency
 from collector.samplers.links import Links
 from collector.samplers.nvme import Nvme
+from collector.samplers.pci import PciErrors
 from collector.samplers.raid import Raid
 from collector.samplers.rota import Look, Rota
-from collector.samplers.sensors import MemoryErrors, Temperatures
+from collector.samplers.sensors import MemoryErrors, Temperatures, Throttling
 from collector.samplers.tree import Roots
 from collector.settings import CollectorSettings, EndpointSettings, HostSettings
 from collector.source import Source
@@ -41,6 +42,8 @@ def _looks(host: HostSettings, roots: Roots) -> list[tuple[str, Look, float]]:
         (host.infiniband, "infiniband", Infiniband(roots), MEDIUM),
         (host.sensors, "temperatures", Temperatures(roots), MEDIUM),
         (host.sensors, "memory_errors", MemoryErrors(roots), MEDIUM),
+        (host.sensors, "throttling", Throttling(roots), MEDIUM),
+        (host.sensors, "pci_errors", PciErrors(roots), MEDIUM),
         (host.disk_health, "nvme", Nvme(roots), SLOW),
         (host.disk_health, "raid", Raid(roots), MEDIUM),
     )

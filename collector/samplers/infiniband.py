@@ -72,11 +72,22 @@ class Infiniband:
         speed = _speed(word(f"{folder}/rate"))
         if state == _ACTIVE and speed is not None and not is_virtual_function(f"{self._folder}/{adapter}"):
             samples.append(gauge("infiniband_speed_bytes", speed, *labels))
+        samples.append(gauge("infiniband_info", 1, *self._identity(adapter, port, folder)))
         for file, name, factor in _COUNTERS:
             value = number(f"{folder}/{file}")
             if value is not None:
                 samples.append(counter(f"infiniband_{name}", value * factor, *labels))
         return samples
+
+    def _identity(self, adapter: str, port: str, folder: str) -> list[str]:
+        told = {
+            "board_id": word(f"{self._folder}/{adapter}/board_id"),
+            "device": adapter,
+            "firmware": word(f"{self._folder}/{adapter}/fw_ver"),
+            "link_layer": word(f"{folder}/link_layer"),
+            "port": port,
+        }
+        return [text for name, value in told.items() if value is not None for text in (name, value)]
 
 
 _ACTIVE = 4

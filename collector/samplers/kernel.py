@@ -4,7 +4,7 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator
 
-from collector.samplers.series_keys import gauge
+from collector.samplers.series_keys import counter, gauge
 from collector.samplers.tree import Roots, number, read_text
 from collector.series import Sample
 
@@ -13,7 +13,7 @@ _NO_LIMIT = 2**53
 
 
 class Limits:
-    """Open files, and how many files and threads there may be; nothing is said of a limit that is none."""
+    """Open files, how many files and threads there may be, and tasks that hung; a limit that is none is not told."""
 
     def __init__(self, roots: Roots) -> None:
         self._sys = f"{roots.proc}/sys"
@@ -28,6 +28,9 @@ class Limits:
         known = [limit for limit in limits if limit is not None]
         if known:
             yield gauge("threads_limit", min(known))
+        hung = number(f"{self._sys}/kernel/hung_task_detect_count")
+        if hung is not None:  # since Linux 6.13
+            yield counter("hung_tasks_total", hung)
 
 
 class Identity:

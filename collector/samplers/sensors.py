@@ -1,4 +1,4 @@
-"""Temperatures of the host's chips (/sys/class/hwmon), and errors of its memory (EDAC)."""
+"""Temperatures of the host's chips (/sys/class/hwmon), errors of its memory (EDAC), processors slowed down."""
 
 import os
 import re
@@ -80,3 +80,26 @@ class MemoryErrors:
             if value is not None:
                 samples.append(counter(f"edac_{name}_errors_total", value, "controller", device[2:]))
         return samples
+
+
+class Throttling:
+    """Times that a processor package was slowed down for its temperature (Intel's thermal_throttle)."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._folder = f"{roots.sys}/devices/system/cpu"
+        self._packages: dict[str, str] = {}
+
+    def devices(self) -> Sequence[str]:
+        """Packages; each is asked through the first of its processors, for all of them tell the same."""
+        if not self._packages:
+            for name in names_in(self._folder):
+                package = number(f"{self._folder}/{name}/topology/physical_package_id")
+                count = f"{self._folder}/{name}/thermal_throttle/package_throttle_count"
+                if package is not None and str(package) not in self._packages and os.path.exists(count):  # noqa: PTH110  no Path for each processor
+                    self._packages[str(package)] = count
+        return list(self._packages)
+
+    def read(self, device: str) -> list[Sample]:
+        """One package's sample."""
+        count = number(self._packages[device])
+        return [] if count is None else [counter("cpu_package_throttles_total", count, "package", device)]

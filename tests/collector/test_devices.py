@@ -12,9 +12,10 @@ from collector.samplers.host import Host
 from collector.samplers.infiniband import _COUNTERS, Infiniband
 from collector.samplers.links import Links
 from collector.samplers.nvme import Nvme, log_page_command, smart_page
+from collector.samplers.pci import PciErrors
 from collector.samplers.raid import Raid
 from collector.samplers.rota import Look
-from collector.samplers.sensors import MemoryErrors, Temperatures
+from collector.samplers.sensors import MemoryErrors, Temperatures, Throttling
 from collector.series import Sample
 from collector.settings import CollectorSettings, HostSettings
 from forewarn.base.clock import SystemClock
@@ -52,6 +53,9 @@ INFINIBAND = {
     f"{IB}state": "4: ACTIVE\n",
     f"{IB}phys_state": "5: LinkUp\n",
     f"{IB}rate": "400 Gb/sec (4X NDR)\n",
+    f"{IB}link_layer": "InfiniBand\n",
+    "sys/class/infiniband/mlx5_0/fw_ver": "28.39.1002\n",
+    "sys/class/infiniband/mlx5_0/board_id": "MT_838\n",
     f"{IB}counters/port_rcv_data": "1000\n",
     f"{IB}counters/port_xmit_data": "18446744073709551615\n",
     f"{IB}counters/symbol_error": "3\n",
@@ -91,6 +95,27 @@ SENSORS = {
 }
 
 
+CPU = "sys/devices/system/cpu/"
+PCI = "sys/bus/pci/devices/"
+THROTTLED = {
+    f"{CPU}cpu{cpu}/{file}": f"{value}\n"
+    for cpu, package in enumerate((0, 0, 1))
+    for file, value in (
+        ("topology/physical_package_id", package),
+        ("thermal_throttle/package_throttle_count", 10 * package + 3),
+    )
+} | {f"{CPU}cpufreq/boost": "1\n"}
+AER = {
+    f"{PCI}0000:5e:00.0/class": "0x020700\n",
+    f"{PCI}0000:5e:00.0/aer_dev_correctable": "RxErr 3\nBadTLP 1\nTOTAL_ERR_COR 4\n",
+    f"{PCI}0000:5e:00.0/aer_dev_nonfatal": "Undefined 0\nTOTAL_ERR_NONFATAL 0\n",
+    f"{PCI}0000:5e:00.0/aer_dev_fatal": "Undefined 0\nTOTAL_ERR_FATAL 1\n",
+    f"{PCI}0000:00:01.0/class": "0x060400\n",
+    f"{PCI}0000:00:01.0/aer_dev_correctable": "TOTAL_ERR_COR 4\n",
+    f"{PCI}0000:00:02.0/class": "0x030000\n",
+}
+
+
 def found(look: Look) -> dict[str, float]:
     """What all devices tell, checked against the catalogue."""
     samples: list[Sample] = [sample for device in look.devices() for sample in look.read(device)]
@@ -123,6 +148,7 @@ def test_ports_count_octets_and_leave_out_what_their_driver_does_not_offer(tmp_p
     ports = Infiniband(plant(tmp_path, INFINIBAND))
     assert ports.devices() == ["mlx5_0/1", "mlx5_1/1", "mlx5_9/1"]
     one, two, virtual = (f'device="mlx5_{number}",port="1"' for number in (0, 1, 9))
+    layer = 'link_layer="InfiniBand"'
     assert found(ports) == {
         f"infiniband_state_id{{{one}}}": 4,
         f"infiniband_physical_state_id{{{one}}}": 5,
@@ -132,6 +158,9 @@ def test_ports_count_octets_and_leave_out_what_their_driver_does_not_offer(tmp_p
         f"infiniband_symbol_errors_total{{{one}}}": 3,
         f"infiniband_link_downed_total{{{one}}}": 1,
         f"infiniband_np_cnp_sent_total{{{one}}}": 12,
+        f'infiniband_info{{board_id="MT_838",device="mlx5_0",firmware="28.39.1002",{layer},port="1"}}': 1,
+        f"infiniband_info{{{two}}}": 1,
+        f"infiniband_info{{{virtual}}}": 1,
         f"infiniband_state_id{{{two}}}": 1,
         f"infiniband_physical_state_id{{{two}}}": 3,
         f"infiniband_state_id{{{virtual}}}": 4,
@@ -140,7 +169,7 @@ def test_ports_count_octets_and_leave_out_what_their_driver_does_not_offer(tmp_p
 
 def test_every_counter_of_a_port_is_in_the_catalogue(tmp_path: Path) -> None:
     files = {f"{IB}{file}": "1\n" for file, _, _ in _COUNTERS}
-    assert len(found(Infiniband(plant(tmp_path, files)))) == len(_COUNTERS)
+    assert len(found(Infiniband(plant(tmp_path, files)))) == len(_COUNTERS) + 1
 
 
 def test_temperatures_by_chip_and_sensor(tmp_path: Path) -> None:
@@ -160,6 +189,21 @@ def test_errors_of_the_hosts_memory(tmp_path: Path) -> None:
     assert found(MemoryErrors(plant(tmp_path, files))) == {
         'edac_correctable_errors_total{controller="0"}': 5,
         'edac_uncorrectable_errors_total{controller="0"}': 0,
+    }
+
+
+def test_a_package_is_told_once_however_many_processors_it_has(tmp_path: Path) -> None:
+    assert found(Throttling(plant(tmp_path, THROTTLED))) == {
+        'cpu_package_throttles_total{package="0"}': 3,
+        'cpu_package_throttles_total{package="1"}': 13,
+    }
+
+
+def test_errors_of_the_devices_that_a_node_depends_on(tmp_path: Path) -> None:
+    assert found(PciErrors(plant(tmp_path, AER))) == {
+        'pci_errors_total{device="0000:5e:00.0",severity="correctable"}': 4,
+        'pci_errors_total{device="0000:5e:00.0",severity="nonfatal"}': 0,
+        'pci_errors_total{device="0000:5e:00.0",severity="fatal"}': 1,
     }
 
 
@@ -301,8 +345,10 @@ def test_only_what_the_host_has_becomes_a_source(tmp_path: Path) -> None:
     assert names(tmp_path) == {"host", "filesystems"}
     plant(tmp_path, {**LINKS, **INFINIBAND, **NVME, "sys/block/md0/md/raid_disks": "2\n"})
     plant(tmp_path, {name: text for name, text in SENSORS.items() if not text.startswith("-> ")})
+    plant(tmp_path, {**THROTTLED, **AER})
     both = {"host", "filesystems"}
-    assert names(tmp_path) == {*both, "links", "infiniband", "nvme", "raid", "temperatures"}
+    devices = {"links", "infiniband", "nvme", "raid", "temperatures", "throttling", "pci_errors"}
+    assert names(tmp_path) == both | devices
     off = {"network": False, "infiniband": False, "disk_health": False, "sensors": False}
     assert names(tmp_path, **off) == both
 
@@ -316,6 +362,9 @@ async def test_whatever_the_catalogue_says_of_the_host_is_told_by_somebody(tmp_p
         **{f"{IB}{file}": "1\n" for file, _, _ in _COUNTERS},
         **SENSORS,
         **NVME,
+        **THROTTLED,
+        **AER,
+        "proc/sys/kernel/hung_task_detect_count": "2\n",
         "sys/block/vda/size": "1\n",
         "sys/block/md0/md/raid_disks": "2\n",
         "sys/block/md0/md/degraded": "0\n",
@@ -329,7 +378,7 @@ async def test_whatever_the_catalogue_says_of_the_host_is_told_by_somebody(tmp_p
     files["proc/meminfo"] += "HugePages_Free: 1\nHugepagesize: 2048 kB\n"
     roots = plant(tmp_path, files)
     looks: list[Look] = [Links(roots, ()), Infiniband(roots), Temperatures(roots), MemoryErrors(roots), Raid(roots)]
-    looks.append(Nvme(roots, lambda _: page()))
+    looks += [Nvme(roots, lambda _: page()), Throttling(roots), PciErrors(roots)]
     samples = [sample for look in looks for device in look.devices() for sample in look.read(device)]
     clock = HandClock()
     host = Host(HostSettings(ignore_interfaces=()), 5, clock, roots)
