@@ -5,7 +5,7 @@ A piece that was stored but not yet noted is stored again, which changes nothing
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,8 @@ from forewarn.base.clock import HOUR, Clock, rfc3339
 from forewarn.base.errors import UsageError
 
 IMPORTED = "forewarn_imported_value"
+BATCH_SAMPLES = 50_000
+"""Samples of one call, more only where one series has more: a scrape of the daemon waits for it to end."""
 _PIECE_SAMPLES = 200_000
 _LARGEST_PIECE = 2_000_000
 _SAMPLES_A_SERIES = 300
@@ -35,18 +37,11 @@ Progress = Callable[[str, int, int], None]
 class HistorySink(Protocol):
     """Where history goes: the store itself, or a client of the daemon that holds it.
 
-    A client sends ``str(key)`` (``SeriesKey.parse`` reads it), the arrays' ``tolist()`` and the flag, and answers with
-    what the store answered. A call that is repeated because its answer got lost changes nothing.
+    A call that is repeated because its answer got lost changes nothing.
     """
 
-    def append_history(
-        self, key: SeriesKey, times_ms: npt.NDArray[np.int64], values: npt.NDArray[np.float64], *, counter: bool = False
-    ) -> int:
-        """Store samples durably; the number of those that are new."""
-        ...
-
     def append_histories(self, items: Sequence[History]) -> int:
-        """The same for several series at once, some 50,000 samples together: all are stored, or none."""
+        """Store samples of several series durably, all of them or none; the number of those that are new."""
         ...
 
     def horizon_ms(self) -> int:
@@ -114,6 +109,20 @@ def is_counter(key: SeriesKey) -> bool:
     return key.name.endswith("_total") if metric is None else metric.type != "gauge"
 
 
+def batches(histories: Iterable[History]) -> Iterator[list[History]]:
+    """Several series together, as many as one call of ``append_histories`` should take."""
+    batch: list[History] = []
+    size = 0
+    for history in histories:
+        if batch and size + len(history.values) > BATCH_SAMPLES:
+            yield batch
+            batch, size = [], 0
+        batch.append(history)
+        size += len(history.values)
+    if batch:
+        yield batch
+
+
 def backfill(
     path: Path, sink: HistorySink, *, shift_to_now: bool, clock: Clock, progress: Progress | None = None
 ) -> BackfillReport:
@@ -136,8 +145,9 @@ def backfill(
     state = _State.load(sink.bookmark(source))
     if state.finished:
         return replace(state.report(), already_loaded=True)
-    if shift_to_now and state.offset == 0:
+    if shift_to_now and not state.resumed:
         state.shift_ms = _shift(file, clock.now_ms(), tell)
+        sink.save_bookmark(source, state.place())  # now will have moved on when a load that was cut off goes on
     loader = _Loader(sink, source, state)
     for block in file.blocks(state.offset, state.line):
         loader.add(block)
@@ -250,9 +260,11 @@ class _Loader:
         state = self._state
         order = np.argsort(codes, kind="stable")
         found, starts = np.unique(codes[order], return_index=True)
-        for code, part in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
-            key = key_of(names[code])
-            state.new += self._sink.append_history(key, times[part], values[part], counter=is_counter(key))
+        parts = zip(found.tolist(), np.split(order, starts[1:]), strict=True)
+        keyed = ((key_of(names[code]), part) for code, part in parts)
+        histories = (History(key, times[part], values[part], is_counter(key)) for key, part in keyed)
+        for batch in batches(histories):
+            state.new += self._sink.append_histories(batch)
         state.oldest_ms = _least([state.oldest_ms, int(times.min())])
         state.newest_ms = _most([state.newest_ms, int(times.max())])
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from collector.backfill import HistorySink
+from collector.backfill import HistorySink, batches
 from collector.history.plan import Job, Plan, Query
 from collector.history.prometheus import MAX_POINTS, Line, Prometheus, TooMuchError
 from collector.history.translate import Target
@@ -26,7 +26,6 @@ LEAST_STEP_MS: Final = 60_000
 """Finer than this nothing looks back: five-minute windows of it are what is kept for longer than a week."""
 
 _CHUNK_SAMPLES: Final = 400_000
-_BATCH_SAMPLES: Final = 50_000
 
 
 Progress = Callable[[float, int], None]
@@ -193,7 +192,8 @@ class _Import:
                     raise
                 points //= 2
                 continue
-            self._store(grid.histories(self.oldest))
+            for batch in batches(grid.histories(self.oldest)):
+                self._store(batch)
             end = first - step
             yield min((newest - end) / (newest - start + step), 1.0)
         yield 1.0
@@ -215,18 +215,7 @@ class _Import:
                     grid.add(target, line)
         return grid
 
-    def _store(self, histories: Iterator[History]) -> None:
-        batch: list[History] = []
-        for history in histories:
-            if batch and sum(len(one.values) for one in batch) + len(history.values) > _BATCH_SAMPLES:
-                self._flush(batch)
-                batch = []
-            batch.append(history)
-        self._flush(batch)
-
-    def _flush(self, batch: Sequence[History]) -> None:
-        if not batch:
-            return
+    def _store(self, batch: Sequence[History]) -> None:
         report = self.report
         report.new += self.sink.append_histories(batch)
         for history in batch:

@@ -1,7 +1,7 @@
 """CSV history reaches the store whole, once, and at the right hour."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collector.backfill import BackfillReport, backfill, is_counter, key_of
 from collector.csv_history import CsvHistory
 from collector.series import SeriesKey
-from collector.store import Store, StoreSettings
+from collector.store import History, Store, StoreSettings
 from forewarn.base.clock import HOUR, rfc3339
 from forewarn.base.errors import StoreError, UsageError
 from tests.support.set_clock import SetClock
@@ -190,11 +190,8 @@ class LossyClient:
         self._store = store
         self._calls = calls
 
-    def append_history(self, key: SeriesKey, times_ms: Any, values: Any, *, counter: bool = False) -> int:
-        plain = (str(key), times_ms.tolist(), values.tolist())
-        new = self._store.append_history(
-            SeriesKey.parse(plain[0]), np.array(plain[1]), np.array(plain[2]), counter=counter
-        )
+    def append_histories(self, items: Sequence[History]) -> int:
+        new = self._store.append_histories(items)
         self._calls -= 1
         if self._calls < 0:
             raise StoreError("the connection is lost")
@@ -210,12 +207,13 @@ class LossyClient:
         self._store.save_bookmark(source, place)
 
 
-def test_an_interrupted_load_goes_on(tmp_path: Path, store: Store, clock: SetClock) -> None:
+@pytest.mark.parametrize("calls", [1, 4])
+def test_an_interrupted_load_goes_on(tmp_path: Path, store: Store, clock: SetClock, calls: int) -> None:
     lines = [f"s{number},{time // 1000},{time % 7919}" for number in range(32) for time in recent(8000)]
     path = write(tmp_path / "h.csv.gz", lines)
     heard: list[tuple[str, int, int]] = []
     with pytest.raises(StoreError, match="lost"):
-        load(path, LossyClient(store, 28), clock, shift_to_now=True)
+        load(path, LossyClient(store, calls), clock, shift_to_now=True)
     half = sum(map(len, stored(store).values()))
     assert 0 < half < len(lines)
     clock.pass_time(3 * 3600)
