@@ -1,6 +1,7 @@
 import ctypes
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from collector.samplers.links import Links
 from collector.samplers.nvme import Nvme, log_page_command, smart_page
 from collector.samplers.pci import PciErrors
 from collector.samplers.raid import Raid
-from collector.samplers.rota import Look
+from collector.samplers.rota import Look, Rota
 from collector.samplers.sensors import MemoryErrors, Temperatures, Throttling
 from collector.series import Sample
 from collector.settings import CollectorSettings, HostSettings
@@ -395,3 +396,20 @@ async def test_whatever_the_catalogue_says_of_the_host_is_told_by_somebody(tmp_p
     unasked = {"timex_sync_status", "timex_offset_seconds", "timex_maxerror_seconds"}  # the kernel may refuse
     elsewhere = {f"forewarn_node_{name}" for name in {*once, *unasked, "device_stuck"}}
     assert rows - told <= elsewhere
+
+
+async def test_a_port_whose_files_hang_stops_no_other(tmp_path: Path) -> None:
+    roots = plant(tmp_path, {name: text for name, text in INFINIBAND.items() if name != f"{IB}rate"})
+    sick = tmp_path / IB / "rate"
+    os.mkfifo(sick)  # whoever opens it to read waits for somebody who writes
+    rota = Rota("infiniband", Infiniband(roots), SystemClock(), every=15, patience=5, deadline=0.2)
+    told = {str(sample.key): sample.value for sample in await rota.collect()}
+    end = time.monotonic() + 5
+    while not any("mlx5_9" in series for series in told):
+        assert time.monotonic() < end
+        told = {str(sample.key): sample.value for sample in await rota.collect()}
+    assert told['forewarn_node_device_stuck{collector="infiniband",device="mlx5_0/1"}'] == 1
+    assert told['forewarn_node_infiniband_state_id{device="mlx5_1",port="1"}'] == 1
+    assert not any("mlx5_0" in series and "device_stuck" not in series for series in told)
+    sick.write_text("400 Gb/sec (4X NDR)\n")
+    await rota.close()

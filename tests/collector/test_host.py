@@ -20,6 +20,7 @@ from collector.series import Sample
 from collector.settings import HostSettings
 from collector.source import CollectError
 from forewarn.base.clock import SystemClock
+from forewarn.base.lane import StuckError
 from tests.support.hand_clock import HandClock
 from tests.support.kernel_tree import plant, read_recording
 
@@ -142,6 +143,20 @@ async def test_what_may_not_be_asked_is_absent_and_no_trouble(tmp_path: Path, ca
     assert not any(name.startswith("timex") for name in await look(source))
     await source.close()
     assert [record.levelname for record in caplog.records if record.part == "timex"] == ["INFO"]  # type: ignore[attr-defined]
+
+
+async def test_a_kernel_that_does_not_answer_meets_the_deadline_and_is_not_asked_again(tmp_path: Path) -> None:
+    roots = plant(tmp_path, {name: text for name, text in read_recording(RECORDING).items() if name != "proc/loadavg"})
+    stuck = tmp_path / "proc" / "loadavg"
+    os.mkfifo(stuck)  # whoever opens it to read waits for somebody who writes
+    source = Host(HostSettings(), 0.2, SystemClock(), roots)
+    for limit in (1.0, 0.1):
+        started = time.monotonic()
+        with pytest.raises(StuckError):
+            await source.collect()
+        assert time.monotonic() - started < limit
+    stuck.write_text("1 2 3 1/9 7\n")
+    await source.close()
 
 
 async def test_nothing_to_read_is_a_failure(tmp_path: Path) -> None:
