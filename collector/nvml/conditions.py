@@ -106,6 +106,10 @@ class Conditions:
         """Take what was found while nothing is known of the rest: it stays as it was."""
         self._change({**self._now, **found})
 
+    def end(self, condition: str) -> None:
+        """A condition of the node as a whole holds no longer; of the rest nothing is known."""
+        self._change({place: detail for place, detail in self._now.items() if place != Place(condition)})
+
     def _change(self, now: dict[Place, str]) -> None:
         for place in now.keys() - self._now.keys():
             self._since[place] = self._clock.now_ms()

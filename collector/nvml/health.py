@@ -18,6 +18,8 @@ from forewarn.base.lane import Lane, StuckError
 log = logging.getLogger(__name__)
 
 _SAVE_SECONDS: Final = 2.0
+_NOT_THE_DRIVERS: Final = frozenset({"no_gpu", "gpu_lost"})
+_STUCK: Final = "driver_stuck"
 
 
 class GpuHealth:
@@ -76,8 +78,9 @@ class GpuHealth:
 
     @property
     def looked(self) -> bool:
-        """Whether the GPUs were looked for since the child was started."""
-        return self._up is not None
+        """Whether it is known which GPUs are missing: they were looked for, and the driver as a whole is well."""
+        driver_well = self._absent is None or self._absent["reason"] in _NOT_THE_DRIVERS
+        return self._up is not None and driver_well
 
     def missing(self) -> list[KnownGpu]:
         """The known GPUs that did not answer when they were last looked for."""
@@ -140,13 +143,13 @@ class GpuHealth:
             "present": None if self._up is None else len(self._up),
             "paused_until": pause.until,
             "xid_witness": "driver events and kernel log" if self._records.kernel_log.followed else "driver events",
-            "conditions": [] if pause.on else self.conditions.rows(),
+            "conditions": [row for row in self.conditions.rows() if not pause.on or row["condition"] == _STUCK],
         }
 
     def _diagnose(self, *, stuck: bool) -> None:
         """Judge anew, as far as anything is known."""
         if stuck:
-            self.conditions.add({Place("driver_stuck"): str(self._overdue.stuck)})
+            self.conditions.add({Place(_STUCK): str(self._overdue.stuck)})
         elif self._absent is not None:
             self.conditions.update(self._why_absent(self._absent))
         elif self._up is not None:
@@ -154,6 +157,8 @@ class GpuHealth:
             if self._mismatch:
                 found[Place("driver_mismatch")] = self._mismatch
             self.conditions.update(found)
+        else:
+            self.conditions.end(_STUCK)
 
     def _why_absent(self, frame: Frame) -> dict[Place, str]:
         reason = frame["reason"]

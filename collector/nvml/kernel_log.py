@@ -85,7 +85,7 @@ class KernelLog:
         self.take: Callable[[KernelXid], None] = lambda _: None
         self.followed = False
         self._way = way
-        self._started = False
+        self._started = self._said = False
         device = KMSG if way in {AUTO, JOURNALD, OFF} else Path(way)
         self._kmsg = KmsgFollower(device, self._line, clock, since_boot=since_boot)
         self._journal = JournalFollower(self._line, self._journal_ended, clock, since_boot=since_boot)
@@ -120,6 +120,9 @@ class KernelLog:
         self._give_up()
 
     def _give_up(self) -> None:
+        if self._said:
+            return
+        self._said = True
         log.info(
             "the kernel's log cannot be read: XID errors are known from the driver's events only",
             extra={"hint": "put the daemon's user into the group systemd-journal"},

@@ -92,6 +92,8 @@ def test_a_driver_that_was_upgraded_underneath(tmp_path: Path, nvml: FakeNvml, t
         nvml.fail_init(18)
         text = told_everywhere(daemon, tmp_path / "data", "driver_mismatch")
         assert "kernel module 590.48.01" in text
+        refused = forewarn("nvml", "forget", "--missing", "--data-dir", str(tmp_path / "data"))
+        assert (refused.returncode, "is not known" in refused.stderr) == (1, True)  # they are not missing
 
 
 def test_a_module_of_another_version_than_the_library_is_seen_before_anything_fails(

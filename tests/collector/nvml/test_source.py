@@ -325,3 +325,23 @@ def test_a_real_hang_is_named_within_the_deadline(fake: FakeNvml, tmp_path: Path
         fake.clear()
         child.wait_for("round")
         assert source.stuck is None
+
+
+async def test_in_a_pause_nothing_of_the_gpus_is_said_but_a_call_that_still_hangs(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round(), {"kind": "begin", "call": "its readings", "gpu": "0"})
+    rig.records.pause.begin(600)
+    await rig.clock.advance(16)
+    assert await rig.source.collect() == []
+    found = await rig.health()
+    assert found == {
+        "forewarn_nvml_paused": 1.0,
+        "forewarn_nvml_pause_remaining_seconds": 584.0,
+        "forewarn_nvml_stuck": 1.0,
+    }
+    assert [row["condition"] for row in rig.source.health.report()["conditions"]] == ["driver_stuck"]
+    rig.source.on_exit(0)
+    assert (await rig.health())["forewarn_nvml_stuck"] == 0
+    assert rig.source.health.report()["conditions"] == []
+    await rig.clock.advance(584)
+    assert (await rig.health())["forewarn_nvml_paused"] == 0
+    assert rig.records.pause.gate.is_set()
