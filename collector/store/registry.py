@@ -45,6 +45,7 @@ class Registry:
         self._ids: dict[SeriesKey, int] = {}
         self._counters: dict[SeriesKey, bool] = {}
         self._plans: dict[tuple[SeriesKey, ...], Plan] = {}
+        self._last: tuple[tuple[SeriesKey, ...], Plan] | None = None
         self.reload()
 
     def __len__(self) -> int:
@@ -57,14 +58,15 @@ class Registry:
 
     def reload(self) -> None:
         """Read the series again: after a transaction that did not come through, or after some were removed."""
-        self._ids, self._counters, self._plans = {}, {}, {}
+        self._ids, self._counters = {}, {}
+        self.forget_plans()
         for one, key, counter in read_series(self._connection):
             self._ids[key] = one
             self._counters[key] = counter
 
     def forget_plans(self) -> None:
         """Look layouts up again at the next scrape: some may have been removed."""
-        self._plans = {}
+        self._plans, self._last = {}, None
 
     def counters(self) -> set[int]:
         """Ids of the series that are counters."""
@@ -95,7 +97,12 @@ class Registry:
 
     def plan(self, samples: Sequence[Sample]) -> Plan:
         """How these samples become a row; later samples of the same series win."""
-        keys = tuple(sample.key for sample in samples)
+        keys = tuple([sample.key for sample in samples])
+        if self._last is None or self._last[0] != keys:  # looks at objects first, and hashes none
+            self._last = keys, self._known_plan(keys, samples)
+        return self._last[1]
+
+    def _known_plan(self, keys: tuple[SeriesKey, ...], samples: Sequence[Sample]) -> Plan:
         plan = self._plans.get(keys)
         if plan is None:
             plan = self._make_plan(samples)
