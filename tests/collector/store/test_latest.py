@@ -10,8 +10,8 @@ PAST = st.tuples(st.just("past"), st.integers(0, 9), st.sampled_from(KEYS))
 FORGET = st.tuples(st.just("forget"), st.just(0), st.sets(st.sampled_from(KEYS)))
 
 
-@given(st.lists(st.one_of(SCRAPE, PAST, FORGET), max_size=12), st.booleans())
-def test_it_knows_what_a_table_of_all_series_knows(steps: list[tuple], same: bool) -> None:
+@given(steps=st.lists(st.one_of(SCRAPE, PAST, FORGET), max_size=12), same=st.booleans())
+def test_it_knows_what_a_table_of_all_series_knows(*, steps: list[tuple], same: bool) -> None:
     latest, plain, held = LatestValues(), {}, {}
     for number, (what, time_ms, found) in enumerate(steps):
         value = float(number)
