@@ -6,6 +6,7 @@ import numpy as np
 
 from collector.series import SeriesKey
 from collector.store import History
+from collector.store.buckets import BUCKET
 from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
 from forewarn.control import Handler
@@ -45,6 +46,7 @@ class Requests:
             "address": self._address,
             "append_history": self._append_history,
             "append_histories": self._append_histories,
+            "adopt_rollups": self._adopt_rollups,
             "horizon": self._horizon,
             "bookmark": self._bookmark,
             "save_bookmark": self._save_bookmark,
@@ -69,6 +71,19 @@ class Requests:
         store = self._base.store
         added = await self._base.series_writer.submit(
             lambda: store.append_histories([_history(item) for item in request["items"]])
+        )
+        return {"added": added}
+
+    async def _adopt_rollups(self, request: Frame) -> Frame:
+        """Roll-ups of one series from a file that was set aside: ``key``, ``level``, ``counter``, ``columns``."""
+        columns = request["columns"]
+        windows = np.empty(len(columns["time"]), BUCKET)
+        for name in BUCKET.names or ():
+            windows[name] = np.array(columns[name], dtype=BUCKET[name])
+        added = await self._base.series_writer.submit(
+            lambda: self._base.store.adopt_rollups(
+                SeriesKey.parse(request["key"]), int(request["level"]), windows, counter=bool(request["counter"])
+            )
         )
         return {"added": added}
 

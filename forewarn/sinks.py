@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collector.backfill import HistorySink
 from collector.series import SeriesKey
 from collector.store import History, Store
+from collector.store.buckets import Buckets
 from forewarn.base.clock import SystemClock
 from forewarn.base.errors import StoreLockedError
 from forewarn.config import Config
@@ -34,6 +34,12 @@ class DaemonSink:
     def append_histories(self, items: Sequence[History]) -> int:
         """Store samples of many series durably, a frame of them at a time; the number of those that are new."""
         return sum(self._client.ask("append_histories", items=frame)["added"] for frame in _frames(items))
+
+    def adopt_rollups(self, key: SeriesKey, level: int, windows: Buckets, *, counter: bool) -> int:
+        """Store roll-ups where there are none; the number of those that are new."""
+        columns = {name: np.ascontiguousarray(windows[name]) for name in windows.dtype.names or ()}
+        answer = self._client.ask("adopt_rollups", key=str(key), level=level, columns=columns, counter=counter)
+        return int(answer["added"])
 
     def horizon_ms(self) -> int:
         """Samples older than this are refused."""
@@ -61,7 +67,7 @@ def _frames(items: Sequence[History]) -> Iterator[list[dict[str, Any]]]:
         start = 0
         while start < len(item.times_ms):
             end = start + room
-            times, values = item.times_ms[start:end], item.values[start:end]
+            times, values = (np.ascontiguousarray(column[start:end]) for column in (item.times_ms, item.values))
             frame.append({"key": str(item.key), "times": times, "values": values, "counter": item.counter})
             start, room = start + len(times), room - len(times)
             if not room:
@@ -72,7 +78,7 @@ def _frames(items: Sequence[History]) -> Iterator[list[dict[str, Any]]]:
 
 
 @contextmanager
-def open_sink(data: DataDir, config: Config) -> Iterator[HistorySink]:
+def open_sink(data: DataDir, config: Config) -> Iterator[Store | DaemonSink]:
     """The store where no daemon holds the directory, else the daemon.
 
     Raises:

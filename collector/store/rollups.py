@@ -57,6 +57,25 @@ def write(connection: sqlite3.Connection, series: int, changed: Sequence[Piece],
             _put(connection, tier, series, block, codec.pack_buckets(whole, tier, block, counter=counter))
 
 
+def adopt(connection: sqlite3.Connection, tier: Tier, series: int, windows: Buckets, *, counter: bool) -> int:
+    """Put roll-ups from elsewhere where there are none, and no samples to make them of; the number of them."""
+    rows = connection.execute("SELECT window, span FROM chunks WHERE series = ?", (series,))
+    covered = np.array(sorted({window + place for window, span in rows for place in range(span)}), np.int64)
+    if len(covered):
+        windows = windows[~_within(windows["time"] // WINDOW_MS, covered)]
+    new = 0
+    for block in np.unique(windows["time"] // tier.block_ms).tolist():
+        start, end = block * tier.block_ms, (block + 1) * tier.block_ms
+        old = read(connection, tier, series, start, end)
+        fresh = between(windows, start, end)
+        fresh = fresh[~np.isin(fresh["time"], old["time"])]
+        if len(fresh):
+            whole = replace(old, fresh, np.zeros(len(old), np.bool_))
+            _put(connection, tier, series, block, codec.pack_buckets(whole, tier, block, counter=counter))
+        new += len(fresh)
+    return new
+
+
 def _put(connection: sqlite3.Connection, tier: Tier, series: int, block: int, cells: bytes) -> None:
     connection.execute(
         "INSERT INTO rollups (tier, series, block, crc, cells) VALUES (?, ?, ?, ?, ?)"

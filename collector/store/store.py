@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from collector.series import Matcher, Sample, Scrape, SeriesKey
-from collector.store import rows
-from collector.store.buckets import keep_last
+from collector.store import rollups, rows
+from collector.store.buckets import Buckets, keep_last
 from collector.store.errors import StoreDamagedError, translated
 from collector.store.latest import LatestValues
 from collector.store.merge import Merged, merge
@@ -20,6 +20,7 @@ from collector.store.model import History, Latest, Rollup, Series, StoreStats, T
 from collector.store.reader import StoreReader
 from collector.store.recovery import open_checked, set_aside
 from collector.store.registry import Plan, Registry
+from collector.store.schema import TIERS
 from collector.store.settings import StoreSettings
 from collector.store.table import COLUMNS, Table
 from collector.store.upkeep import Upkeep
@@ -147,6 +148,26 @@ class Store:
             self._upkeep.forget_cells()
         now_ms = self._clock.now_ms()
         return merge(connection, series, times, values, counter=item.counter, now_ms=now_ms, known=known)
+
+    def adopt_rollups(self, key: SeriesKey, level: int, windows: Buckets, *, counter: bool) -> int:
+        """Store roll-ups made elsewhere, in windows that have neither roll-ups nor samples.
+
+        Args:
+            key: the series.
+            level: which of ``TIERS``.
+            windows: the roll-ups, in order of time.
+            counter: whether the series is a counter.
+
+        Returns:
+            the number of windows that are new.
+
+        Raises:
+            StoreFullError: the disk or the size limit is full; nothing of this call is stored.
+            StoreError: the file cannot be written.
+        """
+        with self._writing() as connection:
+            series = self._registry.resolve(key, counter=counter) if len(windows) else None
+            return 0 if series is None else rollups.adopt(connection, TIERS[level], series, windows, counter=counter)
 
     def horizon_ms(self) -> int:
         """Samples older than this are refused: no tier keeps them."""

@@ -70,10 +70,33 @@ def check(data_dir_: DataDirOption = None, file: FileOption = None, json: JsonOp
         print("sound" if not report.problems else "damaged")
     if report.problems:
         say(
-            "hint: 'forewarn store export' saves what can still be read; then stop the daemon, move the file away and"
-            " start it again: it begins a new one. See the kernel's log for errors of the disk."
+            "hint: stop the daemon, move the file away and start it again: it begins a new one; then"
+            " 'forewarn store rescue FILE' carries what can still be read into it. See the kernel's log."
         )
         raise SystemExit(1)
+
+
+@app.command()
+def rescue(
+    file: Annotated[Path, typer.Argument(help="A damaged metrics.db that was set aside.", exists=True, dir_okay=False)],
+    config: ConfigOption = None,
+    data_dir_: DataDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Carry what can still be read of a damaged file into the store; what that has already stays. A daemon may run."""
+    from dataclasses import asdict
+
+    from collector.store.rescue import rescue as rescue_file
+    from forewarn.sinks import open_sink
+
+    with open_sink(data_dir(data_dir_), load(config)) as sink:
+        done = rescue_file(file, sink)
+    if json:
+        print_json({"file": str(file), **asdict(done)})
+        return
+    print(f"{done.series} series: {done.samples} samples and {done.windows} roll-ups are new in the store")
+    if done.unreadable:
+        say(f"{done.unreadable} entries could not be read; sqlite3's .recover may find more")
 
 
 @app.command()

@@ -238,7 +238,7 @@ def test_a_damaged_file_is_named_and_exit_is_1(tmp_path: Path, data: Path) -> No
     done = forewarn("store", "check", "--file", str(broken))
     assert done.returncode == 1
     assert done.stdout.endswith("damaged\n")
-    assert "hint: 'forewarn store export' saves what can still be read" in done.stderr
+    assert "'forewarn store rescue FILE' carries what can still be read into it" in done.stderr
     missing = forewarn("store", "check", "--file", str(tmp_path / "none.db"))
     assert missing.returncode == 1
     assert "cannot open" in missing.stderr
