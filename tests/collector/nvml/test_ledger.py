@@ -4,6 +4,8 @@ import logging
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.nvml.expected import KnownGpu
 from collector.nvml.kernel_log import KernelXid
@@ -68,6 +70,15 @@ async def test_several_lines_of_one_error_count_as_the_more_talkative_witness_sa
         rig.line("13")
     rig.event("13")
     assert rig.counts() == {"13": 3}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["event", "line"]), st.sampled_from(["13", "79"])), max_size=40))
+def test_in_whatever_order_they_come_the_more_talkative_witness_counts(sightings: list[tuple[str, str]]) -> None:
+    rig = Rig()
+    for witness, xid in sightings:
+        getattr(rig, witness)(xid)
+    seen = {xid: max(sightings.count(("event", xid)), sightings.count(("line", xid))) for _, xid in sightings}
+    assert rig.counts() == seen
 
 
 @pytest.mark.parametrize("order", [("event", "line"), ("line", "event")])
