@@ -69,7 +69,8 @@ class DcgmPage:
     def __init__(self, hostname: str, extra: Labels = ()) -> None:
         self._hostname = hostname
         self._extra = extra
-        self._labels: dict[SeriesKey, str] = {}
+        self._infos: dict[Gpu, SeriesKey] = {}
+        self._texts: dict[Gpu, str] = {}
         self._counters: dict[tuple[str, str], deque[tuple[int, float]]] = {}
 
     def render(self, scrape: Scrape) -> bytes:
@@ -78,7 +79,7 @@ class DcgmPage:
         lines: list[str] = []
         for field in _DEFAULT:
             lines += _family(field.name, self._values(field, found, scrape.time_ms))
-        lines += _family(XID_ERRORS, _xids(found))
+        lines += _family(XID_ERRORS, self._xids(found))
         lines.append("")
         return "\n".join(lines).encode()
 
@@ -118,6 +119,16 @@ class DcgmPage:
             if value is not None:
                 yield text, written(value * field.factor, field)
 
+    def _xids(self, found: _Round) -> Iterator[tuple[str, str]]:
+        """The last error of each GPU; of one that does not answer any more too, for that is what it may tell of."""
+        gone = {uuid: self._texts[uuid] for uuid in found.xids if uuid in self._texts}
+        for uuid, text in (gone | found.labels).items():
+            code, message = _NO_ERROR
+            if uuid in found.xids:
+                xid = found.xids[uuid][1]
+                code, message = xid if xid.isdigit() else _UNKNOWN_CODE, xid_row(xid).meaning
+            yield f"{text},err_code={quoted(code)},err_msg={quoted(message)}", code
+
     def _rate(self, counter: tuple[str, str], value: float, time_ms: int) -> float | None:
         """Growth a second since about ``RATE_SECONDS`` ago; None where that is not known."""
         past = self._counters.setdefault(counter, deque())
@@ -131,12 +142,12 @@ class DcgmPage:
 
     def _labels_of(self, info: SeriesKey) -> str:
         """The exporter's labels of a GPU, in its order, from the series that tells what the GPU is."""
-        text = self._labels.get(info)
-        if text is None:
+        uuid = info.label("uuid")
+        if self._infos.get(uuid) != info:
             gpu = info.label("gpu")
             pairs = (
                 ("gpu", gpu),
-                ("UUID", info.label("uuid")),
+                ("UUID", uuid),
                 ("pci_bus_id", info.label("pci_bus_id")),
                 ("device", f"nvidia{gpu}"),
                 ("modelName", info.label("name")),
@@ -145,10 +156,9 @@ class DcgmPage:
                 ("DCGM_FI_DRIVER_VERSION", info.label("driver_version")),
                 *self._extra,
             )
-            text = ",".join(f"{name}={quoted(value)}" for name, value in pairs if value)
-            self._labels = {key: text for key, text in self._labels.items() if key.label("uuid") != info.label("uuid")}
-            self._labels[info] = text
-        return text
+            self._infos[uuid] = info
+            self._texts[uuid] = ",".join(f"{name}={quoted(value)}" for name, value in pairs if value)
+        return self._texts[uuid]
 
 
 def written(value: float, field: Field) -> str:
@@ -162,15 +172,6 @@ def _instance(key: SeriesKey) -> str:
     """The exporter's labels of a GPU instance."""
     profile, number = key.label("mig_profile"), key.label("gpu_instance_id")
     return f",GPU_I_PROFILE={quoted(profile)},GPU_I_ID={quoted(number)}"
-
-
-def _xids(found: _Round) -> Iterator[tuple[str, str]]:
-    for uuid, text in found.labels.items():
-        code, message = _NO_ERROR
-        if uuid in found.xids:
-            xid = found.xids[uuid][1]
-            code, message = xid if xid.isdigit() else _UNKNOWN_CODE, xid_row(xid).meaning
-        yield f"{text},err_code={quoted(code)},err_msg={quoted(message)}", code
 
 
 def _family(name: str, values: Iterator[tuple[str, str]]) -> list[str]:

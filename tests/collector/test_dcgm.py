@@ -105,6 +105,15 @@ def test_the_last_xid_is_shown_by_its_code() -> None:
     assert "memory" in labels["err_msg"]
 
 
+def test_the_xid_of_a_gpu_that_fell_off_the_bus_is_still_shown() -> None:
+    page = DcgmPage("node1")
+    page.render(scrape(gpu("utilization_ratio", 0.5)))
+    text = page.render(Scrape(5000, [gpu("xid_last_timestamp_seconds", 1000.0, xid="79"), gpu("up", 0.0)])).decode()
+    (series, value), *more = parse_page(text).values
+    assert (parse_series(series)[0], value, more) == ("DCGM_FI_DEV_XID_ERRORS", 79.0, [])
+    assert f'UUID="{UUID}"' in series
+
+
 def test_an_xid_whose_number_is_not_known_is_what_nvml_calls_it() -> None:
     ((series, value),) = rendered(gpu("xid_last_timestamp_seconds", 1000.0, xid="unknown")).items()
     assert value == "999"
