@@ -90,6 +90,41 @@ def test_what_was_recorded_is_what_is_played_back(replayed: dict[str, Any]) -> N
     assert [len(series) for series in activity] == [0, 2, 2]  # it compares with the round before
 
 
+OTHER_QUESTIONS = """
+import json, pathlib, sys
+import pynvml as n
+from tests.support.nvml_replay import Replay, read_recording
+replay = n.nvmlLib = Replay(read_recording(pathlib.Path(sys.argv[1]))[1])
+def code(call, *args):
+    try:
+        call(*args)
+    except n.NVMLError as error:
+        return error.value
+    return 0
+n.nvmlInit()
+h = n.nvmlDeviceGetHandleByIndex(1)
+fields = n.nvmlDeviceGetFieldValues(h, [230, 82, 9999])
+print(json.dumps({
+    "fields": [(field.fieldId, field.nvmlReturn) for field in fields],
+    "memory_temperature": fields[1].value.uiVal,
+    "never_asked": code(n.nvmlDeviceGetAccountingPids, h),
+    "not_of_this": code(n.nvmlDeviceGetClockInfo, h, 77),
+    "power": [n.nvmlDeviceGetPowerUsage(h) for _ in range(20)],
+}))
+"""
+
+
+def test_other_questions_than_the_childs_are_answered_too(recorded: tuple[Path, Any]) -> None:
+    command = [sys.executable, "-c", OTHER_QUESTIONS, str(recorded[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["fields"] == [[230, 0], [82, 0], [9999, 3]]
+    assert 0 < found["memory_temperature"] < 110
+    assert (found["never_asked"], found["not_of_this"]) == (13, 3)
+    assert found["power"] == [123_456] * 20  # the last answer stays
+
+
 def test_nothing_tells_of_the_machine_and_everything_still_fits(
     recorded: tuple[Path, Any], replayed: dict[str, Any]
 ) -> None:
