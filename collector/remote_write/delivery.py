@@ -22,7 +22,7 @@ _GRACE_SECONDS = 5.0
 _PREPARE_SECONDS = 60.0
 _REFUSED_SECONDS = 3600.0
 """A series that was refused for what it is (its labels, say) is not sent for so long."""
-_MOST_CUTS = 24
+_MOST_CUTS, _FEWEST_CUTS = 24, 8
 """Cuts spent on finding what a receiver refuses in a batch; two dozen find one bad series among thousands."""
 
 
@@ -75,7 +75,7 @@ class Delivery:
         if taken:
             await self._bring(taken, self._cuts)
         # Where nothing at all is taken, cutting is in vain: it is tried less and less until something is.
-        self._cuts = _MOST_CUTS if self._tally.delivered > delivered else max(1, self._cuts // 2)
+        self._cuts = _MOST_CUTS if self._tally.delivered > delivered else max(_FEWEST_CUTS, self._cuts // 2)
         if self._tally.dropped.total() == dropped:
             self._told.clear()
 

@@ -98,13 +98,14 @@ class VictoriaMetrics(Receiver):
 
 class Prometheus(Receiver):
     rounding = 0.0
+    config = "global: {}\n"
 
     @property
     def url(self) -> str:
         return f"{self.base}/api/v1/write"
 
     def command(self) -> list[str]:
-        (self.folder / "prometheus.yml").write_text("global: {}\n")
+        (self.folder / "prometheus.yml").write_text(self.config)
         return [
             "prometheus",
             f"--config.file={self.folder / 'prometheus.yml'}",
@@ -122,6 +123,12 @@ class Prometheus(Receiver):
             for one in answer["data"]["result"]:
                 found[_key(one["metric"])] = {round(when * 1000): float(value) for when, value in one["values"]}
         return found
+
+
+class PatientPrometheus(Prometheus):
+    """As docs/remote-write.md wants it."""
+
+    config = "global: {}\nstorage: {tsdb: {out_of_order_time_window: 7d}}\n"
 
 
 def _key(metric: dict[str, Any]) -> SeriesKey:

@@ -13,7 +13,7 @@ import pytest
 
 from collector.series import Sample, SeriesKey
 from forewarn.base.clock import HOUR, MINUTE
-from tests.support.receivers import Found, Prometheus, Receiver, VictoriaMetrics, started
+from tests.support.receivers import Found, PatientPrometheus, Prometheus, Receiver, VictoriaMetrics, started
 from tests.support.remote_sender import sending, stored
 
 REAL = [
@@ -121,3 +121,30 @@ async def test_kill_9_of_the_sender_loses_nothing(tmp_path: Path, kind: type[Rec
         assert process.returncode == 0, out
         assert sum(map(len, stored(tmp_path / "metrics.db").values())) > 500
         await assert_arrives(tmp_path / "metrics.db", receiver)
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("kind", [Prometheus, PatientPrometheus])
+async def test_a_node_that_is_late_needs_prometheus_window(tmp_path: Path, kind: type[Receiver]) -> None:
+    """Another node has long caught up: without the window Prometheus refuses what is an hour older."""
+    start = now_ms() - 150 * MINUTE
+    with started(kind, tmp_path / "receiver") as receiver:
+        (tmp_path / "quick").mkdir()
+        async with sending(tmp_path / "quick", receiver.url, history=60, labels={"instance": "quick"}) as quick:
+            quick.append([Sample(SeriesKey("quick"), 1.0)], now_ms())
+            await quick.caught_up()
+        async with sending(tmp_path, receiver.url, history=3 * 3600, batch_samples=300) as rig:
+            await rig.rest()
+            for number in range(151):
+                rig.append(scrape(number), start + number * MINUTE)
+            rig.go_on()
+            await rig.caught_up()
+            found = {key: held for key, held in receiver.samples().items() if key.name != "quick"}
+            wanted = stored(rig.store.path)
+            if kind is PatientPrometheus:
+                assert_same(wanted, found, 0.0)
+                assert not rig.sender.tally.dropped
+                return
+            assert set(rig.sender.tally.dropped) == {"out_of_order"}
+            for key, samples in wanted.items():
+                assert {when for when in samples if when > now_ms() - 50 * MINUTE} <= found[key].keys()

@@ -131,7 +131,7 @@ async def test_a_receiver_that_refuses_everything_is_not_flooded(tmp_path: Path)
             append(rig, 100)
             await rig.caught_up()
             assert rig.sender.tally.dropped == {"refused": 2000}
-            assert len(receiver.requests) < 5 * 50
+            assert len(receiver.requests) < 20 * 50
 
 
 async def test_what_the_receiver_had_before_is_no_loss_for_what_it_had_not(tmp_path: Path) -> None:
