@@ -166,7 +166,11 @@ _NVIDIA_SMI = (
 
 _PAGE_BYTES: Final = float(os.sysconf("SC_PAGE_SIZE"))
 _PAGES: Final = ("node_vmstat_pswpin", "node_vmstat_pswpout")
-_DIFFERENT: Final = ("node_cpu_seconds_total", "node_hwmon_temp_celsius", "node_hwmon_temp_crit_celsius")
+_BY_CPU: Final = ("softnet_dropped_total", "softnet_times_squeezed_total")
+_DIFFERENT: Final = (
+    *("node_cpu_seconds_total", "node_hwmon_temp_celsius", "node_hwmon_temp_crit_celsius"),
+    *(f"node_{name}" for name in _BY_CPU),
+)
 """Names that need more than their labels: summed up by ``DERIVED``, or with labels of another meaning."""
 
 
@@ -217,6 +221,14 @@ DERIVED: Final = (
         "forewarn_node_disk_utilization_ratio",
         "clamp_max(max by (device) (rate(node_disk_io_time_seconds_total{$selector}[$rate])), 1)",
         ("device",),
+    ),
+    *(
+        Derived(
+            f"node_{name}",
+            f"forewarn_node_{name}",
+            f"max(sum by (job, instance) (last_over_time(node_{name}{{$selector}}[$window])))",
+        )
+        for name in _BY_CPU
     ),
 )
 """Those whose target the catalogue does not have are not used."""

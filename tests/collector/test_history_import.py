@@ -130,6 +130,8 @@ def expected(recorded: Recorded) -> dict[SeriesKey, Samples]:
     found[series("forewarn_node_network_receive_bytes_total", {"device": "eth0"})] = bytes_in
     times = room[0]
     found[series("forewarn_node_cpus", {})] = times, np.full(len(times), 2.0)
+    dropped = [recorded[series("node_softnet_dropped_total", {**host, "cpu": str(cpu)})][1] for cpu in range(2)]
+    found[series("forewarn_node_softnet_dropped_total", {})] = times, dropped[0] + dropped[1]
     engines = [{"instance": "10.0.0.1:8000", "job": "vllm", "model_name": "llama", "engine": str(n)} for n in range(2)]
     for theirs, ours, combine in (
         ("vllm:num_requests_waiting", "requests_waiting", np.add),
@@ -165,6 +167,8 @@ def test_every_series_is_ours_and_right(server: HistoryServer, recorded: Recorde
     busy, idle = stored(store)[series("forewarn_node_cpu_utilization_ratio", {})], 0.7
     assert len(busy[0]) > 2000
     np.testing.assert_allclose(busy[1], 1 - idle, atol=1e-6)
+    _, disk = stored(store)[series("forewarn_node_disk_utilization_ratio", {"device": "nvme0n1"})]
+    np.testing.assert_allclose(disk[4:], 0.25, atol=1e-6)  # where a series begins, rate() is cautious
     counters = {one.key.name for one in store.series() if one.counter}
     assert {"forewarn_gpu_energy_joules_total", "forewarn_node_network_receive_bytes_total"} <= counters
     assert "forewarn_inference_time_to_first_token_seconds_bucket" in counters

@@ -59,7 +59,9 @@ def fleet(end_ms: int, days: float, *, scrape_ms: int = SCRAPE_MS, offset_ms: in
         found[series("node_filesystem_avail_bytes", memory)] = times, level(times, 1e9, 2e9)
         net = {**node, "device": "eth0"}
         found[series("node_network_receive_bytes_total", net)] = times, grows(times, 1e6)
+        found[series("node_disk_io_time_seconds_total", {**node, "device": "nvme0n1"})] = times, times / 4000 % 1e9
         for cpu in range(2):
+            found[series("node_softnet_dropped_total", {**node, "cpu": str(cpu)})] = times, grows(times, cpu + 1)
             for mode, share in (("idle", 0.6), ("iowait", 0.1), ("user", 0.25), ("system", 0.05)):
                 labels = {**node, "cpu": str(cpu), "mode": mode}
                 found[series("node_cpu_seconds_total", labels)] = times, times / 1000 * share % 1e9
