@@ -12,7 +12,7 @@ from collector.store.registry import Registry
 from collector.store.rows import Layouts
 from collector.store.schema import FIVE_MINUTES, HOURLY, WINDOW_MS, Tier
 from collector.store.settings import StoreSettings
-from forewarn.base.clock import DAY, HOUR, Clock
+from forewarn.base.clock import DAY, HOUR, MINUTE, Clock
 
 _SLICE_SECONDS = 0.004
 _MAX_ROWS = 4_000
@@ -25,6 +25,7 @@ _PAGES_A_SLICE = 256
 _EXPIRE_EVERY_SECONDS = 600.0
 _FULL_SHARE = 0.9
 _FREE_PAGES = 256
+_JOIN_EVERY_MS = 10 * MINUTE
 _JOIN_AFTER_MS = 6 * HOUR  # after the end of a day: by then, what comes late has come
 _FOREVER_MS = 2**62
 _LATE_MS = DAY  # how long samples older than raw retention stay: history comes in pieces, and roll-ups need all of them
@@ -56,7 +57,7 @@ class Upkeep:
         self._counters: set[int] = set()
         self._expire_at = 0.0
         self._leaps = Leaps(clock, self._last_written())
-        self._join_at = 0.0
+        self._joined_ms = -_FOREVER_MS
         self._checked_series = 0
         self._vacuuming = False
         self._page_bytes = self._pragma("page_size")
@@ -148,14 +149,14 @@ class Upkeep:
 
     def _join_days(self) -> bool:
         """One chunk of a day's, for a few series."""
-        if self._clock.monotonic() < self._join_at:
-            return False
         now_ms = self._clock.now_ms()
+        if abs(now_ms - self._joined_ms) < _JOIN_EVERY_MS:
+            return False
         days = chunks.days_to_join(self._connection, now_ms - _JOIN_AFTER_MS, _DAYS_A_SLICE)
         for series, first in days:
             chunks.join_day(self._connection, series, first, now_ms)
         if not days:
-            self._join_at = self._clock.monotonic() + _EXPIRE_EVERY_SECONDS
+            self._joined_ms = now_ms
         return bool(days)
 
     def _drop_chunks(self, newest_before_ms: int, written_before_ms: int) -> bool:
