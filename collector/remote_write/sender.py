@@ -26,7 +26,7 @@ SPAN_MS = 30 * MINUTE
 """Prometheus takes no sample that is an hour older than its newest one: all series advance together."""
 _GRAIN_MS = 5 * MINUTE
 _READ_SECONDS = 60.0
-_TROUBLE_PAUSE_SECONDS = 5.0
+TROUBLE_PAUSE_SECONDS = 5.0
 _GOODBYE_SECONDS = 1.0
 
 
@@ -67,6 +67,7 @@ class Sender:
         submit: runs what writes the store.
         clock: the time.
         random: what full jitter draws, 0 to 1.
+        pause_seconds: between tries while the store cannot be used.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class Sender:
         submit: Submit,
         clock: Clock,
         random: Callable[[], float] = randomness.random,
+        pause_seconds: float = TROUBLE_PAUSE_SECONDS,
     ) -> None:
         self.tally = Tally(settings.label)
         self._settings = settings
         self._store = store
         self._submit = submit
         self._clock = clock
+        self._pause_seconds = pause_seconds
         self._max_age_ms = keeps_ms if settings.max_age is None else min(keeps_ms, int(settings.max_age * 1000))
         self._bookmark = f"remote_write:{settings.label}"
         self._book = SeriesBook(settings, hostname, store.series)
@@ -110,7 +113,12 @@ class Sender:
                     self._place = await (self._begin() if self._place is None else self._step(self._place))
                 except (StoreError, StuckError) as error:
                     self._note(str(error))
-                    await self._clock.sleep(_TROUBLE_PAUSE_SECONDS)
+                    await self._clock.sleep(self._pause_seconds)
+                except Exception as error:  # whatever it was must end neither this receiver nor the others
+                    if not self._trouble:
+                        log.exception("remote write failed, it goes on", extra={"receiver": self.tally.receiver})
+                    self._trouble = repr(error)
+                    await self._clock.sleep(self._pause_seconds)
                 else:
                     self._note("")
                     self.tally.delivered_ms = self._place.done_ms

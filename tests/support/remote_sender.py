@@ -47,6 +47,7 @@ class Rig:
             submit=self.crew.submit,
             clock=SystemClock(),
             random=lambda: 0.05,
+            pause_seconds=0.02,
         )
         self.task = asyncio.get_running_loop().create_task(self.sender.run())
 

@@ -363,3 +363,35 @@ def test_a_place_is_read_as_it_was_written() -> None:
     place = Place.at(7).begun(9, row=3).trying(12)
     assert Place.from_text(place.to_text()) == place
     assert np.all([place.in_span, place.delivered().series == 12, place.delivered().finished() == Place.at(9, 3)])
+
+
+async def test_a_store_that_cannot_be_read_is_said_once_and_then_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with receiving() as receiver:
+        async with sending(tmp_path, receiver.url, history=60) as rig:
+            await ready(rig)
+            file = rig.store.path
+            file.rename(tmp_path / "elsewhere")
+            rig.sender.wake()
+            await until(lambda: rig.sender._trouble)
+            await asyncio.sleep(0.1)
+            (tmp_path / "elsewhere").rename(file)
+            append(rig, 2)
+            await rig.caught_up()
+            assert_all_there(rig, receiver)
+    messages = [record.message for record in caplog.records]
+    assert messages.count("remote write cannot use the store") == 1
+    assert messages.count("remote write can use the store again") == 1
+
+
+async def test_a_bookmark_that_somebody_else_wrote_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with receiving() as receiver:
+        async with sending(tmp_path, receiver.url) as rig:
+            await ready(rig)
+            await rig.rest()
+            rig.store.save_bookmark(rig.sender._bookmark, "[1]")
+            rig.go_on()
+            await until(lambda: rig.sender._trouble)
+            assert "is no bookmark of remote write" in rig.sender._trouble
