@@ -47,14 +47,36 @@ Gpu = str
 """A GPU's UUID."""
 
 
+Here = tuple[str, Gpu]
+"""A field of a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What the page makes of one sample of a scrape.
+
+    Attributes:
+        place: the sample's position among the scrape's.
+        value_of: fields whose value it is.
+        part_of: fields whose value is the growth of it and others.
+        instance: labels of the GPU instance that it is about, and the fields whose value it is there.
+        xid: GPU and code of the error that it is the time of.
+    """
+
+    place: int
+    value_of: tuple[Here, ...]
+    part_of: tuple[Here, ...]
+    instance: tuple[str, tuple[Here, ...]]
+    xid: tuple[Gpu, str] | None
+
+
 @dataclass(slots=True)
 class _Round:
     """What a round found, by field and GPU (or GPU and labels of the instance)."""
 
-    values: dict[tuple[str, Gpu], float] = field_of(default_factory=dict)
-    slices: dict[tuple[str, Gpu], dict[str, float]] = field_of(default_factory=dict)
-    counters: dict[tuple[str, Gpu], list[float]] = field_of(default_factory=dict)
-    labels: dict[Gpu, str] = field_of(default_factory=dict)
+    values: dict[Here, float] = field_of(default_factory=dict)
+    slices: dict[Here, dict[str, float]] = field_of(default_factory=dict)
+    counters: dict[Here, list[float]] = field_of(default_factory=dict)
     xids: dict[Gpu, tuple[float, str]] = field_of(default_factory=dict)
 
 
@@ -71,10 +93,17 @@ class DcgmPage:
         self._extra = extra
         self._infos: dict[Gpu, SeriesKey] = {}
         self._texts: dict[Gpu, str] = {}
-        self._counters: dict[tuple[str, str], deque[tuple[int, float]]] = {}
+        self._counters: dict[Here, deque[tuple[int, float]]] = {}
+        self._keys: list[SeriesKey] = []
+        self._uses: list[_Use] = []
+        self._present: dict[Gpu, str] = {}
 
     def render(self, scrape: Scrape) -> bytes:
         """The page of a round; empty on a node without GPUs."""
+        keys = [sample.key for sample in scrape.samples]
+        if keys != self._keys:
+            self._keys, self._uses = keys, [_use(place, key) for place, key in enumerate(keys) if key.name in _READ]
+            self._present = {key.label("uuid"): self._labels_of(key) for key in keys if key.name == _INFO}
         found = self._sorted(scrape)
         lines: list[str] = []
         for field in _DEFAULT:
@@ -84,29 +113,24 @@ class DcgmPage:
         return "\n".join(lines).encode()
 
     def _sorted(self, scrape: Scrape) -> _Round:
-        found = _Round()
-        for sample in scrape.samples:
-            key, name = sample.key, sample.key.name
-            if name not in _READ:
-                continue
-            for field in _GPU_METRICS.get(name, ()):
-                if all(pair in key.labels for pair in field.labels):
-                    found.values[field.name, key.label("uuid")] = sample.value
-            for field in _COUNTERS.get(name, ()):
-                found.counters.setdefault((field.name, key.label("uuid")), []).append(sample.value)
-            for field in _SLICE_METRICS.get(name, ()):
-                instances = found.slices.setdefault((field.name, key.label("uuid")), {})
-                instances[_instance(key)] = sample.value
-            if name == _INFO:
-                found.labels[key.label("uuid")] = self._labels_of(key)
-            elif name == _XID_LAST:
-                uuid, last = key.label("uuid"), (sample.value, key.label("xid"))
-                found.xids[uuid] = max(last, found.xids.get(uuid, last))
+        found, samples = _Round(), scrape.samples
+        for use in self._uses:
+            value = samples[use.place].value
+            for here in use.value_of:
+                found.values[here] = value
+            for here in use.part_of:
+                found.counters.setdefault(here, []).append(value)
+            labels, fields = use.instance
+            for here in fields:
+                found.slices.setdefault(here, {})[labels] = value
+            if use.xid is not None:
+                uuid, code = use.xid
+                found.xids[uuid] = max((value, code), found.xids.get(uuid, (value, code)))
         return found
 
     def _values(self, field: Field, found: _Round, time_ms: int) -> Iterator[tuple[str, str]]:
         """Labels and value of each GPU that has the field, or of its instances where they have it."""
-        for uuid, text in found.labels.items():
+        for uuid, text in self._present.items():
             here = field.name, uuid
             if here in found.slices:
                 for instance, each in found.slices[here].items():
@@ -122,14 +146,14 @@ class DcgmPage:
     def _xids(self, found: _Round) -> Iterator[tuple[str, str]]:
         """The last error of each GPU; of one that does not answer any more too, for that is what it may tell of."""
         gone = {uuid: self._texts[uuid] for uuid in found.xids if uuid in self._texts}
-        for uuid, text in (gone | found.labels).items():
+        for uuid, text in (gone | self._present).items():
             code, message = _NO_ERROR
             if uuid in found.xids:
                 xid = found.xids[uuid][1]
                 code, message = xid if xid.isdigit() else _UNKNOWN_CODE, xid_row(xid).meaning
             yield f"{text},err_code={quoted(code)},err_msg={quoted(message)}", code
 
-    def _rate(self, counter: tuple[str, str], value: float, time_ms: int) -> float | None:
+    def _rate(self, counter: Here, value: float, time_ms: int) -> float | None:
         """Growth a second since about ``RATE_SECONDS`` ago; None where that is not known."""
         past = self._counters.setdefault(counter, deque())
         if past and value < past[-1][1]:  # it began again, or wrapped
@@ -166,6 +190,18 @@ def written(value: float, field: Field) -> str:
     if field.form == "real":
         return f"{value:.6f}"
     return str(round(value) if field.form == "whole" else int(value))
+
+
+def _use(place: int, key: SeriesKey) -> _Use:
+    uuid = key.label("uuid")
+    fields = (field for field in _GPU_METRICS.get(key.name, ()) if all(pair in key.labels for pair in field.labels))
+    return _Use(
+        place,
+        value_of=tuple((field.name, uuid) for field in fields),
+        part_of=tuple((field.name, uuid) for field in _COUNTERS.get(key.name, ())),
+        instance=(_instance(key), tuple((field.name, uuid) for field in _SLICE_METRICS.get(key.name, ()))),
+        xid=(uuid, key.label("xid")) if key.name == _XID_LAST else None,
+    )
 
 
 def _instance(key: SeriesKey) -> str:
