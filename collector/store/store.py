@@ -29,6 +29,8 @@ from forewarn.base.errors import StoreError
 
 log = logging.getLogger(__name__)
 
+_PAGES_AT_CLOSE = 1_024
+
 
 class Store:
     """Durable series: every append is on the disk when it returns. Methods may be called from any thread.
@@ -252,10 +254,11 @@ class Store:
         )
 
     def close(self) -> None:
-        """Write the log into the file and close it."""
+        """Write the log into the file, give free pages back, and close it."""
         with self._lock:
             self._reader.close()
             with contextlib.suppress(sqlite3.Error):  # a full disk: the log stays, and is read at the next start
+                self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_CLOSE})")
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
