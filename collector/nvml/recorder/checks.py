@@ -154,6 +154,8 @@ def _reasons(nvml: Nvml, device: Device) -> int:
 
 def _gpm(nvml: Nvml, device: Device) -> Answer:
     question = "does GPM answer a user who is not root?"
+    if device.info.get("mig_mode") == "enabled":
+        return question, "not asked", "the GPU is cut into slices (MIG)"
     answer, detail = _ask_gpm(nvml, device)
     if os.geteuid() == 0:
         return question, "not asked", f"this was root, whom it answers: {answer}; record as another user ({detail})"
