@@ -9,7 +9,14 @@ _DISPLAY_CLASS: Final = "0x03"
 _PASSED_THROUGH: Final = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
 _VERSION = re.compile(r"\b(\d{3,4}\.\d+(?:\.\d+)?)\b")
 _LIBRARY = re.compile(r"(/\S*/libnvidia-ml\.so\.[\d.]+)(?: \(deleted\))?$", re.MULTILINE)
-_CONTAINER_FILES: Final = (".dockerenv", "run/.containerenv", "run/systemd/container")
+_CONTAINER_FILES: Final = (
+    ".dockerenv",
+    "run/.containerenv",
+    "run/systemd/container",
+    "var/run/secrets/kubernetes.io",
+)
+_OWN_GROUPS: Final = "0::/"
+_OVERLAY_ROOT = re.compile(r"^\d+ \d+ \S+ \S+ / .* - overlay ", re.MULTILINE)
 _CONTAINER_GROUPS = re.compile(r"docker|kubepods|containerd|libpod|lxc|crio")
 
 
@@ -47,10 +54,16 @@ class Surroundings:
         return any((self._root / "dev").glob("nvidia[0-9]*")) or (self._root / "dev/nvidiactl").exists()
 
     def in_container(self) -> bool:
-        """Whether this looks like a container."""
+        """Whether this looks like a container: by the files of its engine, by its control group, or by its root.
+
+        In control groups of its own, a container sees itself at their root, where a host has init.scope.
+        """
         if any((self._root / name).exists() for name in _CONTAINER_FILES):
             return True
-        return bool(_CONTAINER_GROUPS.search(_text(self._root / "proc/1/cgroup")))
+        groups = _text(self._root / "proc/1/cgroup").strip()
+        if groups == _OWN_GROUPS:
+            return bool(_OVERLAY_ROOT.search(_text(self._root / "proc/self/mountinfo")))
+        return bool(_CONTAINER_GROUPS.search(groups))
 
 
 HERE: Final = Surroundings(Path("/"))

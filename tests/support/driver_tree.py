@@ -33,6 +33,12 @@ class DriverTree:
         self._write("dev/nvidiactl", "")
         self._write("dev/nvidia0", "")
 
+    def mounts(self, root_type: str) -> None:
+        """The file system that / is of, and control groups that begin with process 1's own."""
+        self._write("proc/1/cgroup", "0::/\n")
+        lines = f"21 1 0:20 / / rw,relatime - {root_type} overlay rw,lowerdir=/a\n22 21 0:5 / /proc rw - proc proc rw\n"
+        self._write("proc/self/mountinfo", lines)
+
     def container(self, how: str = ".dockerenv") -> None:
         """This is a container."""
         self._write(how, "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-2.scope\n" if "cgroup" in how else "")

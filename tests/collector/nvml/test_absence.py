@@ -46,6 +46,16 @@ def kubernetes(tree: DriverTree) -> None:
     tree.device_nodes()
 
 
+def pod_with_groups_of_its_own(tree: DriverTree) -> None:
+    tree.mounts("overlay")
+    tree.device_nodes()
+
+
+def host_without_systemd(tree: DriverTree) -> None:
+    tree.mounts("ext4")
+    tree.device_nodes()
+
+
 def container_without_devices(tree: DriverTree) -> None:
     tree.container("run/.containerenv")
 
@@ -65,6 +75,8 @@ def container_without_devices(tree: DriverTree) -> None:
         (18, bare, "driver_mismatch", ""),
         (999, docker, "container_lost_gpus", ""),
         (999, kubernetes, "container_lost_gpus", ""),
+        (999, pod_with_groups_of_its_own, "container_lost_gpus", ""),
+        (999, host_without_systemd, "driver_unknown_error", ""),
         (999, container_without_devices, "driver_unknown_error", ""),
         (999, loaded, "driver_unknown_error", ""),
         (15, bare, "gpu_lost", "all of them"),
