@@ -24,6 +24,7 @@ from forewarn.supervise import ChildSpec
 
 LOGSHIP_SILENCE_SECONDS = 30.0
 FRESH_ROUNDS = 3
+FRESH_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class RealNode:
         """What is known of the GPUs: made once, for it outlives a reload."""
         if self._records is None:
             settings = config.collector.nvml
-            fresh_ms = round(FRESH_ROUNDS * config.collector.interval * 1000)
+            fresh_ms = round(max(FRESH_SECONDS, FRESH_ROUNDS * config.collector.interval) * 1000)
             self._records = GpuRecords(
                 base.data.path,
                 base.clock,
