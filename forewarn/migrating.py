@@ -33,7 +33,7 @@ NVIDIA's Grafana dashboard 12239 works as it is. They are shown, not stored: not
   never goes back, and two errors of one code look like one: alert on `forewarn_gpu_xid_errors_total` instead.
 - Of a GPU in MIG mode, memory and activity are shown for each GPU instance (`GPU_I_PROFILE`, `GPU_I_ID`), and all
   else once for the whole GPU; the exporter repeats what belongs to the whole GPU for each instance.
-- Absent: `DCGM_FI_DEV_VGPU_LICENSE_STATUS` (licences of virtual GPUs are not read), and what your GPUs do not offer.
+- What your GPUs do not offer is absent.
 
 ## Keep your history: import it from Prometheus
 

@@ -42,6 +42,13 @@ STATE_METRICS: tuple[Metric, ...] = (
         "nvmlDeviceGetComputeMode",
         cadence="slow",
     ),
+    row(
+        "vgpu_licensed",
+        "",
+        "Whether a virtual GPU has its licence; 0 too on a GPU that needs none.",
+        "nvmlDeviceGetGridLicensableFeatures",
+        cadence="slow",
+    ),
     Metric("forewarn_gpu_expected", "gauge", "", "GPUs that this node is known to have.", (), "remembered on disk"),
     Metric("forewarn_gpu_present", "gauge", "", "GPUs that answer.", (), "nvmlDeviceGetHandleByIndex"),
     row("up", "", "Whether the GPU that the node is known to have answers.", ""),

@@ -2,8 +2,7 @@
 
 The default fields are those of etc/default-counters.csv in dcgm-exporter 4.5.3-4.8.2; the newer names are those of
 DCGM 4.6.0 (dcgmlib/dcgm_fields.h), which changed the names, not the values. Types and units are those of
-dcgmlib/src/dcgm_fields.cpp, ``DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL`` as DcgmCacheManager computes it. Of the default
-fields, ``DCGM_FI_DEV_VGPU_LICENSE_STATUS`` is absent: licences of virtual GPUs are not read.
+dcgmlib/src/dcgm_fields.cpp, ``DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL`` as DcgmCacheManager computes it.
 """
 
 from dataclasses import dataclass
@@ -165,6 +164,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     ),
     _field("DEV_ROW_REMAP_FAILURE", "remapped_rows_failure", newer="DEV_ROW_REMAP_FAILED", default=True),
     _field("DEV_ROW_REMAP_PENDING", "remapped_rows_pending"),
+    _field("DEV_VGPU_LICENSE_STATUS", "vgpu_licensed", default=True),
     *(
         _field(
             f"DEV_BANKS_REMAP_ROWS_AVAIL_{spare.upper()}",

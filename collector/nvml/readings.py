@@ -171,10 +171,21 @@ MEDIUM: tuple[Reading, ...] = (
     ),
 )
 
+
+def _vgpu_licensed(features: Any) -> float | None:
+    if not features.isGridLicenseSupported:
+        return 0.0
+    listed = features.gridLicensableFeatures[: features.licensableFeaturesCount]
+    codes = {one.featureCode: one.featureState for one in listed}
+    state = codes.get(pynvml.NVML_GRID_LICENSE_FEATURE_CODE_VGPU)
+    return None if state is None else float(state > 0)
+
+
 SLOW: tuple[Reading, ...] = (
     one("nvmlDeviceGetMaxPcieLinkGeneration", "pcie_link_generation_max"),
     one("nvmlDeviceGetMaxPcieLinkWidth", "pcie_link_width_max"),
     one("nvmlDeviceGetComputeMode", "compute_mode"),
+    Reading("nvmlDeviceGetGridLicensableFeatures", (Output("vgpu_licensed", _vgpu_licensed),)),
     *(
         one("nvmlDeviceGetMaxClockInfo", "clock_max_hertz", times(_MEGA), number, labels=(("domain", domain),))
         for number, domain in _CLOCK_DOMAINS

@@ -111,6 +111,7 @@ READINGS = [
     ("fabric_health_summary", 3, "fabric_health", 3),
     ("persistence_mode", 0, "persistence_mode", 0),
     ("compute_mode", 3, "compute_mode", 3),
+    ("vgpu_license", 2, "vgpu_licensed", 1),
     ("ecc_mode", 1, "ecc_mode", 1),
     ("ecc_mode_pending", 0, "mode_change_pending mode=ecc", 1),
     ("mig_mode_pending", 1, "mode_change_pending mode=mig", 1),

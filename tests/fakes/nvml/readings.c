@@ -9,6 +9,15 @@ typedef struct { unsigned long long total, free, used; } Bar1;
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } Pci;
 typedef struct { unsigned version; int margin; } Margin;
 
+typedef struct {
+    unsigned code, state;
+    char info[128], product[128];
+    unsigned enabled;
+    struct { uint32_t year; uint16_t month, day, hour, minute, second; uint8_t status; } expiry;
+} Feature;
+typedef struct { int supported; unsigned count; Feature features[3]; } Features;
+
+_Static_assert(sizeof(Features) == 860, "structures");
 _Static_assert(sizeof(Pci) == 68 && sizeof(Bar1) == 24 && sizeof(Utilization) == 8 && sizeof(Margin) == 8, "structures");
 
 /* The many calls that answer with one number of one GPU. */
@@ -143,5 +152,17 @@ API int nvmlDeviceGetEccMode(Device device, unsigned *now, unsigned *pending) {
     ENTER_DEVICE(device);
     *now = (unsigned)value_of("ecc_mode", device->index);
     *pending = (unsigned)value_of("ecc_mode_pending", device->index);
+    return SUCCESS;
+}
+
+API int nvmlDeviceGetGridLicensableFeatures_v4(Device device, Features *out) {
+    ENTER_DEVICE(device);
+    if (out == NULL) return INVALID;
+    int license = (int)value_of("vgpu_license", device->index);
+    memset(out, 0, sizeof *out);
+    out->supported = license > 0;
+    out->count = license > 0;
+    out->features[0].code = 1; /* vGPU */
+    out->features[0].state = license > 1;
     return SUCCESS;
 }

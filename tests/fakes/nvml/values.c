@@ -67,6 +67,7 @@ static const struct value VALUES[] = {
     {"pcie_throughput_tx", 195000, 0, 1, 0}, /* KB/s */
     {"pcie_throughput_rx", 293000, 0, 1, 0},
     {"compute_mode", 0, 0, 1, 0},
+    {"vgpu_license", 0, 0, 1, 0}, /* 0 none is needed, 1 it is missing, 2 it is there */
     {"ecc_mode", 1, 0, 1, 0},
     {"ecc_mode_pending", 1, 0, 1, 0},
     {"mig_mode_pending", 0, 0, 1, 0},
