@@ -113,6 +113,10 @@ class Engine:
             by_rule.setdefault(alert.rule, []).append(alert)
         return [replace(s, alerts=tuple(by_rule.get(name, ()))) for name, s in self._status.items()]
 
+    def rule_errors(self) -> dict[str, int]:
+        """How often each rule's evaluation went wrong since the start; rules that always went well are left out."""
+        return {name: status.errors for name, status in self._status.items() if status.errors}
+
     def evaluate(self) -> None:
         """Evaluate all rules once; states and outbox change together or not at all.
 

@@ -26,10 +26,8 @@ def _alerts(engine: Engine) -> Iterator[Sample]:
         yield Sample(key, float(counts[state, severity]))
     if engine.evaluation_seconds is not None:
         yield Sample(SeriesKey.of("forewarn_alert_evaluation_duration_seconds"), engine.evaluation_seconds)
-    for status in engine.rules():
-        if status.errors:
-            key = SeriesKey.of("forewarn_alert_rule_errors_total", rule=status.rule.name)
-            yield Sample(key, float(status.errors), counter=True)
+    for rule, errors in engine.rule_errors().items():
+        yield Sample(SeriesKey.of("forewarn_alert_rule_errors_total", rule=rule), float(errors), counter=True)
 
 
 def _notifications(dispatcher: Dispatcher) -> Iterator[Sample]:
