@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.nvml.fields import LINK_ERRORS
+from collector.catalogue import CATALOGUE
+from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, LINK_ERRORS, MEDIUM_FIELDS, SLOW_FIELDS
+from collector.nvml.readings import FAST, MEDIUM, SLOW
 from tests.support.nvml import FakeNvml, build_fake
 from tests.support.nvml_child import NvmlChild, values
 
@@ -300,3 +302,17 @@ def test_a_field_is_read_by_the_type_that_it_says(fake: FakeNvml, value_type: in
 def test_all_bits_set_is_no_number(fake: FakeNvml, key: str, raw: int, name: str) -> None:
     fake.set(key, raw)
     assert series(name) not in first_round(fake)
+
+
+def test_the_catalogue_says_how_often_each_is_asked_for() -> None:
+    asked = {
+        "fast": ({one.metric for one in (*FAST_FIELDS, *GPM, *GPM_LINKS)}, FAST),
+        "medium": ({one.metric for one in MEDIUM_FIELDS}, MEDIUM),
+        "slow": ({one.metric for one in SLOW_FIELDS}, SLOW),
+    }
+    often: dict[str, str] = {}
+    for cadence in ("slow", "medium", "fast"):
+        fields, readings = asked[cadence]
+        metrics = fields | {output.metric for reading in readings for output in reading.outputs}
+        often |= dict.fromkeys(metrics, cadence)
+    assert often == {metric: CATALOGUE[f"forewarn_gpu_{metric}"].cadence for metric in often}
