@@ -10,6 +10,8 @@ log = logging.getLogger(__name__)
 
 WARN_SECONDS: Final = 5.0
 HANGING_SECONDS: Final = 2.0
+WHOLE_DRIVER_SHARE: Final = 2.0
+"""How much longer a call about no single GPU may take: where persistence mode is off, it wakes all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Overdue:
     Args:
         clock: tells how long things take.
         interval: seconds between two rounds.
-        stuck_after: seconds overdue from which on the driver counts as stuck.
+        stuck_after: seconds overdue from which on the driver counts as stuck in a call about one GPU.
     """
 
     def __init__(self, clock: Clock, interval: float, *, stuck_after: float) -> None:
@@ -79,7 +81,8 @@ class Overdue:
             return None
         late = self._clock.monotonic() - self._due
         call = StuckCall(self._call, self._gpu, late)
-        if late >= self._stuck_after:
+        patience = self._stuck_after if self._gpu else self._stuck_after * WHOLE_DRIVER_SHARE
+        if late >= patience:
             self.stuck = call
         elif late >= WARN_SECONDS and not self._warned:
             self._warned = True

@@ -23,6 +23,8 @@ from forewarn.base.frames import Frame
 log = logging.getLogger(__name__)
 
 FIRST_REPORT_SECONDS: Final = 2.0
+STUCK_SECONDS: Final = 8.0
+"""Time enough for a slow answer, and little enough that the alert is out within fifteen seconds of the hang."""
 _FRESH_INTERVALS: Final = 2
 
 
@@ -52,7 +54,7 @@ class NvmlSource:
         clock: Clock,
         processes: GpuProcesses | None = None,
         *,
-        stuck_after: float = 15.0,
+        stuck_after: float = STUCK_SECONDS,
     ) -> None:
         self._interval = interval
         self._clock = clock
