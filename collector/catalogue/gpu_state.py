@@ -56,7 +56,7 @@ STATE_METRICS: tuple[Metric, ...] = (
         "forewarn_nvml_stuck",
         "gauge",
         "",
-        "Whether a call into the GPU driver has not come back for 15 seconds or more.",
+        "Whether a call into the GPU driver has not come back for 8 seconds or more.",
         (),
         "",
     ),
