@@ -15,6 +15,7 @@ _CONFIG = "[collector]\ninterval = 1\n[forecast]\nenabled = false\n"
 _PATIENCE = 40.0
 _AFTERWARDS = 10.0
 _LOOK_EVERY = 0.2
+_STALE = 3.5  # a round a second, and 0.8 s of waiting for a source that does not answer
 _CALL, _GPU = "nvmlDeviceGetPowerUsage", "2"
 
 
@@ -26,8 +27,8 @@ class Watch:
         seen: the metric says so.
         named: the log names what hangs.
         alerted: the alert fires.
-        others: rounds in which a source other than the affected ones gave no data.
-        rounds: rounds that were looked at.
+        others: sources other than the affected ones that gave no data, or old ones, and when.
+        rounds: how often that was looked at.
     """
 
     seen: float | None = None
@@ -108,10 +109,15 @@ def _follow(
 
 
 def _silent(metrics: dict[str, float]) -> set[str]:
-    found = (
-        series for series, value in metrics.items() if series.startswith("forewarn_collector_success{") and not value
-    )
-    return {series.split('"')[1] for series in found}
+    """Sources that gave no data in the last round, or whose last data are old: then the rounds themselves stand still."""
+    found = set()
+    for series, value in metrics.items():
+        name, _, labels = series.partition("{")
+        failed = name == "forewarn_collector_success" and not value
+        old = name == "forewarn_collector_last_success_timestamp_seconds" and time.time() - value > _STALE
+        if failed or old:
+            found.add(labels.split('"')[1])
+    return found
 
 
 def _fires(daemon: RunningDaemon, alert: str) -> bool:

@@ -31,6 +31,7 @@ def report_of(name: str) -> Report:
     return Report(name, MACHINE, quick=True)
 
 
+@pytest.mark.slow
 def test_the_store_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "QUICK", store.Lengths(hours=1.02, scrapes=30, questions=3))
     series = tmp_path / "series.csv.gz"
