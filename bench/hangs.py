@@ -109,7 +109,7 @@ def _follow(
 
 
 def _silent(metrics: dict[str, float]) -> set[str]:
-    """Sources that gave no data in the last round, or whose last data are old: then the rounds themselves stand still."""
+    """Sources that gave no data in the last round, or whose last data are old: then rounds themselves stand still."""
     found = set()
     for series, value in metrics.items():
         name, _, labels = series.partition("{")
