@@ -71,13 +71,13 @@ _NVLINK = (
         "nvlink_transmit_bytes_total",
         "bytes",
         "Data that the GPU sent over all of its NVLinks.",
-        "nvmlDeviceGetFieldValues 138",
+        "nvmlDeviceGetFieldValues 138, else 202 of every link",
     ),
     row(
         "nvlink_receive_bytes_total",
         "bytes",
         "Data that the GPU received over all of its NVLinks.",
-        "nvmlDeviceGetFieldValues 139",
+        "nvmlDeviceGetFieldValues 139, else 204 of every link",
     ),
     row(
         "nvlink_transmit_bytes_per_second",

@@ -48,8 +48,8 @@ FAST_FIELDS: tuple[Field, ...] = (
     _throttled(271, "hw_power_brake"),
     _pcie_bytes(197, "transmit", 0),
     _pcie_bytes(198, "receive", 1),
-    Field(138, "nvlink_transmit_bytes_total", factor=_KIB, scope=_ALL_LINKS),
-    Field(139, "nvlink_receive_bytes_total", factor=_KIB, scope=_ALL_LINKS),
+    Field(138, "nvlink_transmit_bytes_total", factor=_KIB, scope=_ALL_LINKS, by_link=202),
+    Field(139, "nvlink_receive_bytes_total", factor=_KIB, scope=_ALL_LINKS, by_link=204),
     Field(230, "recovery_action"),
 )
 

@@ -57,6 +57,7 @@ class Field:
         scope: what the number is asked of: a link, all links, or 0.
         wraps: whether it is a counter that begins anew at 2**32 where the driver gives it 32 bits.
         rate: the metric that tells its rate, which says how often it wrapped.
+        by_link: the field that each link has for itself and that, summed, stands in where this is not offered; or 0.
         otherwise: what to ask, at medium cadence, where this is not offered, or wraps at a rate that nobody tells.
     """
 
@@ -67,6 +68,7 @@ class Field:
     scope: int = 0
     wraps: bool = False
     rate: str = ""
+    by_link: int = 0
     otherwise: Reading | None = None
 
 

@@ -12,7 +12,6 @@ from collector.nvml.questions import Question
 from collector.nvml.wire import Cell, Row
 
 MOST_LINKS: Final = 36
-_NUMBERS: Final = (*LINK_ERRORS, *LINK_ERROR_RATIOS)
 _STATE: Final = "nvmlDeviceGetNvLinkState"
 
 
@@ -52,6 +51,11 @@ class NvLinks(Question):
         }
         self._totals = {number: Odometer() for number in LINK_ERRORS}
 
+    def sum_up(self, number: int, metric: str) -> None:
+        """Sum one more field over the links; told before the first question."""
+        self._cells[number] = Cell(self._row, metric)
+        self._totals[number] = Odometer()
+
     def ask(self) -> None:
         """Ask link by link; a counter that has no value this time keeps its share of the total."""
         if not self._links:
@@ -83,7 +87,7 @@ class NvLinks(Question):
         if not there:
             raise NvmlError(_STATE, NOT_SUPPORTED)
         offered = {number for link in there for number in self._offered(link)}
-        numbers = [number for number in _NUMBERS if number in offered]
+        numbers = [number for number in self._cells if number in offered]
         for link in there:
             cell = Cell(self._row, "nvlink_up", (("link", str(link)),))
             self._links[link] = _Link(cell, numbers, self._request(link, numbers))
@@ -99,12 +103,12 @@ class NvLinks(Question):
 
     def _offered(self, link: int) -> list[int]:
         try:
-            answers = self._request(link, _NUMBERS).answers()
+            answers = self._request(link, tuple(self._cells)).answers()
         except NvmlError as error:
             if error.code not in NOT_OFFERED:
                 raise
             return []  # the states of the links are worth having by themselves
-        return [number for number, answer in zip(_NUMBERS, answers, strict=True) if answer.code not in NOT_OFFERED]
+        return [number for number, answer in zip(self._cells, answers, strict=True) if answer.code not in NOT_OFFERED]
 
     def _request(self, link: int, numbers: Sequence[int]) -> FieldRequest:
         return FieldRequest(self._nvml, self._device, [(number, link) for number in numbers])

@@ -42,11 +42,12 @@ class DeviceReader:
         self._answered = False
         self._failure: NvmlError | None = None
         whole = GpmQuestion(gpm, device, self._row, (*GPM, *GPM_LINKS))
+        self._links = NvLinks(nvml, device, self._row)
         shift = _SHIFT * int(device.gpu)
         self._fast: Rota[Question] = Rota(0.0, [*self._calls(FAST), whole, self._fields(FAST_FIELDS, whole.rates)])
         self._medium: Rota[Question] = Rota(
             MEDIUM_SECONDS,
-            [*self._calls(MEDIUM), self._fields(MEDIUM_FIELDS), NvLinks(nvml, device, self._row)],
+            [*self._calls(MEDIUM), self._fields(MEDIUM_FIELDS), self._links],
             shift=shift,
         )
         self._slow: Rota[Question] = Rota(SLOW_SECONDS, [*self._calls(SLOW), self._fields(SLOW_FIELDS)], shift=shift)
@@ -122,6 +123,8 @@ class DeviceReader:
 
     def _field_not_offered(self, field: Field, code: int) -> None:
         self._absences.add(self.device.gpu, f"field {field.number}", code)
+        if field.by_link:
+            self._links.sum_up(field.by_link, field.metric)
         self._ask_otherwise(field)
 
     def _ask_otherwise(self, field: Field) -> None:

@@ -230,6 +230,18 @@ def test_the_worst_link_gives_the_bit_error_ratio(fake: FakeNvml) -> None:
     assert of(first_round(fake), "nvlink_bit_error_ratio") == {"symbol": pytest.approx(7e-12), "effective": 0}
 
 
+def test_without_a_count_over_all_links_those_of_the_links_are_summed(fake: FakeNvml) -> None:
+    fake.set("nvlink_count", 3)
+    fake.fail_field(138, 3)
+    fake.set("field_139", 5)
+    fake.set("field_202", 1_000)
+    fake.set("field_202.2", 7)
+    fake.set("field_204", 9_999)
+    found = first_round(fake)
+    assert found[series("nvlink_transmit_bytes_total")] == 2_007
+    assert found[series("nvlink_receive_bytes_total")] == 5 * 1024
+
+
 def test_a_gpu_without_nvlinks_has_none(fake: FakeNvml) -> None:
     fake.set("nvlink_count", 0)
     fake.fail_field(138, 3)

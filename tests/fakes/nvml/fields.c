@@ -26,7 +26,7 @@ static const struct field { unsigned first, last; enum type type; enum scope sco
     {269, 271, ULONGLONG, NONE, 0},
     {32, 59, ULONGLONG, NONE, 1},
     {160, 160, ULONGLONG, NONE, 1},
-    {206, 222, ULONGLONG, LINK, 1},
+    {201, 222, ULONGLONG, LINK, 1},
 };
 
 static const struct field *find_field(unsigned id) {
