@@ -72,8 +72,9 @@ class Outlook:
     """What lies ahead of a moment.
 
     Attributes:
-        newest_ms: time of the scrape that was written last; None where no scrape lies as a row.
-        newest_row: its id.
+        newest_ms: time of the scrape that was written last, of the newest sample where no scrape lies as a row; None
+            where there is nothing.
+        newest_row: the scrape's id; where none lies as a row, the id that was known.
         set_back_ms: the oldest time among scrapes written after a given row that is not newer than the moment:
             the clock was set back; None where there is none.
         next_ms: a lower bound of the next sample's time, to leap over a time without any.
@@ -115,10 +116,10 @@ def look(path: Path, after_ms: int, row: int, longest_ms: int) -> Outlook:
     """
     with opened(path) as connection:
         last = connection.execute("SELECT id, time_ms FROM scrapes ORDER BY id DESC LIMIT 1").fetchone()
-        newest_row, newest_ms = last or (0, None)
-        known = row if row <= newest_row else 0  # an emptied table counts anew
+        newest_row, newest_ms = last or (row, connection.execute("SELECT max(last_ms) FROM chunks").fetchone()[0])
+        known = row if row <= newest_row else 0  # an emptied table counts anew: all of its rows are new
         (oldest_new,) = connection.execute("SELECT min(time_ms) FROM scrapes WHERE id > ?", (known,)).fetchone()
-        set_back = oldest_new is not None and known > 0 and oldest_new <= after_ms
+        set_back = oldest_new is not None and row > 0 and oldest_new <= after_ms
         next_ms = _next_ms(connection, after_ms)
         until_ms = _until_ms(connection, max(after_ms, next_ms - 1), longest_ms)
         (window,) = connection.execute("SELECT min(window) FROM axes").fetchone()
