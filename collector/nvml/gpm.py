@@ -80,12 +80,12 @@ class Gpm:
         pair = self._pairs.get((device.uuid, instance))
         if pair is None:
             pair = self._pairs[device.uuid, instance] = self._open(device)
-        now = self._monotonic()
-        if pair.taken is not None and now - pair.taken < SHORTEST_SECONDS:
+        if pair.taken is not None and self._monotonic() - pair.taken < SHORTEST_SECONDS:
             return (None,) * len(metrics)
         self._sample(device, instance, pair.newer)
+        taken = self._monotonic()  # after the call: it may have been a slow one
         values = self._compare(device, pair, metrics) if pair.taken is not None else (None,) * len(metrics)
-        pair.older, pair.newer, pair.taken = pair.newer, pair.older, now
+        pair.older, pair.newer, pair.taken = pair.newer, pair.older, taken
         return values
 
     def forget(self, uuid: str) -> None:

@@ -320,3 +320,15 @@ def test_a_library_that_does_not_fit_the_module_asks_for_a_new_process_after_the
         assert absent["reason"] == "driver_mismatch"
         assert "Reboot" in absent["hint"]
         assert child.process.wait(5) == EXIT_DRIVER_CHANGED
+
+
+def test_a_sample_of_gpm_that_takes_long_does_not_bring_the_next_one_too_near(fake: FakeNvml) -> None:
+    activity = ("forewarn_gpu_sm_activity_ratio",)
+    with NvmlChild(fake.environ(), interval=0.15) as child:
+        child.wait_for("round", lambda frame: activity in values(frame))
+        fake.slow("nvmlGpmSampleGet", 400)  # longer than the interval: the next round begins at once
+        for _ in range(3):
+            child.wait_for("round")
+        fake.clear()
+        child.wait_for("round", lambda frame: activity in values(frame))
+        assert "GPM" not in child.not_offered()
