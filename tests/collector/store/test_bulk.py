@@ -24,7 +24,7 @@ scrapes = st.lists(
         st.sampled_from([0, 0, 0, 1, 100]),  # slices of compaction after it
     ),
     min_size=1,
-    max_size=40,
+    max_size=25,
 )
 
 
@@ -46,7 +46,7 @@ def walk(store: Store, span_ms: int, most: int, wanted: np.ndarray) -> Iterator[
         done = end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     scrapes,
     st.sampled_from([MINUTE, 30 * MINUTE, 7 * HOUR]),

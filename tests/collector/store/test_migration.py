@@ -1,7 +1,11 @@
 """A file of the first version: it is copied, migrated, and answers as it did; a newer one is refused."""
 
 import gzip
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +97,30 @@ def test_days_are_joined_after_the_migration(old: Path) -> None:
     assert (4,) in spans
     assert whole(store) == before
     store.close()
+
+
+def test_kills_at_any_moment_of_a_migration_cost_nothing(old: Path) -> None:
+    content = old.read_bytes()
+    code = (
+        "import sys; from pathlib import Path; from collector.store import Store, StoreSettings\n"
+        "from forewarn.base.clock import SystemClock\n"
+        "print(flush=True); Store.open(Path(sys.argv[1]), StoreSettings(), SystemClock()); print(flush=True)"
+    )
+    unfinished = 0
+    for round_number in range(8):
+        path = old.with_name(f"{round_number}.db")
+        path.write_bytes(content)
+        with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as opener:
+            assert opener.stdout is not None
+            opener.stdout.readline()
+            time.sleep(0.004 * round_number)
+            opener.send_signal(signal.SIGKILL)
+            unfinished += not opener.stdout.read()
+        store = Store.open(path, StoreSettings(), SetClock(BASE))
+        assert store.set_aside is None
+        assert {key: len(times) for key, (times, _) in whole(store).items()} == dict.fromkeys(
+            (GAUGE, JOBS), len(TIMES) + 20
+        )
+        store.close()
+        assert version(path) == len(MIGRATIONS)
+    assert unfinished

@@ -78,7 +78,7 @@ def test_what_the_store_has_already_stays(old: Path, tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("damage", range(8))
+@pytest.mark.parametrize("damage", range(5))
 def test_damage_costs_what_it_hits(old: Path, tmp_path: Path, damage: int) -> None:
     sound = opened(old)
     truth = {one.key: dict(zip(*samples(sound, one.id), strict=True)) for one in sound.series()}
