@@ -43,7 +43,7 @@ def test_what_is_recorded_is_in_the_fleets_store_after_a_kill_too(tmp_path: Path
         first = min(min(samples) for samples in wanted.values())
         last = max(max(samples) for samples in wanted.values())
         end = time.monotonic() + 10
-        while not (missing := _missing(wanted, fleet.samples(), first + 2000, last - 2000)) == 0:
+        while missing := _missing(wanted, fleet.samples(), first + 2000, last - 2000):
             assert time.monotonic() < end, missing
             time.sleep(0.3)
 

@@ -12,7 +12,8 @@ from tests.support.set_clock import SetClock
 STEP_SECONDS = 60
 GAUGES = [SeriesKey.of("forewarn_gpu_power_watts", gpu=str(number), uuid=f"GPU-{number}") for number in range(6)]
 COUNTERS = [SeriesKey.of("forewarn_gpu_energy_joules_total", gpu=str(number)) for number in range(3)]
-BUCKETS = [SeriesKey.of("forewarn_inference_request_duration_seconds_bucket", le=bound) for bound in ("0.5", "2.5", "+Inf")]
+DURATION = "forewarn_inference_request_duration_seconds_bucket"
+BUCKETS = [SeriesKey.of(DURATION, le=bound) for bound in ("0.5", "2.5", "+Inf")]
 ODD = [SeriesKey.of("foreign", text=text, value="v") for text in ('a"b', "c\\d", "e,f", "g=h", "ü 字", "line\nbreak")]
 
 

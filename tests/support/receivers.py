@@ -48,7 +48,7 @@ class Receiver:
         end = time.monotonic() + 30
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                if urllib3.request("GET", f"{self.base}/-/healthy", retries=False, timeout=2).status == 200:
+                if urllib3.request("GET", f"{self.base}/-/ready", retries=False, timeout=2).status == 200:
                     return
             except HTTPError:
                 pass
