@@ -110,7 +110,7 @@ _NVLINK = (
     row(
         "nvlink_errors_total",
         "",
-        "Errors of the kind over all NVLinks of the GPU.",
+        "Errors of the kind (such as crc_flit, replay, dl_recovery, symbol) over all NVLinks of the GPU.",
         "nvmlDeviceGetFieldValues 38, 45, 52, 59, 160; 161 to 163, 206 to 215, 219, 221 of every link",
         "kind",
         cadence="medium",
