@@ -19,8 +19,8 @@ from collector.store import chunks, rollups, rows
 from collector.store.buckets import keep_last
 from collector.store.errors import translated
 from collector.store.model import Times, Values
+from collector.store.opening import open_store
 from collector.store.schema import DAY_WINDOWS, FIVE_MINUTES, WINDOW_MS
-from forewarn.base.sqlite import open_reader
 
 Ids = npt.NDArray[np.int64]
 Chosen = Callable[[], Ids]
@@ -97,7 +97,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         StoreError: the file cannot be read.
     """
-    with translated(path), closing(open_reader(path)) as connection:
+    with translated(path), closing(open_store(path)) as connection:
         connection.execute("BEGIN")
         yield connection
 

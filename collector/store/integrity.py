@@ -11,8 +11,8 @@ from pathlib import Path
 
 from collector.store import codec
 from collector.store.errors import translated
+from collector.store.opening import open_store
 from forewarn.base.errors import StoreError
-from forewarn.base.sqlite import open_reader
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class IntegrityCheck:
         """Whether the whole table was read; False where it was to end."""
         last = 0
         while not self._ended.wait(self._pause):
-            with translated(self._path), closing(open_reader(self._path)) as connection:
+            with translated(self._path), closing(open_store(self._path)) as connection:
                 found = list(_slice(connection, table, column, last))
             if not found:
                 return True

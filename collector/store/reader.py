@@ -16,9 +16,9 @@ from collector.store.buckets import finish
 from collector.store.errors import translated
 from collector.store.forms import Forms
 from collector.store.model import Latest, Rollup, Series, Times, Values
+from collector.store.opening import open_store
 from collector.store.table import COLUMNS, Grid, Table, increases, make_table, windows_of
 from forewarn.base.errors import StoreError
-from forewarn.base.sqlite import open_reader
 
 _SELECTIONS_KEPT = 64
 
@@ -199,7 +199,7 @@ class StoreReader:
                 self._inode, self._layouts, self._series = inode, rows.Layouts(), None
             if self._idle:
                 return self._idle.pop(), inode
-        return open_reader(self.path), inode
+        return open_store(self.path), inode
 
     def _give(self, connection: sqlite3.Connection, inode: int) -> None:
         with self._lock:

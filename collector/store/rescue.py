@@ -15,9 +15,9 @@ from collector.store import codec
 from collector.store.buckets import Buckets
 from collector.store.errors import translated
 from collector.store.model import History
+from collector.store.opening import open_store
 from collector.store.schema import TIERS
 from forewarn.base.errors import StoreError
-from forewarn.base.sqlite import open_reader
 
 AT_ONCE = 100_000
 """Samples that are handed over together."""
@@ -61,7 +61,7 @@ def rescue(path: Path, refuge: Refuge) -> Rescued:
         StoreError: nothing of the file can be read, or the store cannot be written.
     """
     done = Rescued()
-    with translated(path), closing(open_reader(path)) as connection:
+    with translated(path), closing(open_store(path)) as connection:
         source = _Source(connection, done)
         names = source.series()
         if not names:

@@ -13,6 +13,7 @@ from collector.series import Sample, Scrape, SeriesKey
 from collector.store import Store, StoreSettings
 from collector.store.bulk import Batch, count_rolled_up, look, read_batch
 from forewarn.base.clock import DAY, HOUR, MINUTE
+from tests.support.filled_store import fill
 from tests.support.set_clock import SetClock
 
 START = 1_800_000_000_000
@@ -115,4 +116,19 @@ def test_what_was_rolled_up_is_counted_also_when_its_samples_are_gone(tmp_path: 
     start = START // (5 * MINUTE) * 5 * MINUTE
     assert count_rolled_up(store.path, (start, start + 3 * HOUR), lambda: ids) == 300
     assert count_rolled_up(store.path, (start, start + 3 * HOUR), lambda: ids[:1]) == 100
+    store.close()
+
+
+def test_days_in_one_chunk_are_read_span_by_span_too(tmp_path: Path) -> None:
+    clock = SetClock(START + 30 * HOUR)
+    store = Store.open(fill(tmp_path / "metrics.db", START + 30 * HOUR), StoreSettings(), clock)
+    ids = np.array([series.id for series in store.series()])
+    found: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for batch in walk(store, 30 * MINUTE, 200, ids):
+        for block in batch.blocks:
+            for one, line in zip(block.ids.tolist(), block.values, strict=True):
+                found[one] += zip(block.times.tolist(), line.tolist(), strict=True)
+    for series in store.series():
+        times, values = store.samples(series.id, START, 2**60)
+        assert found[series.id] == list(zip(times.tolist(), values.tolist(), strict=True))
     store.close()

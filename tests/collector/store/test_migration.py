@@ -14,6 +14,7 @@ import pytest
 from collector.series import SeriesKey
 from collector.store import Store, StoreReader, StoreSettings
 from collector.store.schema import MIGRATIONS
+from forewarn.base.errors import StoreError
 from tests.support.set_clock import SetClock
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -82,6 +83,12 @@ def test_a_migration_that_was_killed_is_done_again(old: Path) -> None:
     store.close()
     assert version(old) == len(MIGRATIONS)
     assert version(old.with_name("metrics.db.store-v1.bak")) == 1
+
+
+def test_readers_of_an_older_file_say_what_to_do(old: Path) -> None:
+    with pytest.raises(StoreError, match="has version 1 of the store tables") as caught:
+        StoreReader(old).series()
+    assert caught.value.hint == "start 'forewarn run' once: it migrates the file, after a copy"
 
 
 def test_days_are_joined_after_the_migration(old: Path) -> None:
