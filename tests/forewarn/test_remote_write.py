@@ -1,5 +1,6 @@
 """The daemon sends what it records, and whatever the receiver does holds nothing up."""
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -63,3 +64,19 @@ def test_a_receiver_that_never_answers_delays_neither_rounds_nor_the_end(tmp_pat
         status, seconds = one.terminate()
         assert status == 0
         assert seconds < 3
+
+
+def test_a_receiver_that_is_added_by_a_reload_is_served(tmp_path: Path) -> None:
+    with (
+        receiving() as receiver,
+        running(tmp_path / "data", config=CONFIG.split("[[remote_write]]", maxsplit=1)[0]) as daemon,
+    ):
+        assert not any("remote_write" in series for series in daemon.metrics())
+        config = CONFIG.format(url=receiver.url) + "[worker]\nenabled = false\n"
+        (tmp_path / "data.toml").write_text(config)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(lambda: daemon.metrics().get('forewarn_remote_write_samples_total{receiver="fleet"}'))
+        before = receiver.samples
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(lambda: receiver.samples > 2 * before)
+        assert {status for _, _, status in receiver.requests} == {204}
