@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from collector.samplers.mounts import MOUNTINFO, Mount, choose, parse_mountinfo
+from collector.samplers.mounts import MOUNTINFO, Mount, Writability, choose, parse_mountinfo
 from collector.series import Sample, SeriesKey
 from collector.settings import HostSettings
 from collector.source import CollectError
@@ -46,6 +46,9 @@ class Filesystems:
         self._listing = Lane("mounts")
         self._lanes: dict[str, Lane] = {}
         self._troubles: dict[str, str] = {}
+        self._writability = Writability()
+        self._listed = b""
+        self._chosen: list[Mount] = []
 
     async def collect(self) -> Sequence[Sample]:
         """Space and files of each file system that answers, and who does not.
@@ -70,9 +73,12 @@ class Filesystems:
             listing = await self._listing.call(self._mountinfo.read_bytes, deadline=self._deadline)
         except (OSError, StuckError) as error:
             raise CollectError("mounts", f"cannot read {self._mountinfo}: {error}") from error
-        return choose(
-            parse_mountinfo(os.fsdecode(listing)), self._settings.ignore_filesystems, self._settings.ignore_mountpoints
-        )
+        if listing != self._listed:
+            mounts, settings = parse_mountinfo(os.fsdecode(listing)), self._settings
+            self._writability.look(mounts)
+            self._chosen = choose(mounts, settings.ignore_filesystems, settings.ignore_mountpoints)
+            self._listed = listing
+        return self._chosen
 
     async def _one(self, mount: Mount) -> list[Sample]:
         mountpoint = mount.mountpoint
@@ -92,8 +98,8 @@ class Filesystems:
         samples = [
             _sample("stuck", label, float(trouble == "stuck")),
             _sample("error", label, float(trouble not in {"", "stuck"})),
-            _sample("readonly", label, float(mount.readonly)),
-            _sample("forced_readonly", label, float(mount.forced_readonly)),
+            _sample("readonly", label, float(self._writability.readonly(mount))),
+            _sample("forced_readonly", label, float(self._writability.forced(mount))),
         ]
         if space is not None and space.f_blocks > 0:
             samples.append(_sample("avail_bytes", label, float(space.f_bavail * space.f_frsize)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.samplers.filesystems import Filesystems
-from collector.samplers.mounts import choose, parse_mountinfo
+from collector.samplers.mounts import Writability, choose, parse_mountinfo
 from collector.settings import IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS, HostSettings
 from collector.source import CollectError
 from tests.support.dead_mount import can_mount, dead_mount
@@ -42,20 +42,49 @@ def test_the_root_of_a_container_is_watched_although_it_is_an_overlay() -> None:
     assert [mount.mountpoint for mount in chosen] == ["/"]
 
 
+def told(writability: Writability, text: str) -> tuple[bool, bool]:
+    """Whether the last mount of a list is read-only, and whether the kernel made it so."""
+    mounts = parse_mountinfo(text)
+    writability.look(mounts)
+    return writability.readonly(mounts[-1]), writability.forced(mounts[-1])
+
+
+def line(mountpoint: str, here: str, whole: str, device: str = "259:2") -> str:
+    return f"21 1 {device} / {mountpoint} {here} shared:1 - ext4 /dev/sda {whole}\n"
+
+
 @pytest.mark.parametrize(
-    ("here", "whole", "told"),
+    ("here", "whole", "expected"),
     [
         ("rw,relatime", "rw,errors=remount-ro", (False, False)),
         ("ro,relatime", "ro,errors=remount-ro", (True, False)),
         ("rw,relatime", "ro,errors=remount-ro", (True, True)),
         ("ro,nosuid", "rw", (True, False)),
+        ("rw", "rw,errors=remount-ro,emergency_ro", (True, True)),
+        ("rw", "rw,shutdown", (True, True)),
     ],
 )
 def test_a_mount_that_the_kernel_made_read_only_is_told_from_one_that_is_meant_to_be(
-    here: str, whole: str, told: tuple[bool, bool]
+    here: str, whole: str, expected: tuple[bool, bool]
 ) -> None:
-    (mount,) = parse_mountinfo(f"21 1 259:2 / /data {here} shared:1 - ext4 /dev/sda {whole}\n")
-    assert (mount.readonly, mount.forced_readonly) == told
+    assert told(Writability(), line("/data", here, whole)) == expected
+
+
+def test_in_a_sandbox_what_took_writes_and_takes_none_was_made_read_only() -> None:
+    writability = Writability()
+    root = line("/", "ro", "rw", "259:1")
+    assert told(writability, root + line("/data", "ro", "rw")) == (False, False)
+    assert told(writability, root + line("/cold", "ro", "ro", "259:9")) == (True, False)  # was never otherwise
+    assert told(writability, root + line("/data", "ro", "rw")) == (False, False)
+    assert told(writability, root + line("/data", "ro", "ro")) == (True, True)
+    assert told(writability, root + line("/data", "ro", "ro", "259:7")) == (True, False)  # another one in its place
+
+
+def test_in_a_sandbox_the_root_is_no_exception() -> None:
+    writability = Writability()
+    assert told(writability, line("/", "ro", "rw")) == (False, False)
+    assert told(writability, line("/", "ro", "ro")) == (True, True)
+    assert told(writability, line("/", "ro", "ro")) == (True, True)  # and stays so
 
 
 async def test_files_are_counted_where_the_file_system_sets_a_number(tmp_path: Path) -> None:
