@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from collector.nvml.diagnosis import DIAGNOSES
-from collector.nvml.library import (
+from collector.nvml.codes import (
     DRIVER_NOT_LOADED,
     GPU_IS_LOST,
     LIBRARY_NOT_FOUND,
@@ -14,6 +13,7 @@ from collector.nvml.library import (
     VERSION_MISMATCH,
     code_name,
 )
+from collector.nvml.diagnosis import DIAGNOSES
 from collector.nvml.surroundings import Surroundings
 
 WITHOUT_GPUS: Final = {

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 
-from collector.nvml.library import code_name
+from collector.nvml.codes import code_name
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Final
 
 from collector.nvml.absence import AbsentError, explain
-from collector.nvml.library import VERSION_MISMATCH, Nvml, NvmlError
+from collector.nvml.codes import VERSION_MISMATCH, NvmlError
+from collector.nvml.library import Nvml
 from collector.nvml.session import Session
 from collector.nvml.surroundings import Surroundings
 from forewarn.base.child import Parent, serve

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from collector.nvml.codes import GPU_IS_LOST, RESET_REQUIRED
 from collector.nvml.diagnosis import DIAGNOSES
 from collector.nvml.expected import KnownGpu
-from collector.nvml.library import GPU_IS_LOST, RESET_REQUIRED
 from collector.series import Sample, SeriesKey
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.words import duration

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.nvml.library import DRIVER_GONE, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.codes import DRIVER_GONE, NOT_OFFERED, NvmlError
+from collector.nvml.library import Nvml
 from collector.series import Labels
 
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pynvml
 
+from collector.nvml.codes import NOT_OFFERED, TIMEOUT, NvmlError
 from collector.nvml.devices import Device
-from collector.nvml.library import NOT_OFFERED, TIMEOUT, Nvml, NvmlError
+from collector.nvml.library import Nvml
 from collector.nvml.xids import UNKNOWN_XID
 from forewarn.base.frames import Frame
 

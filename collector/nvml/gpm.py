@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import pynvml
 
+from collector.nvml.codes import DRIVER_GONE, NOT_SUPPORTED, NvmlError
 from collector.nvml.devices import Device
 from collector.nvml.forms import GpmMetric
-from collector.nvml.library import DRIVER_GONE, NOT_SUPPORTED, Nvml, NvmlError
+from collector.nvml.library import Nvml
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from collector.nvml.absences import Absences
+from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError
 from collector.nvml.devices import Device
 from collector.nvml.fields import GPM
 from collector.nvml.gpm import Gpm
-from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.library import Nvml
 from collector.nvml.questions import CallQuestion, GpmQuestion, Question
 from collector.nvml.readings import MEMORY
 from collector.nvml.wire import Row

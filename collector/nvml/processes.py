@@ -13,8 +13,9 @@ from itertools import chain
 from typing import Any, Final
 
 from collector.nvml.absences import Absences
+from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError
 from collector.nvml.devices import Device
-from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.library import Nvml
 from collector.nvml.mig import Slice
 from forewarn.base.frames import Frame
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.nvml.absences import Absences
+from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError
 from collector.nvml.devices import Device
 from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, MEDIUM_FIELDS, SLOW_FIELDS
 from collector.nvml.forms import Field, Reading
 from collector.nvml.gpm import Gpm
-from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, Nvml, NvmlError
+from collector.nvml.library import Nvml
 from collector.nvml.mig import Slice, Slices
 from collector.nvml.nvlink import NvLinks
 from collector.nvml.questions import CallQuestion, FieldsQuestion, GpmQuestion, Question

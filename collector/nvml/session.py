@@ -7,10 +7,11 @@ from typing import Final
 
 from collector.nvml.absence import AbsentError, versions_differ
 from collector.nvml.absences import Absences
+from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NvmlError, code_name
 from collector.nvml.devices import Device, take_inventory
 from collector.nvml.events import XidWatch
 from collector.nvml.gpm import Gpm
-from collector.nvml.library import DRIVER_GONE, GPU_IS_LOST, Nvml, NvmlError, code_name
+from collector.nvml.library import Nvml
 from collector.nvml.mig import Slice
 from collector.nvml.processes import ProcessLists
 from collector.nvml.reader import DeviceReader

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.daemon import RunningDaemon
 
-HEAVY = {"pandas", "prophet", "torch", "pyarrow", "elasticsearch", "transformers", "cmdstanpy", "matplotlib"}
+HEAVY = {"pynvml", "pandas", "prophet", "torch", "pyarrow", "elasticsearch", "transformers", "cmdstanpy", "matplotlib"}
 HELP_NEEDS = {"typer", "forewarn"}
 HELP_MUST_NOT_LOAD = HEAVY | {"numpy", "fastapi", "pydantic", "uvicorn", "psutil", "urllib3", "apscheduler", "asyncio"}
 ROOMS = {"collector", "forecast", "alerts", "logship", "api", "worker", "dashboards"}

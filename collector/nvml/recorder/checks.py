@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pynvml
 
+from collector.nvml.codes import NvmlError, code_name
 from collector.nvml.devices import Device
-from collector.nvml.library import Nvml, NvmlError, code_name
+from collector.nvml.library import Nvml
 
 _GROWTH_SECONDS: Final = 2.0
 _GPM_SECONDS: Final = 0.25

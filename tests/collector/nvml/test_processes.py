@@ -15,7 +15,8 @@ LOOKS = """
 import json, logging, os, pathlib, sys
 from collector.nvml.absences import Absences
 from collector.nvml.devices import take_inventory
-from collector.nvml.library import Nvml, NvmlError
+from collector.nvml.codes import NvmlError
+from collector.nvml.library import Nvml
 from collector.nvml.processes import ProcessLists
 logging.basicConfig(format="%(message)s %(code)s")
 nvml = Nvml()
