@@ -67,8 +67,9 @@ class Post:
                 preload_content=False,
             )  # fmt: skip
             try:
-                detail = _words(response.read(_DETAIL_BYTES))
-                response.drain_conn()
+                said = response.read(_DETAIL_BYTES, decode_content=False)
+                if len(said) == _DETAIL_BYTES:  # there may be more, of any length: that is not waited for
+                    response.close()
             finally:
                 response.release_conn()
         except ConfigError as error:
@@ -76,7 +77,7 @@ class Post:
         except (HTTPError, OSError, ValueError) as error:  # ValueError: what no header or address may hold
             return Answer("retry", failure_code(error), _words(str(error).encode()))
         asked = parse_retry_after(response.headers.get("Retry-After"), self._clock.now_ms(), RETRY_AFTER_CAP_SECONDS)
-        return of_status(response.status, detail, asked)
+        return of_status(response.status, _words(said), asked)
 
     def close(self) -> None:
         """Close the connection."""

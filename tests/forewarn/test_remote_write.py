@@ -67,10 +67,8 @@ def test_a_receiver_that_never_answers_delays_neither_rounds_nor_the_end(tmp_pat
 
 
 def test_a_receiver_that_is_added_by_a_reload_is_served(tmp_path: Path) -> None:
-    with (
-        receiving() as receiver,
-        running(tmp_path / "data", config=CONFIG.split("[[remote_write]]", maxsplit=1)[0]) as daemon,
-    ):
+    without = CONFIG.partition("[[remote_write]]")[0]
+    with receiving() as receiver, running(tmp_path / "data", config=without) as daemon:
         assert not any("remote_write" in series for series in daemon.metrics())
         config = CONFIG.format(url=receiver.url) + "[worker]\nenabled = false\n"
         (tmp_path / "data.toml").write_text(config)

@@ -27,12 +27,14 @@ class StrictReceiver:
     Attributes:
         most: samples in one request, more are answered with 413.
         refuses: entries of which the whole request is answered with 400.
+        words: what it says beside a status that it was told.
     """
 
     url: str = ""
     answers: list[Any] = field(default_factory=list)
     most: int = 10**9
     refuses: Callable[[Labels], bool] = lambda _: False
+    words: str = "not now"
     held: dict[Labels, list[tuple[int, float]]] = field(default_factory=dict)
     requests: list[tuple[dict[str, str], int, int]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -91,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*self.receiver.take(dict(self.headers), body))
         else:
             status, headers = answer if isinstance(answer, tuple) else (answer, {})
-            self._answer(status, "not now", headers)
+            self._answer(status, self.receiver.words, headers)
 
     def _answer(self, status: int, words: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

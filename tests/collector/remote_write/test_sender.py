@@ -395,3 +395,24 @@ async def test_a_bookmark_that_somebody_else_wrote_is_said(tmp_path: Path, caplo
             rig.go_on()
             await until(lambda: rig.sender._trouble)
             assert "is no bookmark of remote write" in rig.sender._trouble
+
+
+async def test_a_receiver_that_says_a_lot_is_not_listened_to_for_long(tmp_path: Path) -> None:
+    with receiving(503, 503, words="x" * 40_000_000) as receiver:
+        async with sending(tmp_path, receiver.url, history=60) as rig:
+            append(rig, 1)
+            await rig.caught_up()
+            assert_all_there(rig, receiver)
+            assert rig.sender.tally.requests == {"503": 2, "204": 1}
+
+
+async def test_one_connection_serves_many_requests(tmp_path: Path) -> None:
+    with receiving(503) as receiver:
+        async with sending(tmp_path, receiver.url, history=60, batch_samples=20) as rig:
+            append(rig, 6)
+            await rig.caught_up()
+            pools = rig.sender._delivery._post._pools
+            assert pools is not None
+            pool = pools.connection_from_url(receiver.url)
+            assert pool.num_requests > 2
+            assert pool.num_connections == 1
