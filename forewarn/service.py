@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata, resources
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -20,7 +20,9 @@ PREFIX = Path("/opt/forewarn")
 UNIT_DIR = Path("/etc/systemd/system")
 CONFIG_FILE = Path("/etc/forewarn/forewarn.toml")
 SYSUSERS_FILE = Path("/etc/sysusers.d/forewarn.conf")
-ATTRIBUTION = "forewarn-attribution.conf"
+ATTRIBUTION, CLOCK = "forewarn-attribution.conf", "forewarn-clock.conf"
+"""Drop-ins of forewarn.service: each opens its sandbox for one thing."""
+
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 OLDEST_PYTHON = (3, 11)
 HIDDEN = tuple(Path(folder) for folder in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108  not used, named
@@ -33,12 +35,12 @@ class Installation:
     Args:
         source: what pip installs; None for what is running now.
         worker: whether the bundled worker, and with it torch, is installed too.
-        attribution: whether the daemon may see whose processes use the GPUs; what was allowed before stays allowed.
+        drop_ins: what the daemon may do beside; what was allowed before stays allowed.
         say: takes each step's line.
     """
 
     def __init__(
-        self, source: str | None, *, worker: bool, attribution: bool = False, say: Callable[[str], None]
+        self, source: str | None, *, worker: bool, drop_ins: Iterable[str] = (), say: Callable[[str], None]
     ) -> None:
         self._source = source or running_distribution()
         self._units = (
@@ -46,7 +48,7 @@ class Installation:
             "forewarn-logship.service",
             *(("forewarn-worker.service",) if worker else ()),
         )
-        self._drop_ins = {ATTRIBUTION: f"forewarn.service.d/{ATTRIBUTION}"} if attribution else {}
+        self._drop_ins = {name: f"forewarn.service.d/{name}" for name in drop_ins}
         self._extras = "forecast,logs,worker" if worker else "forecast,logs"
         self._say = say
 

@@ -68,7 +68,7 @@ AdjTimex = Callable[[Timex], int]
 
 
 def ask_kernel(state: Timex) -> int:
-    """adjtimex(2) without a change: fills in the state, and returns that of the clock (5: not synchronised).
+    """adjtimex(2) without a change: fills in the state, and returns that of the clock.
 
     Raises:
         OSError: this process may not ask, as under systemd's ProtectClock=.
@@ -82,11 +82,13 @@ def ask_kernel(state: Timex) -> int:
 
 
 _NANOSECONDS = 0x2000  # STA_NANO: the offset is in nanoseconds, else in microseconds
-_NOT_SYNCHRONISED = 5  # TIME_ERROR
+_LOST = 16_000_000  # the kernel's largest error in microseconds: nobody has told it the time for hours
 
 
 class TimeSync:
     """Whether the clock is synchronised, and how far it may be off.
+
+    By its error, as systemd-timedated does: chrony without ``rtcsync`` leaves the kernel's own flag unset for ever.
 
     Args:
         adjtimex: asks the kernel.
@@ -98,7 +100,7 @@ class TimeSync:
     def __call__(self) -> Iterator[Sample]:
         """The samples."""
         state = Timex()
-        clock = self._adjtimex(state)
-        yield gauge("timex_sync_status", clock != _NOT_SYNCHRONISED)
+        self._adjtimex(state)
+        yield gauge("timex_sync_status", state.maxerror < _LOST)
         yield gauge("timex_offset_seconds", state.offset / (1e9 if state.status & _NANOSECONDS else 1e6))
         yield gauge("timex_maxerror_seconds", state.maxerror / 1e6)

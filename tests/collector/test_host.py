@@ -242,17 +242,29 @@ async def test_whole_disks_only_in_seconds_and_bytes_and_how_busy(tmp_path: Path
     assert 'disk_utilization_ratio{device="cciss/c0d0"}' not in second  # its counter began anew
 
 
-@pytest.mark.parametrize(("answer", "status", "synchronised"), [(0, 0x2000, 1), (5, 0x2040, 0), (5, 0x2000, 0)])
-def test_the_clock_is_synchronised_unless_the_kernel_says_otherwise(
-    answer: int, status: int, synchronised: int
+@pytest.mark.parametrize(
+    ("answer", "status", "error", "synchronised"),
+    [
+        (0, 0x2000, 250_000, 1),
+        (5, 0x2040, 250_000, 1),  # chrony without rtcsync: told the time, and flagged as if not
+        (5, 0x2040, 16_000_000, 0),
+    ],
+)
+def test_the_clock_is_synchronised_while_its_error_is_known(
+    answer: int, status: int, error: int, synchronised: int
 ) -> None:
     def adjtimex(state: Timex) -> int:
-        state.offset, state.status, state.maxerror = -1500, status, 250_000
+        state.offset, state.status, state.maxerror = -1500, status, error
         return answer
 
     found = values(list(TimeSync(adjtimex)()))
-    expected = {"timex_sync_status": synchronised, "timex_offset_seconds": -1.5e-6, "timex_maxerror_seconds": 0.25}
-    assert found == pytest.approx(expected)
+    assert found == pytest.approx(
+        {
+            "timex_sync_status": synchronised,
+            "timex_offset_seconds": -1.5e-6,
+            "timex_maxerror_seconds": error / 1e6,
+        }
+    )
 
 
 def test_the_offset_is_in_microseconds_without_the_nanosecond_flag() -> None:

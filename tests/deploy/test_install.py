@@ -33,7 +33,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine on which it was installed once, from the clone."""
     folder = tmp_path_factory.mktemp("machine")
     machine = Machine(folder / "node")
-    first = machine.run(str(FOREWARN), "install-service", "--attribution")
+    first = machine.run(str(FOREWARN), "install-service", "--attribution", "--clock")
     assert first.returncode == 0, first.stderr
     (folder / "said").write_text(first.stderr)
     yield machine
@@ -44,8 +44,8 @@ def test_it_says_what_it_does_and_leaves_this_machine_alone(machine: Machine) ->
     said = (machine.folder.parent / "said").read_text()
     assert re.search(r"installing forewarn\[forecast,logs\] from \S+ into /opt/forewarn", said)
     units = "/etc/systemd/system"
-    drop_in = f"{units}/forewarn.service.d/forewarn-attribution.conf"
-    for path in (f"{units}/forewarn.service", drop_in, "/etc/forewarn/forewarn.toml"):
+    drop_ins = [f"{units}/forewarn.service.d/forewarn-{name}.conf" for name in ("attribution", "clock")]
+    for path in (f"{units}/forewarn.service", *drop_ins, "/etc/forewarn/forewarn.toml"):
         assert f"wrote {path}" in said
         assert (machine.folder / path[1:]).exists()
     assert "systemd does not run here" in said
@@ -106,11 +106,14 @@ def _is_up(machine: Machine) -> None:
     assert machine.show("forewarn", "StatusText") == f"serving {URL}"
     assert machine.show("forewarn", "WatchdogUSec") == "1min"
     assert machine.show("forewarn", "UnitFileState") == "enabled"
-    assert machine.show("forewarn", "ProtectProc") == "default"  # the drop-in of the first installation stays
+    assert machine.show("forewarn", "ProtectProc") == "default"  # the drop-ins of the first installation stay
+    assert machine.show("forewarn", "ProtectClock") == "no"
     assert machine.show("forewarn-logship", "Result") == "success"  # nothing is configured: it ended in order
     page = _metrics(machine)
     assert page["forewarn_config_last_reload_successful"] == 1
     assert page['forewarn_collector_success{collector="host"}'] == 1
+    assert "forewarn_node_timex_sync_status" in page
+    assert {value for name, value in page.items() if name.startswith("forewarn_node_filesystem_readonly")} == {0}
     assert f"Forewarn serves {URL}" in machine.journal("forewarn")
     assert URL in machine.ok("/opt/forewarn/bin/forewarn", "status")
 
