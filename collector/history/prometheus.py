@@ -19,6 +19,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers
 
+from collector.samplers.failures import said
 from collector.series import Matcher, quoted
 from forewarn.base.errors import ForewarnError, UsageError
 from forewarn.base.types import read_secret
@@ -167,11 +168,12 @@ class Prometheus:
             pause *= 2
 
     def _unreachable(self, error: Exception) -> PrometheusError:
-        reason = getattr(error, "reason", None) or error
+        reason = getattr(error, "reason", None)
+        reason = reason if isinstance(reason, Exception) else error
         if "CERTIFICATE" in str(reason).upper():
             return PrometheusError(f"{self.url}: {reason}", hint="--ca-file names the certificate of its issuer")
         return PrometheusError(
-            f"no answer from {self.url}: {str(reason).rpartition('): ')[2]}",
+            f"no answer from {self.url}: {said(reason)}",
             hint="is the address right? The same command goes on where this one stopped",
         )
 
@@ -190,7 +192,7 @@ class Prometheus:
             answered = False
         if not answered:
             raise UsageError(
-                f"{self.url} is no Prometheus: it answers {status} {_text(body)}",
+                f"{self.url} is no Prometheus: it answers with status {status}: {_text(body) or 'nothing'}",
                 hint="give what stands in front of /api/v1, such as http://prometheus:9090",
             )
         if answer["status"] == "error":
@@ -270,7 +272,7 @@ def _text(body: bytes) -> str:
     try:
         error = orjson.loads(body)["error"]
     except (ValueError, KeyError, TypeError):
-        error = body.decode(errors="replace")
+        error = "a web page" if body.lstrip().startswith(b"<") else body.decode(errors="replace")
     return " ".join(str(error).split())[:_TEXT_SHOWN]
 
 

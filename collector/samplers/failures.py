@@ -1,6 +1,7 @@
 """Short words for what went wrong, as they appear in the label ``code``."""
 
 import errno
+import re
 import socket
 import ssl
 
@@ -9,6 +10,7 @@ import urllib3.exceptions as http
 from collector.source import CollectError
 from forewarn.base.lane import StuckError
 
+_CONNECTION = re.compile(r"^HTTPS?Connection(Pool)?\(.*?\): ")
 _BY_ERRNO = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
@@ -43,3 +45,9 @@ def failure_code(error: BaseException) -> str:
                 return _BY_ERRNO[seen.errno]
         seen = seen.__cause__ or seen.__context__
     return "http" if isinstance(error, http.HTTPError) else "error"
+
+
+def said(error: BaseException) -> str:
+    """What an error says, without the connection that urllib3 puts before it."""
+    text = str(error.args[-1] if len(error.args) > 1 else error) if isinstance(error, http.HTTPError) else str(error)
+    return _CONNECTION.sub("", text)

@@ -8,7 +8,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from collector.samplers.access import Access
-from collector.samplers.failures import failure_code
+from collector.samplers.failures import failure_code, said
 from collector.source import CollectError
 from forewarn.base.clock import Clock
 
@@ -60,7 +60,7 @@ class Client:
             finally:
                 response.close()
         except (HTTPError, OSError, UnicodeError) as error:
-            raise CollectError(failure_code(error), f"{urlsplit(url).netloc}: {error}") from error
+            raise CollectError(failure_code(error), f"{urlsplit(url).netloc}: {said(error)}") from error
 
     def _pools_for(self, url: str) -> urllib3.PoolManager:
         if urlsplit(url).scheme == "https":

@@ -37,7 +37,7 @@ def backfill(
         ),
     ],
     *,
-    origin: Annotated[Origin, typer.Option("--from", help="What SOURCE is.")] = Origin.CSV,
+    origin: Annotated[Origin, typer.Option("--from", help="Where it comes from.")] = Origin.CSV,
     shift_to_now: Annotated[
         bool,
         typer.Option(

@@ -34,10 +34,14 @@ def endpoint(url: str, *, patience: float = 5.0, **settings: object) -> Endpoint
 
 
 async def failure(source: Endpoint) -> str:
+    return (await error_of(source)).code
+
+
+async def error_of(source: Endpoint) -> CollectError:
     with pytest.raises(CollectError) as caught:
         await source.collect()
     await source.close()
-    return caught.value.code
+    return caught.value
 
 
 async def test_a_page_becomes_samples(server: PageServer) -> None:
@@ -69,7 +73,10 @@ async def test_refused_metrics_are_named_once_and_again_when_they_change(
 
 
 async def test_nobody_listens() -> None:
-    assert await failure(endpoint(f"http://127.0.0.1:{free_port()}/metrics")) == "refused"
+    port = free_port()
+    error = await error_of(endpoint(f"http://127.0.0.1:{port}/metrics"))
+    assert error.code == "refused"
+    assert str(error) == f"127.0.0.1:{port}: Failed to establish a new connection: [Errno 111] Connection refused"
 
 
 async def test_an_error_status_is_no_page(server: PageServer) -> None:
@@ -152,7 +159,9 @@ async def test_the_rounds_patience_caps_the_deadline(server: PageServer) -> None
 
 async def test_a_listener_that_never_accepts_meets_the_deadline() -> None:
     with full_listener() as port:
-        assert await failure(endpoint(f"http://127.0.0.1:{port}/metrics", timeout=0.2)) == "timeout"
+        error = await error_of(endpoint(f"http://127.0.0.1:{port}/metrics", timeout=0.2))
+    assert error.code == "timeout"
+    assert str(error) == f"127.0.0.1:{port}: Connection to 127.0.0.1 timed out. (connect timeout=0.2)"
 
 
 async def test_a_host_that_has_no_address() -> None:

@@ -50,7 +50,13 @@ def test_a_path_in_front_of_the_api_is_kept() -> None:
     [
         (401, b"who are you", "wants to know who asks", "--bearer-token-file", 1),
         (403, b"", "wants to know who asks", "--basic-auth-file", 1),
-        (404, b"<html>Not here</html>", r"no Prometheus: it answers 404 <html>Not here", "in front of /api/v1", 2),
+        (
+            404,
+            b"<html>Not here</html>",
+            "no Prometheus: it answers with status 404: a web page",
+            "in front of /api/v1",
+            2,
+        ),
         (200, b"<html>Grafana</html>", "no Prometheus", "in front of /api/v1", 2),
         (200, b"[]", "no Prometheus", "in front of /api/v1", 2),
         (400, failure("parse error"), "parse error", "log", 1),
