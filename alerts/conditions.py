@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from alerts.glossary import glossary
 from alerts.inputs import LatestSample, LatestSamples, Prediction, Predictions, Reading
@@ -19,6 +20,7 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+_SAID_ELSEWHERE = "another alert says of the same trouble what to do"
 _LAST_SUCCESS = "forewarn_collector_last_success_timestamp_seconds"
 
 
@@ -46,7 +48,14 @@ class View:
 
 def readings(rule: RuleSettings, view: View) -> list[Reading]:
     """What a rule's condition finds now, one reading for each series that it can judge."""
-    return list(_CONDITIONS[rule.type](rule, view))
+    found = list(_CONDITIONS[rule.type](rule, view))
+    if any(reading.held for reading in found) and _said_elsewhere(rule, view):
+        return [replace(reading, raised=False, held=False, ended=_SAID_ELSEWHERE) for reading in found]
+    return found
+
+
+def _said_elsewhere(rule: RuleSettings, view: View) -> bool:
+    return bool(rule.unless) and any(s.value for s in view.latest(parse_selector(rule.unless), rule.stale_ms))
 
 
 def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:

@@ -13,6 +13,8 @@ _CONDITION_OF_METRIC = {
     "forewarn_nvml_stuck": "driver_stuck",
     "forewarn_gpu_recovery_action": "recovery_needed",
     "forewarn_gpu_remapped_rows_failure": "row_remap_failed",
+    "forewarn_gpu_sram_ecc_threshold_exceeded": "sram_errors",
+    "forewarn_gpu_fabric_misconfigured": "fabric_misconfigured",
     "forewarn_gpu_dead_process_memory_bytes": "dead_process_memory",
 }
 

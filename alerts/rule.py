@@ -76,6 +76,9 @@ class RuleSettings(Settings):
     window: Seconds = Field(
         72 * 3600.0, gt=0, description="forecast_breach: how far ahead an expected breach is told of."
     )
+    unless: str = Field(
+        "", description="Series that say of the same trouble already: while one of them is not 0, nothing is raised."
+    )
     for_: Seconds = Field(
         0.0, alias="for", ge=0, description="How long the condition must hold, by the times of its evidence."
     )
@@ -114,7 +117,7 @@ class RuleSettings(Settings):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        self._check_selector()
+        self._check_selectors()
         foreign = [field for field, types in _ONLY_FOR.items() if self._given(field) and self.type not in types]
         if foreign:
             raise ValueError(f"rule {self.name}: {foreign[0]!r} has no meaning in a rule of type {self.type!r}")
@@ -133,13 +136,14 @@ class RuleSettings(Settings):
     def _given(self, field: str) -> bool:
         return bool(getattr(self, field) != type(self).model_fields[field].default)
 
-    def _check_selector(self) -> None:
+    def _check_selectors(self) -> None:
         if not self.match:
             raise ValueError(f"rule {self.name}: 'match' must say which series it is about")
-        try:
-            parse_selector(self.match)
-        except ValueError as error:
-            raise ValueError(f"rule {self.name}: {error}") from error
+        for selector in filter(None, (self.match, self.unless)):
+            try:
+                parse_selector(selector)
+            except ValueError as error:
+                raise ValueError(f"rule {self.name}: {error}") from error
 
     def _check_clear(self) -> None:
         if self.clear is None or self.value is None or self.op is None:

@@ -10,7 +10,7 @@ from collector.nvml.diagnosis import DIAGNOSES
 from collector.nvml.expected import KnownGpu
 from collector.series import Sample, SeriesKey
 from forewarn.base.clock import Clock, rfc3339
-from forewarn.base.words import duration
+from forewarn.base.words import duration, quantity
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Evidence:
         shows: whether a value shows it.
         condition: the condition.
         after: seconds for which it must have been shown.
+        anew: whether only a series counts that has shown the contrary since the start.
         tells: the particulars.
     """
 
@@ -45,7 +46,8 @@ class Evidence:
     shows: Callable[[float], bool]
     condition: str
     after: float = 0.0
-    tells: Callable[[SeriesKey, float], str] = lambda _, value: f"{value:.0f}"
+    anew: bool = False
+    tells: Callable[[SeriesKey, float], str] = lambda *_: ""
 
 
 def _who(key: SeriesKey, idle: float) -> str:
@@ -53,17 +55,42 @@ def _who(key: SeriesKey, idle: float) -> str:
     return f"{', '.join(word for word in words if word)} for {duration(idle)}"
 
 
+def _link(key: SeriesKey, _: float) -> str:
+    return f"link {key.label('link')}"
+
+
+def _number(_: SeriesKey, value: float) -> str:
+    return f"number {value:.0f}"
+
+
+def _bytes(_: SeriesKey, value: float) -> str:
+    return quantity(value, "bytes")
+
+
 def _some(value: float) -> bool:
     return value > 0
 
 
+def _none(value: float) -> bool:
+    return value == 0
+
+
+def _is(number: int) -> Callable[[float], bool]:
+    return lambda value: value == number
+
+
 EVIDENCE: Final = (
-    Evidence("forewarn_gpu_recovery_action", _some, "recovery_needed"),
+    Evidence("forewarn_gpu_recovery_action", _some, "recovery_needed", tells=_number),
+    Evidence("forewarn_gpu_nvlink_up", _none, "nvlink_down", after=15, anew=True, tells=_link),
+    Evidence("forewarn_gpu_fabric_health", _is(2), "fabric_unhealthy"),
+    Evidence("forewarn_gpu_fabric_health", _is(3), "fabric_limited"),
+    Evidence("forewarn_gpu_fabric_misconfigured", _some, "fabric_misconfigured", tells=_number),
+    Evidence("forewarn_gpu_sram_ecc_threshold_exceeded", _some, "sram_errors"),
     Evidence("forewarn_gpu_remapped_rows_failure", _some, "row_remap_failed"),
     Evidence("forewarn_gpu_remapped_rows_pending", _some, "row_remap_pending"),
-    Evidence("forewarn_gpu_persistence_mode", lambda value: value == 0, "persistence_off"),
+    Evidence("forewarn_gpu_persistence_mode", _none, "persistence_off"),
     Evidence("forewarn_gpu_process_list_invalid", _some, "process_list_invalid", after=60),
-    Evidence("forewarn_gpu_dead_process_memory_bytes", _some, "dead_process_memory", after=60),
+    Evidence("forewarn_gpu_dead_process_memory_bytes", _some, "dead_process_memory", after=60, tells=_bytes),
     Evidence("forewarn_gpu_process_idle_seconds", lambda value: value >= IDLE_SECONDS, "process_idle", tells=_who),
 )
 
@@ -97,6 +124,7 @@ class Conditions:
         self._since: dict[Place, int] = {}
         self._shown_since: dict[Place, float] = {}
         self._ever: set[Place] = set()
+        self._contrary: set[SeriesKey] = set()
 
     def update(self, found: Mapping[Place, str]) -> None:
         """Take what was found this round, with its particulars, and add what metrics show."""
@@ -149,14 +177,27 @@ class Conditions:
 
     def _shown(self) -> dict[Place, str]:
         """What metrics show, and have shown for long enough."""
-        now, shown = self._clock.monotonic(), {}
+        now = self._clock.monotonic()
+        shown: dict[Place, tuple[list[str], float]] = {}
         for evidence in EVIDENCE:
             for key, value in self._newest(evidence.metric):
-                if evidence.shows(value):
+                if self._shows(evidence, key, value):
                     place = Place(evidence.condition, key.label("gpu"), key.label("uuid"))
-                    shown[place] = (evidence.tells(key, value), now - evidence.after)
+                    shown.setdefault(place, ([], now - evidence.after))[0].append(evidence.tells(key, value))
         self._shown_since = {place: self._shown_since.get(place, now) for place in shown}
-        return {place: text for place, (text, due) in shown.items() if self._shown_since[place] <= due}
+        return {
+            place: "; ".join(filter(None, told))
+            for place, (told, due) in shown.items()
+            if self._shown_since[place] <= due
+        }
+
+    def _shows(self, evidence: Evidence, key: SeriesKey, value: float) -> bool:
+        shows = evidence.shows(value)
+        if not evidence.anew:
+            return shows
+        if not shows:
+            self._contrary.add(key)
+        return shows and key in self._contrary
 
 
 def _say(place: Place, detail: str) -> None:

@@ -43,6 +43,14 @@ _ROWS: Final = (
         "or 120; drain the node and reboot it. Forewarn waits for the call and never kills it: that can freeze a GPU.",
     ),
     Diagnosis(
+        "driver_slow",
+        "warning",
+        "GpuDriverSlow",
+        "calls into the GPU driver take many seconds, again and again",
+        "Readings of all GPUs have gaps meanwhile, and a GPU or the driver may be about to hang: see forewarn status "
+        "for the GPU, the kernel's log for XIDs of it, and whether persistence mode is on.",
+    ),
+    Diagnosis(
         "gpu_lost",
         "critical",
         "GpuLost",
@@ -148,6 +156,44 @@ _ROWS: Final = (
         "GpuRowRemapFailed",
         "a GPU has no spare rows left for its broken memory",
         "Take it out of service and have it replaced.",
+    ),
+    Diagnosis(
+        "nvlink_down",
+        "critical",
+        "GpuNvlinkDown",
+        "an NVLink of a GPU that was up is down",
+        "Work over several GPUs fails, hangs or is slow. forewarn status names the link. See the kernel's log for "
+        "XID 74 or 144 to 155; drain the node and reset its GPUs. If it stays down: bridge, cable, switch.",
+    ),
+    Diagnosis(
+        "fabric_unhealthy",
+        "critical",
+        "GpuFabricUnhealthy",
+        "the NVLink fabric is unhealthy",
+        "Work over several GPUs fails or hangs. See the log of nvidia-fabricmanager and forewarn_gpu_fabric_degraded; "
+        "drain the node, restart the fabric manager and reset the GPUs.",
+    ),
+    Diagnosis(
+        "fabric_limited",
+        "warning",
+        "GpuFabricLimited",
+        "the NVLink fabric works with less than its capacity",
+        "Work over several GPUs is slower. See the log of nvidia-fabricmanager and forewarn_gpu_fabric_degraded.",
+    ),
+    Diagnosis(
+        "fabric_misconfigured",
+        "warning",
+        "GpuFabricMisconfigured",
+        "the NVLink fabric is wrongly configured for a GPU",
+        "By its number: 1 system GUID, 2 chassis serial number, 3 no partition, 4 too few NVLinks, 5 GPU firmware, 6 "
+        "location, 7 state of the GPU. See the log of nvidia-fabricmanager, or ask whoever partitions the rack.",
+    ),
+    Diagnosis(
+        "sram_errors",
+        "warning",
+        "GpuSramErrors",
+        "the memory inside a GPU's chip has had more uncorrectable errors than its vendor tolerates",
+        "Drain the GPU and run the vendor's field diagnostics; it is a case for replacement.",
     ),
     Diagnosis(
         "row_remap_pending",

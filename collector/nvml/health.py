@@ -140,7 +140,7 @@ class GpuHealth:
         pause = self._records.pause
         return {
             "expected": len(self._expected.gpus),
-            "present": None if self._up is None else len(self._up),
+            "present": None if self._up is None or self._overdue.stuck else len(self._up),
             "paused_until": pause.until,
             "xid_witness": "driver events and kernel log" if self._records.kernel_log.followed else "driver events",
             "conditions": [row for row in self.conditions.rows() if not pause.on or row["condition"] == _STUCK],
@@ -156,6 +156,8 @@ class GpuHealth:
             found = of_missing(self.missing(), self._codes)
             if self._mismatch:
                 found[Place("driver_mismatch")] = self._mismatch
+            if slow := self._overdue.slow:
+                found[Place("driver_slow")] = slow
             self.conditions.update(found)
         else:
             self.conditions.end(_STUCK)

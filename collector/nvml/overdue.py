@@ -1,6 +1,7 @@
 """Whether the nvml child is where it should be, and in which driver call it sits if it is not."""
 
 import logging
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,9 @@ from forewarn.base.clock import Clock
 log = logging.getLogger(__name__)
 
 WARN_SECONDS: Final = 5.0
+SLOW_ROUNDS: Final = 3
+SLOW_WITHIN_SECONDS: Final = 600.0
+"""A round of five seconds may happen; three of them in ten minutes are a driver in trouble."""
 HANGING_SECONDS: Final = 2.0
 WHOLE_DRIVER_SHARE: Final = 2.0
 """How much longer a call about no single GPU may take: where persistence mode is off, it wakes all of them."""
@@ -22,9 +26,13 @@ class StuckCall:
     gpu: str
     seconds: float
 
+    @property
+    def name(self) -> str:
+        """The call, and whose."""
+        return f"{self.call} of GPU {self.gpu}" if self.gpu else self.call
+
     def __str__(self) -> str:
-        where = f" of GPU {self.gpu}" if self.gpu else ""
-        return f"the GPU driver has not come back from {self.call}{where} for {self.seconds:.0f} s"
+        return f"the GPU driver has not come back from {self.name} for {self.seconds:.0f} s"
 
 
 class Overdue:
@@ -42,8 +50,9 @@ class Overdue:
         self._stuck_after = stuck_after
         self._due: float | None = None
         self._call, self._gpu = "", ""
-        self._warned = False
+        self._warned_at: float | None = None
         self._busy = False
+        self._slow: deque[tuple[float, StuckCall]] = deque(maxlen=SLOW_ROUNDS)
         self.ever_started = False
         self.stuck: StuckCall | None = None
 
@@ -55,6 +64,7 @@ class Overdue:
     def ended(self) -> None:
         """The child is no more: nothing is waited for."""
         self._due = None
+        self._slow.clear()
         self._relieve()
 
     def begun(self, call: str, gpu: str) -> None:
@@ -69,25 +79,37 @@ class Overdue:
         self._call, self._gpu = call, gpu
         self._busy = True
 
-    def progressed(self, due_in: float) -> None:
-        """Work was finished; the next sign of life is due in so many seconds."""
-        self._due = self._clock.monotonic() + due_in
+    def progressed(self, due_in: float, took: float = 0.0) -> None:
+        """Work was finished, which took so many seconds; the next sign of life is due in so many."""
+        now = self._clock.monotonic()
+        if took >= WARN_SECONDS:
+            self._slow.append((now, StuckCall(self._call, self._gpu, took)))
+        self._due = now + due_in
         self._call, self._gpu = "its next round", ""
         self._relieve()
 
     def judge(self) -> StuckCall | None:
-        """The call that is stuck now, or None; says in the log, once, when one is late."""
+        """The call that is stuck now, or None; says in the log when one is late, at most every ten minutes."""
         if self._due is None:
             return None
-        late = self._clock.monotonic() - self._due
+        now = self._clock.monotonic()
+        late = now - self._due
         call = StuckCall(self._call, self._gpu, late)
         patience = self._stuck_after if self._gpu else self._stuck_after * WHOLE_DRIVER_SHARE
         if late >= patience:
             self.stuck = call
-        elif late >= WARN_SECONDS and not self._warned:
-            self._warned = True
+        elif late >= WARN_SECONDS and (self._warned_at is None or now - self._warned_at >= SLOW_WITHIN_SECONDS):
+            self._warned_at = now
             log.warning("%s", call)
         return self.stuck
+
+    @property
+    def slow(self) -> str:
+        """Which call the driver was slow in last, where slow rounds came again and again; else nothing."""
+        if len(self._slow) < SLOW_ROUNDS or self._clock.monotonic() - self._slow[0][0] > SLOW_WITHIN_SECONDS:
+            return ""
+        last = self._slow[-1][1]
+        return f"a round took {last.seconds:.0f} s, last seen in {last.name}"
 
     def hanging(self) -> StuckCall | None:
         """The call that the child says has not come back, once that has lasted two seconds: it holds an end up."""
@@ -100,4 +122,4 @@ class Overdue:
         if self.stuck is not None:
             log.warning("the GPU driver answers again", extra={"call": self.stuck.call, "gpu": self.stuck.gpu})
         self.stuck = None
-        self._warned = self._busy = False
+        self._busy = False

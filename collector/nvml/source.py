@@ -154,7 +154,7 @@ class NvmlSource:
                 await asyncio.wait_for(self._reported.wait(), min(FIRST_REPORT_SECONDS, 0.4 * self._interval))
 
     def _take_round(self, frame: Frame) -> None:
-        self._overdue.progressed(due_in=self._interval)
+        self._overdue.progressed(due_in=self._interval, took=frame["duration"])
         self._samples = self._wire.samples(frame)
         self._round_at = self._clock.monotonic()
         self._absent = self._said_absent = None

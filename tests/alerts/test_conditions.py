@@ -188,6 +188,28 @@ async def test_collector_failing_says_for_how_long(tmp_path: Path) -> None:
     assert [a.state for a in await rig.at(0)] == ["resolved"]
 
 
+async def test_what_another_alert_says_already_is_not_said_twice(tmp_path: Path) -> None:
+    rule = {"name": "A", "type": "collector_failing", "unless": 'diagnosis{condition=~"driver_.*"}', "for": 30}
+    rig = Rig(tmp_path, rule)
+    success, known = 'forewarn_collector_success{collector="nvml"}', 'diagnosis{condition="driver_stuck"}'
+
+    async def after(seconds: float, diagnosed: float) -> list[str]:
+        await rig.clock.advance(seconds)
+        now = rig.clock.now_ms()
+        rig.store.put(success, 0, now)
+        rig.store.put(known, diagnosed, now)
+        rig.store.put('diagnosis{condition="persistence_off"}', 1, now)
+        return [alert.state for alert in await rig.at(0)]
+
+    assert await after(0, 1) == []
+    assert await after(60, 1) == []
+    assert await after(1, 0) == ["pending"]
+    assert await after(31, 0) == ["firing"]
+    assert await after(1, 1) == ["resolved"]
+    [alert] = rig.engine.alerts()
+    assert dict(alert.annotations)["ended"].startswith("another alert says of the same trouble")
+
+
 async def test_peaks_of_a_capped_level_are_no_breach(tmp_path: Path) -> None:
     rig = Rig(tmp_path, BREACH)
     now = rig.clock.now_ms()

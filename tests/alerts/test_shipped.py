@@ -22,7 +22,7 @@ ODD = re.compile(r"[{}]|  | [.,]|^\s*$")
 SPAN = re.compile(r"\b(second|minute|hour|day)s?\b")
 COUNTED = re.compile(r"\{value\} \w+s\b")
 LABEL = re.compile(r"\{labels\.(\w+)\}")
-EXAMPLES = {"sensor": "core", "xid": "79", "state": "queued"}
+EXAMPLES = {"sensor": "core", "state": "queued"}
 
 
 def metrics_of(rule: RuleSettings) -> list[Metric]:
@@ -38,7 +38,8 @@ def matches(metric: Metric, matcher: Matcher) -> bool:
 
 
 def example(rule: RuleSettings, metric: Metric, name: str = "") -> SeriesKey:
-    fixed = {m.label: m.value for m in parse_selector(rule.match) if m.operator == "=" and m.label != "__name__"}
+    asked = [m for m in parse_selector(rule.match) if m.label != "__name__"]
+    fixed = {m.label: m.value.partition("|")[0] for m in asked if m.operator in {"=", "=~"}}
     values = {label: fixed.get(label) or EXAMPLES.get(label) or f"some-{label}" for label in metric.labels}
     return SeriesKey(name or metric.name, labels_of(values))
 

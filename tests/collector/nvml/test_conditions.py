@@ -14,6 +14,16 @@ GPU = KnownGpu("GPU-a", "3", "00000000:3B:00.0", "H100")
 LOST = Place("gpu_lost", "3", "GPU-a")
 
 
+EXAMPLES = {
+    "fabric_unhealthy": (2.0, 1.0),
+    "fabric_limited": (3.0, 1.0),
+    "nvlink_down": (0.0, 1.0),
+    "persistence_off": (0.0, 1.0),
+    "process_idle": (IDLE_SECONDS, IDLE_SECONDS - 1),
+}
+"""A value that shows the condition and one that does not, where it is not simply a number and 0."""
+
+
 class Shown:
     def __init__(self) -> None:
         self.values: dict[str, float] = {}
@@ -73,8 +83,7 @@ async def test_what_metrics_show(evidence: Evidence) -> None:
     metric, after = evidence.metric, evidence.after
     clock, shown = HandClock(), Shown()
     conditions = Conditions(clock, shown)
-    bad, good = (0.0, 1.0) if metric.endswith("persistence_mode") else (IDLE_SECONDS, IDLE_SECONDS - 1)
-    good = good if "idle" in metric else float(not bad)
+    bad, good = EXAMPLES.get(evidence.condition, (1.0, 0.0))
     shown.values[metric] = good
     conditions.update({})
     assert conditions.rows() == []
@@ -99,3 +108,25 @@ def test_who_is_idle_is_named() -> None:
     (row,) = conditions.rows()
     assert (row["condition"], row["gpu"]) == ("process_idle", "3")
     assert row["detail"] == "python, ann, vllm.service for 1 d 1 h"
+
+
+async def test_only_links_that_were_up_are_missed_and_each_is_named() -> None:
+    clock, up = HandClock(), {"0": 1.0, "1": 1.0, "2": 0.0, "3": 1.0}
+    name = "forewarn_gpu_nvlink_up"
+
+    def links(metric: str) -> list[tuple[SeriesKey, float]]:
+        told = up.items() if metric == name else ()
+        return [(SeriesKey.of(name, gpu="3", uuid="GPU-a", link=link), value) for link, value in told]
+
+    conditions = Conditions(clock, links)
+    conditions.update({})
+    up |= {"1": 0.0, "3": 0.0}
+    for _ in range(4):
+        conditions.update({})
+        await clock.advance(5)
+    conditions.update({})
+    (row,) = conditions.rows()
+    assert (row["condition"], row["gpu"], row["detail"]) == ("nvlink_down", "3", "link 1; link 3")
+    up |= {"1": 1.0, "3": 1.0}
+    conditions.update({})
+    assert conditions.rows() == []

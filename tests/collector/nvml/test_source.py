@@ -88,6 +88,26 @@ async def test_a_round_is_served_while_it_is_fresh(rig: Rig) -> None:
     assert await rig.error() == "no_data"
 
 
+async def test_a_driver_that_is_slow_again_and_again_is_a_condition(rig: Rig) -> None:
+    slow = 'forewarn_gpu_diagnosis{condition="driver_slow"}'
+    rig.tell(INVENTORY)
+    for seen in (0, 0, 1):
+        rig.tell({"kind": "busy", "call": "nvmlDeviceGetPowerUsage", "gpu": "1", "seconds": 6.0})
+        rig.tell(a_round() | {"duration": 6.1})
+        assert (await rig.health()).get(slow, 0) == seen
+    (row,) = rig.source.health.report()["conditions"]
+    assert row["detail"] == "a round took 6 s, last seen in nvmlDeviceGetPowerUsage of GPU 1"
+
+
+async def test_while_the_driver_is_stuck_nobody_says_how_many_gpus_answer(rig: Rig) -> None:
+    rig.tell(INVENTORY, a_round())
+    await rig.health()
+    assert rig.source.health.report()["present"] == 2
+    rig.tell({"kind": "busy", "call": "nvmlDeviceGetPowerUsage", "gpu": "1", "seconds": 8.0})
+    await rig.health()
+    assert rig.source.health.report()["present"] is None
+
+
 async def test_counters_stay_counters(rig: Rig) -> None:
     rig.tell(INVENTORY, a_layout(POWER, ENERGY), a_round(300.0, 5.0))
     assert [sample.counter for sample in await rig.source.collect()] == [False, True]
