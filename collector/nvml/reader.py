@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.nvml.absences import Absences
-from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError
+from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError, code_name
 from collector.nvml.devices import Device
 from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, MEDIUM_FIELDS, SLOW_FIELDS
 from collector.nvml.forms import Field, Reading
@@ -40,6 +40,7 @@ class DeviceReader:
         self._slices = Slices(nvml, device, gpm, absences)
         self._absences = absences
         self._failing: dict[str, int] = {}
+        self._new_failures: dict[int, list[str]] = {}
         self._answered = False
         self._failure: NvmlError | None = None
         whole = GpmQuestion(gpm, device, self._row, (*GPM, *GPM_LINKS))
@@ -81,7 +82,7 @@ class DeviceReader:
         Raises:
             NvmlError: the GPU is lost, answers nothing at all, or the driver is gone.
         """
-        self._answered, self._failure = False, None
+        self._answered, self._failure, self._new_failures = False, None, {}
         for rota in (self._fast, self._medium, self._slow):
             rota.run(now, self._ask)
         self._judge()
@@ -103,8 +104,12 @@ class DeviceReader:
         )
 
     def _judge(self) -> None:
+        """Say which readings failed anew; where nothing was answered at all, the GPU as a whole has failed."""
         if self._failure and not self._answered:
             raise self._failure
+        for code, titles in self._new_failures.items():
+            facts = {"gpu": self.device.gpu, "code": code, "meaning": code_name(code), "readings": ", ".join(titles)}
+            log.warning("readings failed", extra=facts)
 
     def _ask(self, question: Question) -> Iterable[Question]:
         """Ask; returns what to ask next time: the same, what stands in for it, or nothing."""
@@ -113,6 +118,7 @@ class DeviceReader:
         except NvmlError as error:
             question.blank()
             if error.code in NOT_OFFERED:
+                self._failure = self._failure or error
                 self._absences.add(self.device.gpu, question.title, error.code)
                 return self._ask(question.otherwise) if question.otherwise else ()
             self._fail(question.title, error)
@@ -143,4 +149,4 @@ class DeviceReader:
         self._failure = error
         if self._failing.get(title) != error.code:
             self._failing[title] = error.code
-            log.warning("reading failed", extra={"reading": title, "gpu": self.device.gpu, "code": error.code})
+            self._new_failures.setdefault(error.code, []).append(title)

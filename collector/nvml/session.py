@@ -154,13 +154,14 @@ class Session:
     def _look(self) -> None:
         """Find the GPUs; those that were known and are well keep their state."""
         self._looked = self._monotonic()
+        known_down = self._down()
         inventory = take_inventory(self._nvml)
         readers: dict[str, DeviceReader] = {}
         for device in inventory.devices:
             known = self._readers.get(device.uuid)
             readers[device.uuid] = known if known and known.still_is(device) else self._admit(device)
         for gpu, code in inventory.failed.items():
-            if self._failed.get(gpu) != code:
+            if known_down.get(gpu) != code:
                 log.error("GPU does not answer", extra={"gpu": gpu, "code": code, "meaning": code_name(code)})
         self._readers, self._failed = readers, inventory.failed
         mismatch = versions_differ(inventory.driver_version, self._machine)

@@ -169,8 +169,31 @@ def test_a_reading_that_fails_for_a_while_comes_back(fake: FakeNvml) -> None:
         assert power not in values(child.settled_round())
         fake.clear()
         assert child.wait_for("round", lambda frame: power in values(frame))["up"]
-    (line,) = child.events("reading failed")
-    assert line["code"] == 21
+    (line,) = child.events("readings failed")
+    assert (line["code"], line["readings"]) == (21, "nvmlDeviceGetPowerUsage")
+
+
+def test_a_gpu_that_fails_as_a_whole_is_one_line_and_not_one_for_each_reading(fake: FakeNvml) -> None:
+    fake.set_gpus(2)
+    with NvmlChild(fake.environ()) as child:
+        child.settled_round()
+        fake.lose(1, 999)
+        assert child.wait_for("round", lambda frame: len(frame["up"]) == 1)["down"] == {"1": 999}
+    assert len(child.events("GPU does not answer any more")) == 1
+    assert not child.events("readings failed")
+
+
+def test_a_gpu_whose_handle_holds_no_more_is_not_up(fake: FakeNvml) -> None:
+    """As after a reset that nobody paused us for: every call is an invalid argument, which elsewhere is an absence."""
+    fake.set_gpus(2)
+    with NvmlChild(fake.environ(), retry=0.5) as child:
+        child.settled_round()
+        fake.lose(1, 2)
+        assert child.wait_for("round", lambda frame: len(frame["up"]) == 1)["down"] == {"1": 2}
+        fake.clear()
+        fake.set_gpus(2)
+        frame = child.wait_for("round", lambda frame: len(frame["up"]) == 2)
+    assert ("forewarn_gpu_power_watts",) in values(frame, 1)
 
 
 def test_text_that_nobody_can_decode_costs_only_itself(fake: FakeNvml) -> None:
