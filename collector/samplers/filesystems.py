@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from collector.samplers.mounts import MOUNTINFO, Mount, Writability, choose, parse_mountinfo
@@ -13,6 +13,8 @@ from collector.source import CollectError
 from forewarn.base.lane import Lane, NoThreadError, StuckError
 
 log = logging.getLogger(__name__)
+
+_FORBIDDEN = "forbidden"
 
 StatVfs = Callable[[str], os.statvfs_result]
 
@@ -91,32 +93,47 @@ class Filesystems:
             trouble = "no thread"
         except StuckError:
             trouble = "stuck"
+        except PermissionError:  # a user's own FUSE mount, for one
+            trouble = _FORBIDDEN
         except OSError as error:
             trouble = error.strerror or "error"
         self._report(mountpoint, trouble)
+        if trouble == _FORBIDDEN:
+            return []
         label = mountpoint.encode("utf-8", "replace").decode()  # a name that is no UTF-8 must not break /metrics
+        forced = self._writability.forced(mount)
         samples = [
             _sample("stuck", label, float(trouble == "stuck")),
             _sample("error", label, float(trouble not in {"", "stuck"})),
             _sample("readonly", label, float(self._writability.readonly(mount))),
-            _sample("forced_readonly", label, float(self._writability.forced(mount))),
+            _sample("forced_readonly", label, float(forced)),
         ]
-        if space is not None and space.f_blocks > 0:
-            samples.append(_sample("avail_bytes", label, float(space.f_bavail * space.f_frsize)))
-            samples.append(_sample("size_bytes", label, float(space.f_blocks * space.f_frsize)))
-        if space is not None and space.f_files > 0:
-            samples.append(_sample("files_free", label, float(space.f_ffree)))
-            samples.append(_sample("files", label, float(space.f_files)))
+        if space is not None:
+            samples += _space(space, label, filling=forced or not mount.readonly)
         return samples
 
     def _report(self, mountpoint: str, trouble: str) -> None:
         if self._troubles.get(mountpoint, "") == trouble:
             return
         self._troubles[mountpoint] = trouble
-        if trouble:
+        if trouble == _FORBIDDEN:
+            log.info("a file system may not be looked at, and is left out", extra={"mountpoint": mountpoint})
+        elif trouble:
             log.warning("a file system does not answer", extra={"mountpoint": mountpoint, "trouble": trouble})
         else:
             log.info("the file system answers again", extra={"mountpoint": mountpoint})
+
+
+def _space(space: os.statvfs_result, label: str, *, filling: bool) -> Iterator[Sample]:
+    """Size, and what of it is free; of a file system that is meant to be read-only and cannot fill, the size alone."""
+    if space.f_blocks > 0:
+        yield _sample("size_bytes", label, float(space.f_blocks * space.f_frsize))
+        if filling:
+            yield _sample("avail_bytes", label, float(space.f_bavail * space.f_frsize))
+    if space.f_files > 0:
+        yield _sample("files", label, float(space.f_files))
+        if filling:
+            yield _sample("files_free", label, float(space.f_ffree))
 
 
 def _sample(what: str, mountpoint: str, value: float) -> Sample:

@@ -100,6 +100,41 @@ async def test_files_are_counted_where_the_file_system_sets_a_number(tmp_path: P
     assert "files" not in found["/btrfs"]
 
 
+async def test_what_is_meant_to_be_read_only_cannot_fill(tmp_path: Path) -> None:
+    file = tmp_path / "mountinfo"
+    image, share, broken = (
+        line("/image", "ro", "ro"),
+        line("/share", "ro", "rw", "8:1"),
+        line("/data", "rw", "ro", "8:2"),
+    )
+    file.write_text(image + share + broken)
+    full = os.statvfs_result((4096, 4096, 10, 0, 0, 5, 0, 0, 0, 255))
+    source = Filesystems(HostSettings(), patience=5, statvfs=lambda _: full, mountinfo=file)
+    found = await look(source)
+    await source.close()
+    assert {"size_bytes", "files"} < set(found["/image"])
+    assert {"avail_bytes", "files_free"}.isdisjoint(found["/image"])
+    for path in ("/share", "/data"):  # others write to the one, and the other was written to until it broke
+        assert (found[path]["avail_bytes"], found[path]["files_free"]) == (0, 0)
+
+
+async def test_what_may_not_be_looked_at_is_left_out_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def statvfs(path: str) -> os.statvfs_result:
+        if path == "/home/ann/remote":
+            raise PermissionError(13, "Permission denied")
+        return os.statvfs("/")
+
+    source = Filesystems(
+        HostSettings(), patience=5, statvfs=statvfs, mountinfo=mountinfo(tmp_path, "/home/ann/remote", "/data")
+    )
+    with caplog.at_level(logging.INFO):
+        assert [set(await look(source)) for _ in range(2)] == [{"/data"}] * 2
+    await source.close()
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
     gate = threading.Event()
