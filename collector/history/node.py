@@ -4,6 +4,7 @@ A GPU is known by its UUID; else a label names the host; else the address that w
 which one series of this node was found is this node's for all others.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,12 +39,14 @@ class NodeFilter:
         hosts: hosts of addresses that were found to be this node's.
         gpus: UUIDs of its GPUs; empty where they are not known.
         nodenames: what node_exporter says of each address.
+        domains: those of them that hold a domain, by host: other exporters there may tell the name without it.
     """
 
     names: frozenset[str]
     instances: frozenset[str]
     gpus: frozenset[str]
     nodenames: Mapping[str, str]
+    domains: Mapping[str, str]
     hosts: set[str] = field(default_factory=set)
 
     def mine(self, labels: Labels) -> bool:
@@ -59,16 +62,22 @@ class NodeFilter:
         uuid = uuid_of(labels)
         if uuid and self.gpus:
             return uuid in self.gpus
-        instance = labels.get("instance", "")
-        if instance in self.instances or host_of(instance) in self.instances:
+        if self.at_named_address(labels):
             return True
         name = self.name_of(labels)
         return any(same_host(name, own) for own in self.names) if name else None
 
+    def at_named_address(self, labels: Labels) -> bool:
+        """Whether a series was scraped at an address that was named as this node's."""
+        instance = labels.get("instance", "")
+        return instance in self.instances or host_of(instance) in self.instances
+
     def name_of(self, labels: Labels) -> str:
         """The host's name that a series tells, empty where it tells none."""
         told = next((labels[label] for label in _NAMING if not labels.get(label, "0").isdigit()), "")
-        return told or self.nodenames.get(labels.get("instance", ""), "")
+        instance = labels.get("instance", "")
+        full = self.domains.get(host_of(instance), "")
+        return full if told and same_host(full, told) else told or self.nodenames.get(instance, "")
 
     def learn(self, series: Iterable[Labels]) -> None:
         """Take note of the addresses at which this node's series were found, unless another node has them too."""
@@ -97,6 +106,7 @@ def recognise(
         frozenset(instances),
         frozenset(uuid_of({"uuid": uuid}) for uuid in gpus),
         nodenames,
+        {host_of(at): name for at, name in nodenames.items() if "." in name and host_of(at) not in _LOOPBACK},
     )
     chosen.learn(series)
     return chosen
@@ -121,15 +131,25 @@ def address_of(hosts: Iterable[str]) -> str:
 
 def candidates(series: Sequence[Labels], chosen: NodeFilter) -> list[Candidate]:
     """The nodes that the series are of, by name; an address without one goes by the name of others on its host."""
-    instances: dict[str, set[str]] = {}
-    gpus: dict[str, set[str]] = {}
+    instances: dict[str, set[str]] = defaultdict(set)
+    gpus: dict[str, set[str]] = defaultdict(set)
     names = {host_of(one.get("instance", "")): name for one in series if (name := chosen.name_of(one))}
     for labels in series:
         host = host_of(labels.get("instance", ""))
         name = chosen.name_of(labels) or names.get(host, host)
-        instances.setdefault(name, set()).add(labels.get("instance", ""))
-        gpus.setdefault(name, set()).update({uuid_of(labels)} - {""})
+        instances[name].add(labels.get("instance", ""))
+        gpus[name].update({uuid_of(labels)} - {""})
     return [Candidate(name, tuple(sorted(found)), len(gpus[name])) for name, found in sorted(instances.items())]
+
+
+def namesakes(series: Iterable[Labels], chosen: NodeFilter) -> list[str]:
+    """Full names of the nodes that one name of this node, given without a domain, fits; empty unless it is several."""
+    mine = {chosen.name_of(one).lower() for one in series if chosen.mine(one) and not chosen.at_named_address(one)}
+    for own in sorted(name for name in chosen.names if "." not in name):
+        full = sorted(name for name in mine if name.startswith(f"{own}."))
+        if len(full) > 1:
+            return full
+    return []
 
 
 def host_of(instance: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from collector.adapters import ADAPTERS, P
 from collector.backfill import is_counter
 from collector.catalogue import CATALOGUE, metric_of_sample
-from collector.history.node import Candidate, NodeFilter, address_of, candidates, host_of, naming, recognise
+from collector.history.node import Candidate, NodeFilter, address_of, candidates, host_of, namesakes, naming, recognise
 from collector.history.prometheus import Prometheus, TooMuchError, conditions_of, exactly
 from collector.history.rules import DERIVED, Derived
 from collector.history.translate import NOT_KNOWN, Labels, Target, Translator, uuid_of
@@ -50,6 +50,8 @@ _SCOUTS: Final = (
 """Series that each exporter has in small number: they tell which nodes there are."""
 
 _INDEX: Final = "index"
+_LISTED: Final = 20
+"""Nodes that an error names."""
 _WITHIN: Final = frozenset({"__name__", "cpu", "mode", "device"})
 """Labels that tell the series of one exporter apart."""
 
@@ -190,16 +192,26 @@ def _choose(server: Prometheus, node: Node, scouts: Sequence[Labels]) -> NodeFil
             hint="is it the right server, and --since long enough? --hostname tells what this node is called there",
         )
     chosen = recognise(scouts, names=node.names, instances=node.instances, gpus=node.gpus)
+    if several := namesakes(scouts, chosen):
+        raise UsageError(
+            f"{server.url} knows several nodes of that name: {_listed(several, ', ')}",
+            hint="--hostname names this node with its domain",
+        )
     if any(chosen.mine(one) for one in scouts):
         return chosen
     found = candidates(scouts, chosen)
     if len(found) == 1 and not node.named and not (node.gpus and found[0].gpus):
         return recognise(scouts, names=node.names, instances=found[0].instances, gpus=node.gpus)
-    lines = "\n".join(f"  {one.name or '?'}: {', '.join(one.instances)}; {one.gpus} GPUs" for one in found)
+    lines = _listed([f"  {one.name or '?'}: {', '.join(one.instances)}; {one.gpus} GPUs" for one in found], "\n")
     raise UsageError(
         f"{server.url} has nothing of {' or '.join((*node.names, *node.instances))}; it knows\n{lines}",
         hint="--hostname names this node as it is called there, --instance an address of it",
     )
+
+
+def _listed(found: Sequence[str], between: str) -> str:
+    more = [f"  and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    return between.join([*found[:_LISTED], *more])
 
 
 def _of_names(expression: str, matchers: Iterable[Matcher]) -> str:

@@ -1,13 +1,21 @@
 """One series of another exporter, and which of ours it is."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+import orjson
 import pytest
 
 from collector.catalogue import metric_of_sample
-from collector.history.node import host_of, recognise, same_host
+from collector.history.node import candidates, host_of, namesakes, recognise, same_host
+from collector.history.plan import Node, make_plan
+from collector.history.prometheus import Prometheus
 from collector.history.rules import DERIVED, RULES
 from collector.history.translate import Target, Translator, uuid_of
 from collector.series import SeriesKey
 from collector.settings import EndpointSettings, HostSettings
+from forewarn.base.errors import UsageError
+from tests.support.page_server import PageServer, page_server
 
 UUID = "GPU-5c0e0d6d-0000-0000-0000-00000000000a"
 BARE = UUID.removeprefix("GPU-")
@@ -15,6 +23,12 @@ ENDPOINTS = (
     EndpointSettings(url="http://127.0.0.1:8000/metrics", name="llama", model="llama-70b"),
     EndpointSettings(url="http://127.0.0.1:8001/metrics"),
 )
+
+
+@pytest.fixture
+def httpd() -> Iterator[PageServer]:
+    with page_server() as server:
+        yield server
 
 
 def translator(gpus: dict[str, str] | None = None, found: dict[str, str] | None = None) -> Translator:
@@ -168,3 +182,42 @@ def test_an_address_found_once_is_known_for_all_but_never_that_of_two_nodes() ->
     assert chosen.mine(series("x", instance="10.0.0.3:8000"))
     assert not chosen.mine(series("x", instance="shared:9000"))
     assert not chosen.mine(series("DCGM_FI_DEV_FB_USED", instance="10.0.0.1:9400", UUID="GPU-other"))
+
+
+TWO_SITES = [
+    series("node_uname_info", instance="10.0.0.7:9100", nodename="gpu7.east.example.com"),
+    series("DCGM_FI_DEV_FB_USED", instance="10.0.0.7:9400", Hostname="gpu7"),
+    series("node_uname_info", instance="10.9.0.7:9100", nodename="gpu7.west.example.com"),
+    series("node_uname_info", instance="10.0.0.8:9100", nodename="gpu8.east.example.com"),
+    series("DCGM_FI_DEV_FB_USED", instance="10.0.0.8:9400", Hostname="gpu8"),
+]
+
+
+def test_a_name_without_its_domain_is_not_taken_for_two_nodes(httpd: PageServer) -> None:
+    httpd.page("/api/v1/series", orjson.dumps({"status": "success", "data": TWO_SITES}))
+    node = Node(("gpu7",), (), {}, (), HostSettings())
+    with pytest.raises(UsageError, match=r"several nodes .*: gpu7\.east\.example\.com, gpu7\.west\.example\.com"):
+        make_plan(Prometheus(httpd.url), node, [], 0, 1000)
+    whole = make_plan(Prometheus(httpd.url), replace(node, names=("gpu7.west.example.com",)), [], 0, 1000)
+    assert whole.instances == ("10.9.0.7:9100",)  # what DCGM calls gpu7 is at the address of the other
+    at = recognise(TWO_SITES, names=["gpu7"], instances=["10.0.0.7", "10.9.0.7"], gpus=[])
+    assert namesakes(TWO_SITES, at) == []
+
+
+def test_a_node_is_listed_once_under_its_full_name() -> None:
+    chosen = recognise(TWO_SITES, names=["elsewhere"], instances=[], gpus=[])
+    found = {one.name: one.instances for one in candidates(TWO_SITES, chosen)}
+    assert found == {
+        "gpu7.east.example.com": ("10.0.0.7:9100", "10.0.0.7:9400"),
+        "gpu7.west.example.com": ("10.9.0.7:9100",),
+        "gpu8.east.example.com": ("10.0.0.8:9100", "10.0.0.8:9400"),
+    }
+
+
+def test_a_large_fleet_is_not_listed_whole(httpd: PageServer) -> None:
+    fleet = [series("node_load1", instance=f"10.0.1.{number}:9100") for number in range(50)]
+    httpd.page("/api/v1/series", orjson.dumps({"status": "success", "data": fleet}))
+    with pytest.raises(UsageError) as caught:
+        make_plan(Prometheus(httpd.url), Node(("elsewhere",), (), {}, (), HostSettings()), [], 0, 1000)
+    assert caught.value.message.splitlines()[-1] == "  and 30 more"
+    assert len(caught.value.message.splitlines()) == 22
