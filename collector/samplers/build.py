@@ -36,18 +36,25 @@ def build_sources(settings: CollectorSettings, clock: Clock, roots: Roots | None
 
 
 def _looks(host: HostSettings, roots: Roots) -> list[tuple[str, Look, float]]:
-    """What to look at beside the rounds, and every how many seconds; only what this host has at the start."""
-    table: tuple[tuple[bool, str, Look, float], ...] = (
+    """What to look at beside the rounds, and every how many seconds.
+
+    Ports, drives and arrays may come later (a fabric's driver is loaded late, and anew after an update); of the
+    others only what this host has at the start.
+    """
+    coming: tuple[tuple[bool, str, Look, float], ...] = (
         (host.network, "links", Links(roots, host.ignore_interfaces), MEDIUM),
         (host.infiniband, "infiniband", Infiniband(roots), MEDIUM),
+        (host.disk_health, "nvme", Nvme(roots), SLOW),
+        (host.disk_health, "raid", Raid(roots), MEDIUM),
+    )
+    lasting: tuple[tuple[bool, str, Look, float], ...] = (
         (host.sensors, "temperatures", Temperatures(roots), MEDIUM),
         (host.sensors, "memory_errors", MemoryErrors(roots), MEDIUM),
         (host.sensors, "throttling", Throttling(roots), MEDIUM),
         (host.sensors, "pci_errors", PciErrors(roots), MEDIUM),
-        (host.disk_health, "nvme", Nvme(roots), SLOW),
-        (host.disk_health, "raid", Raid(roots), MEDIUM),
     )
-    return [(name, look, every) for wanted, name, look, every in table if wanted and look.devices()]
+    present = [each for each in lasting if each[0] and each[2].devices()]
+    return [(name, look, every) for wanted, name, look, every in (*coming, *present) if wanted]
 
 
 def endpoint_sources(endpoint: EndpointSettings, patience: float, clock: Clock) -> list[Source]:

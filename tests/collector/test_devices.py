@@ -342,16 +342,28 @@ def names(tmp_path: Path, **settings: object) -> set[str]:
     return {source.name for source in build_sources(wanted, SystemClock(), roots)}
 
 
-def test_only_what_the_host_has_becomes_a_source(tmp_path: Path) -> None:
-    assert names(tmp_path) == {"host", "filesystems"}
-    plant(tmp_path, {**LINKS, **INFINIBAND, **NVME, "sys/block/md0/md/raid_disks": "2\n"})
+COMING = {"links", "infiniband", "nvme", "raid"}
+
+
+def test_sensors_that_the_host_has_and_devices_that_may_come_become_sources(tmp_path: Path) -> None:
+    both = {"host", "filesystems"}
+    assert names(tmp_path) == both | COMING
     plant(tmp_path, {name: text for name, text in SENSORS.items() if not text.startswith("-> ")})
     plant(tmp_path, {**THROTTLED, **AER})
-    both = {"host", "filesystems"}
-    devices = {"links", "infiniband", "nvme", "raid", "temperatures", "throttling", "pci_errors"}
-    assert names(tmp_path) == both | devices
+    assert names(tmp_path) == both | COMING | {"temperatures", "throttling", "pci_errors"}
     off = {"network": False, "infiniband": False, "disk_health": False, "sensors": False}
     assert names(tmp_path, **off) == both
+
+
+async def test_a_port_whose_driver_is_loaded_later_is_seen(tmp_path: Path) -> None:
+    clock = HandClock()
+    settings = CollectorSettings.model_validate({"host": {"infiniband": True}})
+    (source,) = [one for one in build_sources(settings, clock, plant(tmp_path, {})) if one.name == "infiniband"]
+    assert await source.collect() == []
+    plant(tmp_path, INFINIBAND)
+    await clock.advance(15)
+    assert any(sample.key.name == "forewarn_node_infiniband_state_id" for sample in await source.collect())
+    await source.close()
 
 
 async def test_whatever_the_catalogue_says_of_the_host_is_told_by_somebody(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from collector.settings import (
 from forewarn.base.clock import SystemClock
 from tests.support.kernel_tree import plant
 
+COMING = ("links", "infiniband", "nvme", "raid")
+"""Sources of devices that may come later."""
+
 TOML = """
 interval = "1s"
 
@@ -51,6 +54,7 @@ def test_a_file_becomes_sources(tmp_path: Path) -> None:
     sources = build_sources(settings, SystemClock(), plant(tmp_path, {}))
     assert [source.name for source in sources] == [
         "host",
+        *COMING,
         "network",
         "endpoint:127.0.0.1:8000",
         "canary:127.0.0.1:8000",
@@ -62,7 +66,7 @@ def test_defaults_watch_the_host_every_five_seconds(tmp_path: Path) -> None:
     settings = CollectorSettings()
     assert settings.interval == 5
     sources = build_sources(settings, SystemClock(), plant(tmp_path, {}))
-    assert [source.name for source in sources] == ["host", "filesystems"]
+    assert [source.name for source in sources] == ["host", "filesystems", *COMING]
 
 
 @pytest.mark.parametrize(
