@@ -10,6 +10,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_LISTING = "their list"
+"""Stands for a device where not even those there are can be told."""
+
 
 class Sweep(Generic[T]):
     """Asks one device after the other; one that hangs keeps the thread, and the rest go on with a new one.
@@ -36,12 +39,15 @@ class Sweep(Generic[T]):
         """The devices there are.
 
         Raises:
-            StuckError: not even that is answered.
+            StuckError: not even that is answered; it is not asked again before an earlier question is.
         """
+        away = self._stuck.get(_LISTING)
+        if away is not None and away.stuck:
+            raise StuckError(away.name, self._deadline)
         try:
             return await self._lane.call(names, deadline=self._deadline)
         except StuckError as error:
-            self._retire("their list", error)
+            self._retire(_LISTING, error)
             raise
 
     async def over(self, devices: Iterable[str], read: Callable[[str], T]) -> dict[str, T]:
