@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 _LISTING = "their list"
 """Stands for a device where not even those there are can be told."""
+_MOST_LISTINGS = 3
 
 
 class Sweep(Generic[T]):
@@ -29,25 +30,28 @@ class Sweep(Generic[T]):
         self._deadline = deadline
         self._lane = Lane(name)
         self._stuck: dict[str, Lane] = {}
+        self._listings: list[Lane] = []
 
     @property
     def stuck(self) -> frozenset[str]:
         """Devices whose last call has not come back."""
-        return frozenset(self._stuck)
+        return frozenset((*self._stuck, *([_LISTING] if self._listings else ())))
 
     async def devices(self, names: Callable[[], Sequence[str]]) -> Sequence[str]:
         """The devices there are.
 
         Raises:
-            StuckError: not even that is answered; it is not asked again before an earlier question is.
+            StuckError: not even that is answered. It is asked again, with a new thread, until several hang.
         """
-        away = self._stuck.get(_LISTING)
-        if away is not None and away.stuck:
-            raise StuckError(away.name, self._deadline)
+        for lane in [lane for lane in self._listings if not lane.stuck]:
+            self._listings.remove(lane)
+            lane.close()
+        if len(self._listings) == _MOST_LISTINGS:
+            raise StuckError(self._name, self._deadline)
         try:
             return await self._lane.call(names, deadline=self._deadline)
         except StuckError as error:
-            self._retire(_LISTING, error)
+            self._listings.append(self._renewed(_LISTING, error))
             raise
 
     async def over(self, devices: Iterable[str], read: Callable[[str], T]) -> dict[str, T]:
@@ -61,20 +65,21 @@ class Sweep(Generic[T]):
             try:
                 found[device] = await self._lane.call(read, device, deadline=self._deadline)
             except StuckError as error:
-                self._retire(device, error)
+                self._stuck[device] = self._renewed(device, error)
             except OSError as error:
                 log.debug("a device does not answer", extra={"device": device, "error": str(error)})
         return found
 
     def close(self) -> None:
         """Let the threads end; those that hang end with the process."""
-        for lane in (self._lane, *self._stuck.values()):
+        for lane in (self._lane, *self._listings, *self._stuck.values()):
             lane.close()
 
-    def _retire(self, device: str, error: StuckError) -> None:
+    def _renewed(self, device: str, error: StuckError) -> Lane:
+        """The lane that is kept by a device; another takes its place."""
         log.warning("a device hangs", extra={"sweep": self._name, "device": device, "error": str(error)})
-        self._stuck[device] = self._lane
-        self._lane = Lane(self._name)
+        kept, self._lane = self._lane, Lane(self._name)
+        return kept
 
     def _release(self, device: str) -> None:
         log.info("the device answers again", extra={"sweep": self._name, "device": device})
