@@ -50,15 +50,16 @@ once. It works while the daemon runs, and without it.
 - **Whose series.** GPUs are known by UUID (those that the daemon has seen). Else the labels `hostname`, `Hostname`,
   `nodename` or `node`, else what node_exporter says of the address, else the address itself. An address at which one
   series of this node was found is this node's for all exporters. `--hostname` names the node as it is called there,
-  `--instance` an address that is its. Where nothing fits, the nodes that are there are listed, with exit status 2.
+  `--instance` an address that is its. Where nothing fits, the nodes that are there are listed, with exit status 2;
+  where a name without its domain fits nodes of several domains, none of them is taken before you say which.
 - **How much.** `--since 30d`, `--until`, and `--step` (by default the interval of the scrapes, at least a minute:
   what is kept for longer than a week are windows of five minutes). A gap stays a gap.
 - **In front only.** History is added before what a series has, never between: a counter read by two programs in turn
   would seem to begin again and again. So the daemon may record already, and doing it again changes nothing.
 - **Cut off?** Run the same command again. It works from the newest to the oldest, and goes on in front of what it
   stored. A larger `--since` later adds what is older.
-- **Access.** `--bearer-token-file`, `--basic-auth-file` (one line `user:password`), `--ca-file`. `--match
-  'cluster="a"'` narrows the search on a server of many clusters.
+- **Access.** `--bearer-token-file`, `--basic-auth-file` (one line `user:password`), `--ca-file`, and `--header
+  'X-Scope-OrgID: llm'` for a tenant of Mimir. `--match 'cluster="a"'` narrows the search on a server of many clusters.
 - Inference servers get the label `endpoint` of the configured endpoint with the same port, else the scraped address.
 - Devices and file systems that `[collector.host]` leaves out are left out here too.
 """

@@ -50,11 +50,13 @@ class Access:
         bearer_token_file: file with a token.
         basic_auth_file: file with ``user:password``.
         ca_file: certificates that vouch for the server.
+        further: more headers to send, such as Mimir's X-Scope-OrgID; no secrets.
     """
 
     bearer_token_file: Path | None = None
     basic_auth_file: Path | None = None
     ca_file: Path | None = None
+    further: tuple[tuple[str, str], ...] = ()
 
     def headers(self) -> dict[str, str]:
         """The headers to send.
@@ -63,7 +65,7 @@ class Access:
             ConfigError: a file cannot be read.
             UsageError: a file does not hold what it should.
         """
-        headers = {"Accept-Encoding": "gzip", "User-Agent": "forewarn"}
+        headers = {**dict(self.further), "Accept-Encoding": "gzip", "User-Agent": "forewarn"}
         if self.bearer_token_file is not None:
             headers["Authorization"] = f"Bearer {_secret(self.bearer_token_file)}"
         elif self.basic_auth_file is not None:
@@ -181,7 +183,8 @@ class Prometheus:
         if status in {401, 403}:
             raise PrometheusError(
                 f"{self.url} wants to know who asks (status {status})",
-                hint="--bearer-token-file or --basic-auth-file names a file with the secret",
+                hint="--bearer-token-file or --basic-auth-file names a file with the secret;"
+                " --header 'X-Scope-OrgID: NAME' the tenant of a Mimir",
             )
         if _too_much(body):
             raise TooMuchError(f"{self.url}: {_text(body)}", hint="a larger --step, or a --match, asks for less")

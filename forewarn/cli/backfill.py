@@ -63,6 +63,9 @@ def backfill(
     ] = None,
     bearer_token_file: Annotated[Path | None, typer.Option(help=_ONLY_SERVERS + "file with a token to send.")] = None,
     basic_auth_file: Annotated[Path | None, typer.Option(help=_ONLY_SERVERS + "file with user:password.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help=_ONLY_SERVERS + "a header to send, such as 'X-Scope-OrgID: llm'.")
+    ] = None,
     ca_file: Annotated[Path | None, typer.Option(help=_ONLY_SERVERS + "certificates that vouch for it.")] = None,
     timeout: Annotated[
         str | None, typer.Option(help=_ONLY_SERVERS + "how long one answer may take [default: 60s].")
@@ -86,6 +89,7 @@ def backfill(
         "instance": instance,
         "bearer-token-file": bearer_token_file,
         "basic-auth-file": basic_auth_file,
+        "header": header,
         "ca-file": ca_file,
         "timeout": timeout,
         "dry-run": dry_run,

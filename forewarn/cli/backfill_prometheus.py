@@ -52,7 +52,12 @@ def _wish(url: str, wanted: Mapping[str, Any]) -> "Wish":
         raise UsageError(f"--timeout: {error}") from None
     return Wish(
         url,
-        Access(wanted["bearer-token-file"], wanted["basic-auth-file"], wanted["ca-file"]),
+        Access(
+            wanted["bearer-token-file"],
+            wanted["basic-auth-file"],
+            wanted["ca-file"],
+            tuple(_header(text) for text in wanted["header"] or ()),
+        ),
         since=wanted["since"] or DEFAULT_SINCE,
         until=wanted["until"],
         step=wanted["step"],
@@ -61,6 +66,17 @@ def _wish(url: str, wanted: Mapping[str, Any]) -> "Wish":
         instances=wanted["instance"] or (),
         timeout=timeout,
     )
+
+
+def _header(text: str) -> tuple[str, str]:
+    from forewarn.base.errors import UsageError
+
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not (colon and name.replace("-", "").isalnum() and value.isascii() and value.isprintable()):
+        raise UsageError(f"--header: {text!r} is no header", hint="write it like --header 'X-Scope-OrgID: llm'")
+    if name.lower() == "authorization":
+        raise UsageError("--header: a secret is not given in a flag", hint="--bearer-token-file names a file with it")
+    return name, value
 
 
 def _pairs(plan: "Plan") -> dict[tuple[str, str], int]:

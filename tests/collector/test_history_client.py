@@ -157,6 +157,13 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
             asked(server, Access(ca_file=tmp_path / "missing"))
 
 
+def test_further_headers_are_sent() -> None:
+    with page_server() as server:
+        server.page(SERIES, EMPTY)
+        asked(server, Access(further=(("X-Scope-OrgID", "llm"),)))
+        assert server.requests[0][2]["X-Scope-OrgID"] == "llm"
+
+
 def test_whoever_vouches_for_the_server_is_named_by_a_file(tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]

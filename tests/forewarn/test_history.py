@@ -121,6 +121,10 @@ def test_a_node_that_the_server_does_not_know_is_status_2(server: HistoryServer,
 def test_a_url_without_its_kind_and_options_of_the_other_kind(tmp_path: Path) -> None:
     assert "--from prometheus" in forewarn("backfill", "http://127.0.0.1:1").stderr
     assert "for files" in forewarn("backfill", "--from", "prometheus", "http://x", "--shift-to-now").stderr
+    for header, says in (("X-Scope-OrgID llm", "no header"), ("Authorization: Bearer x", "bearer-token-file")):
+        refused = forewarn("backfill", "--from", "prometheus", "http://127.0.0.1:1", "--header", header)
+        assert refused.returncode == 2
+        assert says in refused.stderr
     file = tmp_path / "h.csv"
     file.write_text("series,timestamp,value\n")
     refused = forewarn("backfill", str(file), "--since", "3d")
