@@ -34,6 +34,8 @@ from forewarn.base.memory import settle, stay_small
 
 EXIT_DRIVER_CHANGED: Final = 75
 RETRY_SECONDS: Final = 60.0
+_LOOKS_AT_VERSIONS: Final = 15
+"""So often, a new process asks the driver although nothing shows that its parts agree again."""
 _WATCH_SECONDS: Final = 1.0
 
 
@@ -60,10 +62,11 @@ class Sampler:
             try:
                 self._sample()
             except AbsentError as absent:
-                self._wait_for_gpus(absent)
                 if absent.code == VERSION_MISMATCH:
+                    self._wait_for_versions(absent)
                     self._driver_changed(absent.code)
                     return
+                self._wait_for_gpus(absent)
             except NvmlError as error:
                 self._driver_changed(error.code)
                 return
@@ -92,6 +95,14 @@ class Sampler:
             {"kind": "absent", "reason": why.reason, "hint": why.hint, "detail": why.detail, "retry": self._retry}
         )
         self._parent.stopping.wait(self._retry)
+
+    def _wait_for_versions(self, absent: AbsentError) -> None:
+        """Wait until a new process may find the driver whole: one each minute would fill the log for days."""
+        seen = self._machine.versions()
+        for _ in range(_LOOKS_AT_VERSIONS):
+            self._wait_for_gpus(absent)
+            if self._parent.stopping.is_set() or self._machine.versions() != seen:
+                return
 
     def _driver_changed(self, code: int) -> None:
         if not self._parent.stopping.is_set():

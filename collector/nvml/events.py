@@ -53,14 +53,26 @@ class XidWatch:
             self._thread.join()
 
     def _run(self) -> None:
-        try:
-            events = self._nvml.call("nvmlEventSetCreate")
-        except NvmlError as error:
-            log.info("XID errors cannot be watched", extra={"call": error.call, "code": error.code})
-            return
+        while not self._stopping.is_set():
+            try:
+                events = self._nvml.call("nvmlEventSetCreate")
+            except NvmlError as error:
+                log.info("XID errors cannot be watched", extra={"call": error.call, "code": error.code})
+                return
+            self._follow(events)
+            self._free(events)
+
+    def _follow(self, events: Any) -> None:
+        """Wait until the end, or until waiting fails, as it does for all GPUs of the set when one of them is lost."""
+        for device in self._devices.values():
+            self._new.put(device)
+        self._devices = {}
         while not self._stopping.is_set():
             self._register(events)
-            self._wait(events)
+            if not self._wait(events):
+                return
+
+    def _free(self, events: Any) -> None:
         try:
             self._nvml.call("nvmlEventSetFree", events)
         except NvmlError as error:
@@ -83,19 +95,23 @@ class XidWatch:
                 continue
             self._devices[_address(device.handle)] = device
 
-    def _wait(self, events: Any) -> None:
+    def _wait(self, events: Any) -> bool:
+        """Wait for one event; False where this set is of no more use."""
         begun = time.monotonic()
         try:
             event = self._nvml.call("nvmlEventSetWait_v2", events, int(WAIT_SECONDS * 1000))
         except NvmlError as error:
             if error.code not in {TIMEOUT, self._last_failure}:
                 self._last_failure = error.code
-                log.warning("waiting for XID errors failed", extra={"code": error.code})
+                log.warning(
+                    "waiting for XID errors failed, the others' are waited for anew", extra={"code": error.code}
+                )
             # A driver that answers at once, which some do after a failure, must not make this thread spin.
             self._stopping.wait(max(0.0, WAIT_SECONDS - (time.monotonic() - begun)))
-            return
+            return error.code == TIMEOUT
         if event.eventType == pynvml.nvmlEventTypeXidCriticalError:
             self._report(event)
+        return True
 
     def _report(self, event: Any) -> None:
         device = self._devices.get(_address(event.device))

@@ -49,6 +49,10 @@ class Surroundings:
         name = Path(mapped[1]).with_name("libnvidia-ml.so.1")
         return _version(name.resolve().name.removeprefix("libnvidia-ml.so."))
 
+    def versions(self) -> tuple[str, str]:
+        """Those of the module and of the library."""
+        return self.module_version(), self.library_version()
+
     def has_device_nodes(self) -> bool:
         """Whether /dev has what the driver's library opens."""
         return any((self._root / "dev").glob("nvidia[0-9]*")) or (self._root / "dev/nvidiactl").exists()

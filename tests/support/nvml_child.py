@@ -32,6 +32,7 @@ class NvmlChild:
         interval: float = 0.2,
         retry: float = 60.0,
         processes: bool = False,
+        root: str = "/",
         on_frame: Callable[[Frame], None] = lambda _: None,
     ) -> None:
         self.process = subprocess.Popen(
@@ -47,7 +48,8 @@ class NvmlChild:
         self._threads = [threading.Thread(target=run) for run in (self._gather, self._listen)]
         for thread in self._threads:
             thread.start()
-        self._send({"interval": interval, "retry": retry, "processes": processes, "log_level": "INFO"})
+        settings = {"interval": interval, "retry": retry, "processes": processes, "root": root}
+        self._send({**settings, "log_level": "INFO"})
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ import pytest
 from collector.catalogue import CATALOGUE, core_metrics
 from collector.catalogue.gpu import GPU_METRICS
 from collector.nvml.child import EXIT_DRIVER_CHANGED
+from tests.support.driver_tree import DriverTree
 from tests.support.nvml import FakeNvml, build_fake
 from tests.support.nvml_child import NvmlChild, values
 
@@ -208,6 +209,25 @@ def test_text_that_nobody_can_decode_costs_only_itself(fake: FakeNvml) -> None:
     assert "serial" not in info
 
 
+def test_a_lost_gpu_does_not_silence_the_xids_of_the_others(fake: FakeNvml) -> None:
+    fake.set_gpus(2)
+    with NvmlChild(fake.environ(), retry=0.5) as child:
+        child.wait_for("round")
+        time.sleep(0.3)  # the events are being waited for
+        fake.lose(1)
+        child.wait_for("round", lambda frame: len(frame["up"]) == 1)
+        time.sleep(1.5)  # a set without the lost one is made after a second
+        fake.xid(0, 48)
+        assert child.wait_for("xid")["gpu"] == "0"
+        fake.clear()
+        fake.set_gpus(2)
+        child.wait_for("round", lambda frame: len(frame["up"]) == 2)
+        time.sleep(1.2)  # registered between two waits
+        fake.xid(1, 31)
+        assert child.wait_for("xid")["gpu"] == "1"
+    assert len(child.events("waiting for XID errors failed")) == 1
+
+
 def test_an_xid_is_told_once_with_its_gpu(fake: FakeNvml) -> None:
     fake.set_gpus(2)
     fake.xid(0, 31)  # before anybody listened
@@ -336,13 +356,26 @@ def test_a_driver_that_is_replaced_ends_the_child_with_its_own_status(fake: Fake
         assert child.process.wait(5) == EXIT_DRIVER_CHANGED
 
 
-def test_a_library_that_does_not_fit_the_module_asks_for_a_new_process_after_the_pause(fake: FakeNvml) -> None:
+def test_a_library_that_does_not_fit_the_module_is_left_once_the_module_is_another(
+    fake: FakeNvml, tmp_path: Path
+) -> None:
+    tree = DriverTree(tmp_path / "root")
+    tree.module("580.65.06")
     fake.fail_init(18)
-    with NvmlChild(fake.environ(), retry=0.3) as child:
-        absent = child.wait_for("absent")
-        assert absent["reason"] == "driver_mismatch"
-        assert "Reboot" in absent["hint"]
-        assert child.process.wait(5) == EXIT_DRIVER_CHANGED
+    with NvmlChild(fake.environ(), retry=0.2, root=str(tree.root)) as child:
+        for _ in range(4):
+            absent = child.wait_for("absent")
+            assert absent["reason"] == "driver_mismatch"
+            assert "Reboot" in absent["hint"]
+        assert child.process.poll() is None
+        tree.module("590.48.01")
+        assert child.process.wait(2) == EXIT_DRIVER_CHANGED
+
+
+def test_a_library_that_does_not_fit_is_left_in_the_end_though_nothing_shows_why(fake: FakeNvml) -> None:
+    fake.fail_init(18)
+    with NvmlChild(fake.environ(), retry=0.05) as child:
+        assert child.process.wait(10) == EXIT_DRIVER_CHANGED
 
 
 def test_a_sample_of_gpm_that_takes_long_does_not_bring_the_next_one_too_near(fake: FakeNvml) -> None:

@@ -41,9 +41,19 @@ static int next_xid(EventSet set, EventData *out) {
     return 0;
 }
 
+/* A set with a GPU that is lost waits for none of its others either. */
+static int lost_one(EventSet set) {
+    struct rule rule;
+    for (int gpu = 0; gpu < MAX_GPUS; gpu++)
+        if (set->registered >> gpu & 1 && find_rule(BROKEN, NULL, gpu, &rule)) return (int)rule.number;
+    return SUCCESS;
+}
+
 API int nvmlEventSetWait_v2(EventSet set, EventData *out, unsigned timeout_ms) {
     ENTER(EVERY);
-    for (double end = wall() + timeout_ms / 1000.0; wall() < end; nap(0.05))
+    for (double end = wall() + timeout_ms / 1000.0; wall() < end; nap(0.05)) {
         if (next_xid(set, out)) return SUCCESS;
+        if (lost_one(set)) return lost_one(set);
+    }
     return TIMEOUT;
 }
