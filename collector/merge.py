@@ -43,21 +43,28 @@ class Merger:
         self._verdicts: list[Verdict] = []
         self._kept: list[int] | None = None
 
-    def merge(self, answers: Sequence[Sequence[Sample]]) -> tuple[list[Sample], list[Verdict]]:
-        """The samples that are kept, and what became of each answer's series."""
+    def merge(
+        self, answers: Sequence[Sequence[Sample]], limits: Sequence[int] = ()
+    ) -> tuple[list[Sample], list[Verdict]]:
+        """The samples that are kept, and what became of each answer's series.
+
+        Args:
+            answers: one for each source.
+            limits: how many series each of them may give, where it is not the same for all.
+        """
         keys = [[sample.key for sample in answer] for answer in answers]
         if keys != self._keys:
-            self._decide(keys)
+            self._decide(keys, limits or [self._max_a_source] * len(keys))
         samples = list(chain.from_iterable(answers))
         return samples if self._kept is None else [samples[place] for place in self._kept], self._verdicts
 
-    def _decide(self, keys: list[list[SeriesKey]]) -> None:
+    def _decide(self, keys: list[list[SeriesKey]], limits: Sequence[int]) -> None:
         self._keys, self._verdicts = keys, []
         seen: set[SeriesKey] = set()
         kept: list[int] = []
         place = 0
-        for answer in keys:
-            room = min(self._max_a_source, self._max_series - len(kept))
+        for answer, limit in zip(keys, limits, strict=True):
+            room = min(limit, self._max_series - len(kept))
             end = len(kept) + room
             refused: list[str] = []
             duplicates = 0

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.8
 MAX_SERIES_A_SOURCE = 2_000
+MAX_SERIES_OF: Mapping[str, int] = {"nvml": 6_000}
+"""What the hardware bounds may be more: 16 GPUs with 36 NVLinks and 7 slices each have 3,776 series."""
 MAX_SERIES = 20_000
 _NAMED = 20
 _CLOSE_SECONDS = 1.0
@@ -52,6 +54,9 @@ class Collector:
         sources: whom to ask; where two give the same series, the earlier one wins.
         clock: time stamps, durations and deadlines.
         interval: seconds between two rounds; a source has 0.8 of it to answer.
+        max_series_a_source: series that a source may give.
+        max_series_of: another number for the sources of these names.
+        max_series: series that all of them may give.
 
     Attributes:
         last: what the last round found, None before the first.
@@ -64,11 +69,13 @@ class Collector:
         interval: float,
         *,
         max_series_a_source: int = MAX_SERIES_A_SOURCE,
+        max_series_of: Mapping[str, int] = MAX_SERIES_OF,
         max_series: int = MAX_SERIES,
     ) -> None:
         self._clock = clock
         self._deadline = PATIENCE * interval
         self._merger = Merger(max_series_a_source, max_series)
+        self._limit = lambda name: max_series_of.get(name, max_series_a_source)
         self._seats: dict[str, _Seat] = {}
         self.last: Scrape | None = None
         for source in sources:
@@ -97,7 +104,7 @@ class Collector:
         away = [seat for seat in seats if not self._start(seat)]
         await self._wait([seat for seat in seats if seat not in away])
         answers = [self._take(seat, time_ms, stuck=seat in away) for seat in seats]
-        samples, verdicts = self._merger.merge(answers)
+        samples, verdicts = self._merger.merge(answers, [self._limit(seat.source.name) for seat in seats])
         for seat, verdict in zip(seats, verdicts, strict=True):
             _judge(seat, verdict)
             samples.extend(_health(seat))

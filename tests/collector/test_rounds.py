@@ -192,6 +192,12 @@ async def test_series_over_a_limit_are_counted_and_named_once(
     assert [record.names for record in caplog.records] == [["w4"], ["m2", "m3", "m4"]]  # type: ignore[attr-defined]
 
 
+async def test_a_source_that_the_hardware_bounds_may_give_more(clock: HandClock) -> None:
+    names = [f"w{n}" for n in range(5)]
+    collector = Collector([Given("wide", *names)], clock, 5, max_series_a_source=2, max_series_of={"wide": 4})
+    assert set(values(await collector.round())) & set(names) == {"w0", "w1", "w2", "w3"}
+
+
 async def test_sources_come_and_go(clock: HandClock) -> None:
     first, second = Given("first", "a"), Given("second", "b")
     collector = Collector([first], clock, 5)

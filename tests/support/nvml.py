@@ -55,7 +55,7 @@ class FakeNvml:
         return {**os.environ, **self.environment, **bytecode}
 
     def set_gpus(self, count: int) -> None:
-        """How many GPUs there are, at most 8."""
+        """How many GPUs there are, at most 16."""
         self.add(f"gpus {count}")
 
     def set(self, key: str, value: float, gpu: int | str = EVERY) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from collector.rounds import MAX_SERIES_OF
 from forewarn.base.frames import Frame
 from tests.support.nvml import FakeNvml, build_fake
 from tests.support.nvml_child import NvmlChild, values
@@ -164,3 +165,15 @@ def test_an_older_library_gives_what_it_has(builds: Path, tmp_path: Path) -> Non
     assert set(slices(frame, "memory_used_bytes").values()) == {GIB + MIB}  # version 1 counts what is reserved as used
     assert not slices(frame, "memory_reserved_bytes")
     assert not slices(frame, "sm_activity_ratio")
+
+
+def test_the_largest_node_there_is_fits_the_limit_of_series(fake: FakeNvml) -> None:
+    fake.set_gpus(16)
+    fake.set("nvlink_count", 36)
+    for gpu in range(16):
+        fake.mig(gpu, *(("1g.10gb", 7 + part, 0) for part in range(7)))
+    with NvmlChild(fake.environ(), interval=1.0) as child:
+        frame = child.settled_round()
+    assert len(frame["up"]) == 16
+    assert len(slices(frame, "memory_used_bytes")) == 16 * 7
+    assert 3000 < len(frame["samples"]) < 0.8 * MAX_SERIES_OF["nvml"]

@@ -1,4 +1,4 @@
-/* A libnvidia-ml.so.1 for machines without GPUs: the exact ABI of nvml.h (driver 590), up to 8 GPUs of the file that
+/* A libnvidia-ml.so.1 for machines without GPUs: the exact ABI of nvml.h (driver 590), up to 16 GPUs of the file that
  * FAKE_NVML_STATE names (see state.h). Version tags are checked as the driver does: a wrong one answers 25. */
 #include "core.h"
 

@@ -57,7 +57,7 @@ TEXT_GETTER(nvmlDeviceGetVbiosVersion, "vbios_version")
 API int nvmlDeviceGetPciInfo_v3(Device device, Pci *out) {
     ENTER_DEVICE(device);
     memset(out, 0, sizeof *out);
-    out->bus = 0x10 * (device->index + 1);
+    out->bus = 0x10 * (device->index % 8 + 1) + device->index / 8;
     out->id = 0x233010de;
     snprintf(out->legacy, sizeof out->legacy, "0000:%02X:00.0", out->bus);
     snprintf(out->bus_id, sizeof out->bus_id, "00000000:%02X:00.0", out->bus);

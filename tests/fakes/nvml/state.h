@@ -11,7 +11,7 @@
 #ifndef FAKE_STATE_H
 #define FAKE_STATE_H
 
-#define MAX_GPUS 8
+#define MAX_GPUS 16
 #define MAX_RULES 1024
 #define EVERY -1 /* in the file: all GPUs; in a question: none in particular */
 #define ANY -2 /* in a question: rules of whatever GPU */

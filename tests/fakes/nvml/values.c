@@ -169,7 +169,7 @@ double value_at(const char *key, int part, int gpu) {
 void text_of(const char *key, int gpu, char *out, size_t size) {
     struct rule rule;
     if (find_rule(TEXT, key, gpu, &rule)) snprintf(out, size, "%s", rule.text);
-    else if (!strcmp(key, "uuid")) snprintf(out, size, "GPU-fa4e0000-0000-4000-8000-00000000000%d", gpu);
+    else if (!strcmp(key, "uuid")) snprintf(out, size, "GPU-fa4e0000-0000-4000-8000-00000000000%x", gpu);
     else if (!strcmp(key, "name")) snprintf(out, size, "NVIDIA H100 80GB HBM3");
     else if (!strcmp(key, "serial")) snprintf(out, size, "165432100000%d", gpu);
     else snprintf(out, size, "96.00.74.00.0%d", gpu);
