@@ -112,16 +112,17 @@ def _parts(settings: HostSettings, clock: Clock, roots: Roots, adjtimex: AdjTime
                 ("numa", Numa(roots), MEDIUM),
             ),
         ),
-        (settings.disks, (("diskstats", Disks(roots, settings.ignore_devices, clock.monotonic), FAST),)),
         (
             settings.network,
             (
-                ("interfaces", Interfaces(roots, settings.ignore_interfaces), FAST),
                 ("sockets", Sockets(roots), MEDIUM),
                 ("softnet", Softnet(roots), MEDIUM),
                 ("conntrack", Conntrack(roots), MEDIUM),
             ),
         ),
+        # What there may be hundreds of comes last: where a source has too many series, its last ones are refused.
+        (settings.disks, (("diskstats", Disks(roots, settings.ignore_devices, clock.monotonic), FAST),)),
+        (settings.network, (("interfaces", Interfaces(roots, settings.ignore_interfaces), FAST),)),
     )
     return [part for wanted, parts in table if wanted for part in parts]
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.catalogue import metric_of_sample
+from collector.rounds import MAX_SERIES_A_SOURCE
 from collector.samplers.diskstats import Disks
 from collector.samplers.host import Host
 from collector.samplers.kernel import Limits, TimeSync, Timex, ask_kernel
@@ -296,3 +297,15 @@ def test_meminfo_is_read_line_by_line(rows: dict[str, int]) -> None:
 def test_lines_of_names_and_numbers_are_paired(rows: dict[str, int]) -> None:
     text = f"Tcp: {' '.join(rows)}\nTcp: {' '.join(map(str, rows.values()))}\n"
     assert paired_lines(text) == {f"Tcp {name}": value for name, value in rows.items()}
+
+
+async def test_hundreds_of_interfaces_push_nothing_else_over_a_limit(tmp_path: Path) -> None:
+    files = read_recording(RECORDING)
+    files["proc/net/dev"] += "".join(f"  ens{number}: {' '.join(['1'] * 16)}\n" for number in range(300))
+    source = Host(HostSettings(), 5, SystemClock(), plant(tmp_path, files))
+    names = [sample.key.name for sample in await source.collect()]
+    await source.close()
+    assert len(names) > MAX_SERIES_A_SOURCE
+    kept, refused = names[:MAX_SERIES_A_SOURCE], names[MAX_SERIES_A_SOURCE:]
+    assert {"forewarn_node_sockets_used", "forewarn_node_disk_read_bytes_total"} <= set(kept)
+    assert all("_network_" in name for name in refused)
