@@ -133,7 +133,7 @@ _ROWS: Final = (
         "GpuDriverUnusable",
         "the driver refuses this process",
         "Let the daemon's user read and write /dev/nvidiactl and /dev/nvidia*: see their group, and DeviceAllow in "
-        "the unit.",
+        "the unit. Where the module was loaded after Forewarn was started: systemctl restart forewarn.",
     ),
     Diagnosis(
         "driver_error",
