@@ -302,6 +302,8 @@ def test_lines_of_names_and_numbers_are_paired(rows: dict[str, int]) -> None:
 async def test_hundreds_of_interfaces_push_nothing_else_over_a_limit(tmp_path: Path) -> None:
     files = read_recording(RECORDING)
     files["proc/net/dev"] += "".join(f"  ens{number}: {' '.join(['1'] * 16)}\n" for number in range(300))
+    files["proc/diskstats"] = f"259 0 nvme0n1 {' '.join(['1'] * 17)}\n"
+    files["sys/block/nvme0n1/size"] = "1\n"
     source = Host(HostSettings(), 5, SystemClock(), plant(tmp_path, files))
     names = [sample.key.name for sample in await source.collect()]
     await source.close()
