@@ -107,6 +107,30 @@ def test_its_words_are_true_before_it_fires_and_of_one_as_of_many(rule: RuleSett
     assert "for {silence}" not in words, "{silence} is when it began, not how long it is by now"
 
 
+@pytest.mark.parametrize(
+    ("diagnosis", "rules"),
+    [
+        ('{condition="driver_stuck"}', []),
+        ('{condition="driver_mismatch"}', ["GpuDriverUnusable"]),
+        ('{condition="container_lost_gpus"}', ["GpuDriverUnusable"]),
+        ('{condition="no_permission"}', ["GpuDriverUnusable"]),
+        ('{condition="driver_slow"}', ["GpuDriverSlow"]),
+        ('{condition="gpu_missing",gpu="1",uuid="GPU-1"}', ["GpuLost"]),
+        ('{condition="persistence_off",gpu="1",uuid="GPU-1"}', ["GpuCollectorFailing"]),
+    ],
+)
+async def test_gpus_without_data_are_one_alert_which_knows_why(
+    tmp_path: Path, diagnosis: str, rules: list[str]
+) -> None:
+    rig = Rig(tmp_path, shipped_rules=True)
+    for _ in range(10):
+        now = rig.clock.now_ms()
+        rig.store.put('forewarn_collector_success{collector="nvml"}', 0, now)
+        rig.store.put(f"forewarn_gpu_diagnosis{diagnosis}", 1, now)
+        found = await rig.at(30)
+    assert [each.rule for each in found if each.rule != "HostMetricsAbsent"] == rules  # of the host nothing is stored
+
+
 def test_names_are_unique() -> None:
     assert max(Counter(rule.name for rule in RULES).values()) == 1
 

@@ -142,13 +142,13 @@ def test_a_pause_during_a_hung_call_says_that_nothing_is_let_go_of(tmp_path: Pat
         assert command(data, "pause")[1]["released"]
 
 
-@pytest.mark.parametrize("duration", ["soon", "0s", "25h"])
-def test_a_pause_of_no_sensible_length_is_refused(tmp_path: Path, nvml: FakeNvml, duration: str) -> None:
+def test_a_pause_of_no_sensible_length_is_refused(tmp_path: Path, nvml: FakeNvml) -> None:
     with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
-        done = forewarn("nvml", "pause", "--for", duration, "--data-dir", str(tmp_path / "data"))
-        assert done.returncode != 0
-        assert "30m" in done.stderr
-        assert daemon.metrics()["forewarn_nvml_paused"] == 0
+        for duration in ("soon", "0s", "25h"):
+            done = forewarn("nvml", "pause", "--for", duration, "--data-dir", str(tmp_path / "data"))
+            assert done.returncode != 0
+            assert "30m" in done.stderr
+            assert daemon.metrics()["forewarn_nvml_paused"] == 0
 
 
 def test_without_gpus_to_watch_there_is_nothing_to_pause(tmp_path: Path) -> None:
