@@ -9,6 +9,7 @@ from collector.series import Sample
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 _IDLE, _IOWAIT = MODES.index("idle"), MODES.index("iowait")
+_TAKEN_BACK = 3.0  # seconds, as node_exporter allows
 _LINES = {
     "ctxt": "context_switches_total",
     "processes": "forks_total",
@@ -27,6 +28,7 @@ class Processors:
     def __init__(self, roots: Roots) -> None:
         self._path = f"{roots.proc}/stat"
         self._tick = float(os.sysconf("SC_CLK_TCK"))
+        self._told: list[float] = []
         self._before: tuple[float, float] | None = None
 
     def __call__(self) -> Iterator[Sample]:
@@ -35,7 +37,7 @@ class Processors:
         lines = text.split("\n")
         seconds = [float(ticks) / self._tick for ticks in lines[0].split()[1 : 1 + len(MODES)]]
         yield gauge("cpus", text.count("\ncpu") or 1)
-        for mode, spent in zip(MODES, seconds, strict=False):  # kernels before 2.6.11 know fewer modes
+        for mode, spent in zip(MODES, self._without_falls(seconds), strict=False):  # before 2.6.11 there are fewer
             yield counter("cpu_seconds_total", spent, "mode", mode)
         yield from self._utilisation(seconds)
         for line in reversed(lines):
@@ -46,6 +48,12 @@ class Processors:
             if name in _LINES:
                 ours = _LINES[name]
                 yield (counter if ours.endswith("_total") else gauge)(ours, float(rest))
+
+    def _without_falls(self, seconds: list[float]) -> list[float]:
+        """The kernel takes a little of idle and iowait back (proc_stat(5)), which would look like a new begin."""
+        before = self._told or seconds
+        self._told = [old if new < old <= new + _TAKEN_BACK else new for new, old in zip(seconds, before, strict=True)]
+        return self._told
 
     def _utilisation(self, seconds: Sequence[float]) -> Iterator[Sample]:
         total = sum(seconds)

@@ -108,6 +108,18 @@ def test_neither_idling_nor_waiting_for_a_disk_is_work_and_guests_count_once(tmp
     assert "cpu_utilization_ratio" not in values(list(read()))  # no time has passed
 
 
+def test_what_the_kernel_takes_back_of_idle_time_is_no_new_begin(tmp_path: Path) -> None:
+    roots = plant(tmp_path, {"proc/stat": STAT.format(user=100, idle=80_000)})
+    read = Processors(roots)
+
+    def idle(ticks: int) -> float:
+        plant(tmp_path, {"proc/stat": STAT.format(user=100, idle=ticks)})
+        return values(list(read()))['cpu_seconds_total{mode="idle"}']
+
+    assert [idle(ticks) for ticks in (80_000, 79_990, 79_999, 80_003)] == [800, 800, 800, 800.03]
+    assert idle(40_000) == 400  # more than that is a processor that came or went
+
+
 async def test_parts_can_be_switched_off(tmp_path: Path) -> None:
     roots = plant(tmp_path, read_recording(RECORDING))
     off = HostSettings(cpu=False, disks=False, network=False)
