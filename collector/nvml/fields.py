@@ -1,7 +1,7 @@
 """Numbers that the driver gives by id: fields of nvmlDeviceGetFieldValues, and GPM's.
 
 Source: nvml.h for ids, units and scopes. The counters begin at 0 when the driver is loaded; the store corrects for that
-reset. What wraps (197 and 198, where they have 32 bits) or begins anew link by link is made whole before (odometer.py).
+reset. What wraps (197 and 198, where they have 32 bits) or begins anew link by link is made whole before (counters.py).
 """
 
 from typing import Final

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from collector.nvml.absences import Absences
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError
 from collector.nvml.devices import Device
 from collector.nvml.fields import GPM
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import Nvml
+from collector.nvml.not_offered import NotOffered
 from collector.nvml.questions import CallQuestion, GpmQuestion, Question
 from collector.nvml.readings import MEMORY
 from collector.nvml.wire import Row
@@ -50,7 +50,7 @@ class Slices:
         mode_changed: whether MIG mode was turned on or off since the GPU was admitted.
     """
 
-    def __init__(self, nvml: Nvml, device: Device, gpm: Gpm, absences: Absences) -> None:
+    def __init__(self, nvml: Nvml, device: Device, gpm: Gpm, absences: NotOffered) -> None:
         self._nvml = nvml
         self._device = device
         self._gpm = gpm

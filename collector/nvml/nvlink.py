@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from collector.nvml.codes import NOT_OFFERED, NOT_SUPPORTED, NvmlError
+from collector.nvml.counters import Odometer
 from collector.nvml.devices import Device
 from collector.nvml.fields import LINK_ERROR_RATIOS, LINK_ERRORS, bit_error_ratio
 from collector.nvml.fieldvalues import FieldRequest
 from collector.nvml.library import Nvml
-from collector.nvml.odometer import Odometer
 from collector.nvml.questions import Question
 from collector.nvml.wire import Cell, Row
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from collector.nvml.absences import Absences
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError
 from collector.nvml.devices import Device
 from collector.nvml.library import Nvml
 from collector.nvml.mig import Slice
+from collector.nvml.not_offered import NotOffered
 from forewarn.base.frames import Frame
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class ProcessLists:
     def __init__(
         self,
         nvml: Nvml,
-        absences: Absences,
+        absences: NotOffered,
         interval: float,
         monotonic: Callable[[], float] = time.monotonic,
         wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,

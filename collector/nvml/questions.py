@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import byref
 
 from collector.nvml.codes import NOT_OFFERED, NOT_SUPPORTED, NvmlError
+from collector.nvml.counters import Meter
 from collector.nvml.devices import Device
 from collector.nvml.fieldvalues import CALL, UNAVAILABLE, Answer, FieldRequest
 from collector.nvml.forms import Field, GpmMetric, Reading
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import Nvml
-from collector.nvml.meter import Meter
 from collector.nvml.wire import Cell, Row
 
 

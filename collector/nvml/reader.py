@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from collector.nvml.absences import Absences
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError, code_name
 from collector.nvml.devices import Device
 from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, MEDIUM_FIELDS, SLOW_FIELDS
@@ -12,6 +11,7 @@ from collector.nvml.forms import Field, Reading
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import Nvml
 from collector.nvml.mig import Slice, Slices
+from collector.nvml.not_offered import NotOffered
 from collector.nvml.nvlink import NvLinks
 from collector.nvml.questions import CallQuestion, FieldsQuestion, GpmQuestion, Question
 from collector.nvml.readings import FAST, MEDIUM, SLOW
@@ -32,7 +32,7 @@ class DeviceReader:
     What it does not offer is probed once; whoever wants it probed anew makes a new reader.
     """
 
-    def __init__(self, device: Device, nvml: Nvml, gpm: Gpm, absences: Absences) -> None:
+    def __init__(self, device: Device, nvml: Nvml, gpm: Gpm, absences: NotOffered) -> None:
         self.device = device
         self._nvml = nvml
         self._row = Row("forewarn_gpu_", device.labels)

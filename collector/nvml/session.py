@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from collector.nvml.absence import AbsentError, versions_differ
-from collector.nvml.absences import Absences
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NvmlError, code_name
 from collector.nvml.devices import Device, take_inventory
 from collector.nvml.events import XidWatch
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import Nvml
 from collector.nvml.mig import Slice
+from collector.nvml.not_offered import NotOffered
 from collector.nvml.processes import ProcessLists
 from collector.nvml.reader import DeviceReader
 from collector.nvml.surroundings import HERE, Surroundings
@@ -52,7 +52,7 @@ class Session:
         self._machine = machine
         self._monotonic = monotonic
         self._gpm = Gpm(nvml, monotonic)
-        self._absences = Absences()
+        self._absences = NotOffered()
         self._lists = None if lists_every is None else ProcessLists(nvml, self._absences, lists_every, monotonic)
         self._readers: dict[str, DeviceReader] = {}
         self._failed: dict[str, int] = {}

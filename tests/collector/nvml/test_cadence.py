@@ -12,7 +12,7 @@ from tests.support.nvml import FakeNvml
 
 SCRIPT = """
 import json, sys
-from collector.nvml.absences import Absences
+from collector.nvml.not_offered import NotOffered
 from collector.nvml.devices import take_inventory
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import Nvml
@@ -28,7 +28,7 @@ class Counting(Nvml):
 
 nvml = Counting()
 nvml.call("nvmlInitWithFlags", 0)
-gpm, absences = Gpm(nvml, lambda: now), Absences()
+gpm, absences = Gpm(nvml, lambda: now), NotOffered()
 readers = [DeviceReader(device, nvml, gpm, absences) for device in take_inventory(nvml).devices]
 rounds = []
 for _ in range(int(sys.argv[1])):

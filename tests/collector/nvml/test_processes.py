@@ -13,7 +13,7 @@ from tests.support.nvml_child import NvmlChild
 GIB = 2**30
 LOOKS = """
 import json, logging, os, pathlib, sys
-from collector.nvml.absences import Absences
+from collector.nvml.not_offered import NotOffered
 from collector.nvml.devices import take_inventory
 from collector.nvml.codes import NvmlError
 from collector.nvml.library import Nvml
@@ -23,7 +23,7 @@ nvml = Nvml()
 nvml.call("nvmlInitWithFlags", 0)
 devices = take_inventory(nvml).devices
 now = 0.0
-lists = ProcessLists(nvml, Absences(), 5.0, lambda: now)
+lists = ProcessLists(nvml, NotOffered(), 5.0, lambda: now)
 state = pathlib.Path(os.environ["FAKE_NVML_STATE"])
 for look in json.load(sys.stdin):
     for suffix, text in look["files"].items():

@@ -8,7 +8,7 @@ from collector.nvml.codes import code_name
 log = logging.getLogger(__name__)
 
 
-class Absences:
+class NotOffered:
     """The readings that are not offered: told of while a round goes on, written down at its end."""
 
     def __init__(self) -> None:
