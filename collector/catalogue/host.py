@@ -200,7 +200,7 @@ _KERNEL = (
         "forewarn_node_timex_sync_status",
         "gauge",
         "",
-        "Whether the clock is synchronised; absent where the daemon may not ask.",
+        "Whether the clock is synchronised; absent where the daemon may not ask (install-service --clock lets it).",
         source="adjtimex",
         cadence="medium",
         node_exporter="node_timex_sync_status",
