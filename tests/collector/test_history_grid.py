@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.history.load import _Grid
 from collector.history.prometheus import Line
@@ -64,3 +66,25 @@ def test_units_gaps_infinities_and_times_outside() -> None:
 def test_nothing_is_taken_from_the_beginning_of_our_own_record_on() -> None:
     assert found((LARGEST, line(1, 2, 3)), oldest={KEY: 2 * STEP}) == {KEY: {0: 1, 1: 2}}
     assert found((LARGEST, line(1, 2, 3)), oldest={KEY: 0}) == {}
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=5))
+def test_counters_are_what_our_own_reading_makes_of_the_same_kernel(milliseconds: list[int]) -> None:
+    seconds = replace(LARGEST, counter=True)
+    noisy = [each * (1.0 / 1000.0) for each in milliseconds]  # as node_exporter reckons
+    assert found((seconds, line(*noisy))) == {KEY: {n: each / 1000.0 for n, each in enumerate(milliseconds)}}
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=64))
+def test_ticks_added_up_by_a_server_are_what_the_kernel_adds_up(ticks: list[int]) -> None:
+    added = 0.0
+    for each in ticks:
+        added += each / 100.0
+    assert found((replace(LARGEST, counter=True), line(added))) == {KEY: {0: sum(ticks) / 100.0}}
+
+
+def test_large_and_whole_counters_and_levels_are_left_as_they_are() -> None:
+    counter = replace(LARGEST, counter=True)
+    values = (1e18 + 2048, 2.0**53 + 2, 12345678901.123457)
+    assert found((counter, line(*values))) == {KEY: dict(enumerate(values))}
+    assert found((replace(LARGEST, counter=False), line(0.123456789))) == {KEY: {0: 0.123456789}}
