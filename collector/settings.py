@@ -124,6 +124,11 @@ class HostSettings(Settings):
             "dummy*",
             "kube-ipvs*",
             "nodelocaldns",
+            "eni*",  # pods on Amazon's, Google's and Azure's Kubernetes
+            "gke*",
+            "azv*",
+            "vnet*",  # machines of libvirt
+            "nerdctl*",
         ),
         description="Network interfaces to leave out.",
     )

@@ -16,7 +16,7 @@ from collector.samplers.host import Host
 from collector.samplers.kernel import Limits, TimeSync, Timex, ask_kernel
 from collector.samplers.memory import Memory, Numa, Paging, read_meminfo
 from collector.samplers.processors import Processors
-from collector.samplers.traffic import paired_lines
+from collector.samplers.traffic import Interfaces, paired_lines
 from collector.series import Sample
 from collector.settings import HostSettings
 from collector.source import CollectError
@@ -323,3 +323,10 @@ async def test_hundreds_of_interfaces_push_nothing_else_over_a_limit(tmp_path: P
     kept, refused = names[:MAX_SERIES_A_SOURCE], names[MAX_SERIES_A_SOURCE:]
     assert {"forewarn_node_sockets_used", "forewarn_node_disk_read_bytes_total"} <= set(kept)
     assert all("_network_" in name for name in refused)
+
+
+def test_interfaces_of_pods_and_virtual_machines_are_left_out(tmp_path: Path) -> None:
+    pods = ("veth1a2b", "cali12ab", "eni09f3c1a2b3c", "gke5e6f7a8b9c0", "azv1234567", "vnet3", "lxc_health")
+    lines = "".join(f"{name}: {' '.join(['1'] * 16)}\n" for name in (*pods, "ens5", "enp3s0f0np0", "bond0", "ib0"))
+    read = Interfaces(plant(tmp_path, {"proc/net/dev": f"head\nhead\n{lines}"}), HostSettings().ignore_interfaces)
+    assert {sample.key.label("device") for sample in read()} == {"ens5", "enp3s0f0np0", "bond0", "ib0"}
