@@ -78,7 +78,7 @@ def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:
                 "limit": quantity(rule.value, unit),
                 "metric": sample.key.name,
                 "series": str(sample.key),
-                **glossary(sample.key),
+                **glossary(sample.key, sample.value),
             },
             ended="" if held else _ended(rule, quantity(value, unit)),
         )

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
+from collector.nvml.conditions import EVIDENCE
 from collector.nvml.diagnosis import DIAGNOSES
 from collector.nvml.xids import xid_row
 from collector.series import SeriesKey
 
-GLOSSARY_FACTS = frozenset({"meaning", "next_step"})
+GLOSSARY_FACTS = frozenset({"meaning", "next_step", "detail"})
 """Words that a template may use; empty where no table knows the series."""
+
+_DETAIL_OF_METRIC = {evidence.metric: evidence.tells for evidence in EVIDENCE}
 
 _CONDITION_OF_METRIC = {
     "forewarn_nvml_stuck": "driver_stuck",
@@ -32,12 +35,16 @@ def _of_condition(condition: str) -> tuple[str, str]:
 _BY_LABEL: Mapping[str, Callable[[str], tuple[str, str]]] = {"xid": _of_xid, "condition": _of_condition}
 
 
-def glossary(key: SeriesKey) -> dict[str, str]:
-    """``meaning`` and ``next_step`` of a series: by its label ``xid`` or ``condition``, else by its metric."""
+def glossary(key: SeriesKey, value: float) -> dict[str, str]:
+    """``meaning`` and ``next_step`` of a series: by its label ``xid`` or ``condition``, else by its metric.
+
+    ``detail`` is what the value says in words, as far as the table of evidence knows.
+    """
     for label, words in _BY_LABEL.items():
-        if value := key.label(label):
-            meaning, next_step = words(value)
+        if told := key.label(label):
+            meaning, next_step = words(told)
             break
     else:
         meaning, next_step = _of_condition(_CONDITION_OF_METRIC.get(key.name, ""))
-    return {"meaning": meaning, "next_step": next_step}
+    tells = _DETAIL_OF_METRIC.get(key.name)
+    return {"meaning": meaning, "next_step": next_step, "detail": tells(key, value) if tells else ""}

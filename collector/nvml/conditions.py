@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from collector.nvml.codes import GPU_IS_LOST, RESET_REQUIRED
-from collector.nvml.diagnosis import DIAGNOSES
+from collector.nvml.diagnosis import DIAGNOSES, FABRIC_FAULTS, RECOVERY_ACTIONS
 from collector.nvml.expected import KnownGpu
 from collector.series import Sample, SeriesKey
 from forewarn.base.clock import Clock, rfc3339
@@ -59,8 +59,8 @@ def _link(key: SeriesKey, _: float) -> str:
     return f"link {key.label('link')}"
 
 
-def _number(_: SeriesKey, value: float) -> str:
-    return f"number {value:.0f}"
+def _named(names: Mapping[int, str]) -> Callable[[SeriesKey, float], str]:
+    return lambda _, value: names.get(int(value), f"number {value:.0f}")
 
 
 def _bytes(_: SeriesKey, value: float) -> str:
@@ -80,11 +80,11 @@ def _is(number: int) -> Callable[[float], bool]:
 
 
 EVIDENCE: Final = (
-    Evidence("forewarn_gpu_recovery_action", _some, "recovery_needed", tells=_number),
+    Evidence("forewarn_gpu_recovery_action", _some, "recovery_needed", tells=_named(RECOVERY_ACTIONS)),
     Evidence("forewarn_gpu_nvlink_up", _none, "nvlink_down", after=15, anew=True, tells=_link),
     Evidence("forewarn_gpu_fabric_health", _is(2), "fabric_unhealthy"),
     Evidence("forewarn_gpu_fabric_health", _is(3), "fabric_limited"),
-    Evidence("forewarn_gpu_fabric_misconfigured", _some, "fabric_misconfigured", tells=_number),
+    Evidence("forewarn_gpu_fabric_misconfigured", _some, "fabric_misconfigured", tells=_named(FABRIC_FAULTS)),
     Evidence("forewarn_gpu_sram_ecc_threshold_exceeded", _some, "sram_errors"),
     Evidence("forewarn_gpu_remapped_rows_failure", _some, "row_remap_failed"),
     Evidence("forewarn_gpu_remapped_rows_pending", _some, "row_remap_pending"),

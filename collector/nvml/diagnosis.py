@@ -147,8 +147,8 @@ _ROWS: Final = (
         "warning",
         "GpuNeedsRecovery",
         "the driver asks for a recovery of a GPU",
-        "By its number: 1 reset the GPU, 2 reboot, 3 drain its peers, 4 drain and reset, 5 recover IMEX, 6 reset the "
-        "bus, 7 reboot the system. forewarn nvml pause lets go of the GPU meanwhile.",
+        "Drain what it needs drained and do as it asks; forewarn nvml pause lets go of the GPU meanwhile, "
+        "nvidia-smi --gpu-reset -i INDEX resets it, forewarn nvml resume goes on.",
     ),
     Diagnosis(
         "row_remap_failed",
@@ -185,8 +185,8 @@ _ROWS: Final = (
         "warning",
         "GpuFabricMisconfigured",
         "the NVLink fabric is wrongly configured for a GPU",
-        "By its number: 1 system GUID, 2 chassis serial number, 3 no partition, 4 too few NVLinks, 5 GPU firmware, 6 "
-        "location, 7 state of the GPU. See the log of nvidia-fabricmanager, or ask whoever partitions the rack.",
+        "Jobs over several GPUs fail or do not see it. See the log of nvidia-fabricmanager, or ask whoever "
+        "partitions the rack.",
     ),
     Diagnosis(
         "sram_errors",
@@ -231,6 +231,28 @@ _ROWS: Final = (
         "Run nvidia-persistenced, or nvidia-smi -pm 1.",
     ),
 )
+
+RECOVERY_ACTIONS: Final = {
+    1: "reset the GPU",
+    2: "reboot the node",
+    3: "drain its peers",
+    4: "drain the GPU and reset it",
+    5: "recover IMEX",
+    6: "reset the bus",
+    7: "reboot the system",
+}
+"""What the driver asks for, by the number of field 230 (nvml.h, nvmlDeviceGpuRecoveryAction_t)."""
+
+FABRIC_FAULTS: Final = {
+    1: "wrong system GUID",
+    2: "wrong chassis serial number",
+    3: "no partition",
+    4: "too few NVLinks",
+    5: "incompatible GPU firmware",
+    6: "wrong location",
+    7: "invalid state of the GPU",
+}
+"""What is wrong with the fabric's configuration, by the number of forewarn_gpu_fabric_misconfigured."""
 
 DIAGNOSES: Final[dict[str, Diagnosis]] = {row.condition: row for row in _ROWS}
 """The table, by condition."""

@@ -45,12 +45,27 @@ def test_every_condition_is_told_of_by_the_rule_that_the_table_names(condition: 
         assert rule.description == "{next_step}"
         metric = rule.match.partition("{")[0]
         shown = SeriesKey.of(metric, condition=condition if metric == "forewarn_gpu_diagnosis" else "", gpu="0")
-        assert glossary(shown) == {"meaning": row.meaning, "next_step": row.next_step}
+        words = glossary(shown, 1.0)
+        assert (words["meaning"], words["next_step"]) == (row.meaning, row.next_step)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "detail"),
+    [
+        ("forewarn_gpu_recovery_action", 2, "reboot the node"),
+        ("forewarn_gpu_recovery_action", 9, "number 9"),
+        ("forewarn_gpu_fabric_misconfigured", 3, "no partition"),
+        ("forewarn_gpu_remapped_rows_failure", 1, ""),
+        ("forewarn_gpu_power_watts", 1, ""),
+    ],
+)
+def test_a_number_is_told_in_words(metric: str, value: float, detail: str) -> None:
+    assert glossary(SeriesKey.of(metric, gpu="3", uuid="GPU-3"), value)["detail"] == detail
 
 
 def test_a_series_that_no_table_knows_has_no_words() -> None:
     for key in (SeriesKey.of("forewarn_node_load1"), SeriesKey.of("x", condition="no such thing")):
-        assert glossary(key) == {"meaning": "", "next_step": ""}
+        assert glossary(key, 1.0) == {"meaning": "", "next_step": "", "detail": ""}
 
 
 async def test_the_first_xid_alerts_at_once_with_its_meaning_and_ends_after_an_hour(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_what_the_drivers_own_numbers_show(tmp_path: Path, nvml: FakeNvml, tree:
     nvml.set("persistence_mode", 0)
     with running(tmp_path / "data", config=settings(tree), env=nvml.environ()) as daemon:
         text = told_everywhere(daemon, tmp_path / "data", "recovery_needed")
-        assert "WARNING  GPU 1: the driver asks for a recovery of a GPU (number 1)" in text
+        assert "WARNING  GPU 1: the driver asks for a recovery of a GPU (reset the GPU)" in text
         assert "HINT  GPU 0: persistence mode is off" in text
         nvml.set("field_230", 0, 1)
         daemon.wait_for(lambda: not holds(daemon, "recovery_needed"))
