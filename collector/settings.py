@@ -43,6 +43,8 @@ IGNORED_FILESYSTEMS = (
     "tracefs",
 )
 IGNORED_MOUNTPOINTS = (
+    "*/kubelet/plugins/*",  # volumes of pods, wherever a distribution puts them
+    "*/kubelet/pods/*",
     "/dev/*",
     "/etc/hostname",
     "/etc/hosts",
@@ -54,7 +56,6 @@ IGNORED_MOUNTPOINTS = (
     "/sys/*",
     "/var/lib/containers/*",
     "/var/lib/docker/*",
-    "/var/lib/kubelet/*",
 )
 
 

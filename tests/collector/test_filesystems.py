@@ -25,6 +25,8 @@ MOUNTINFO = r"""21 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
 29 21 0:50 / /var/lib/docker/overlay2/abc/merged rw - overlay overlay rw,lowerdir=x
 30 21 259:5 / /old rw - xfs /dev/sdb1 rw
 31 21 259:6 / /old rw - xfs /dev/sdc1 rw
+33 21 252:1 / /var/snap/microk8s/common/var/lib/kubelet/pods/1/volumes/disk rw - ext4 /dev/rbd0 rw
+34 21 252:2 / /var/lib/kubelet/plugins/kubernetes.io/csi/2/globalmount rw - ext4 /dev/rbd1 rw
 32 21 259:7 /docker/hosts /etc/hosts rw - ext4 /dev/sdd1 rw
 """
 
