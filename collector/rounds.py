@@ -22,6 +22,8 @@ MAX_SERIES_OF: Mapping[str, int] = {"nvml": 6_000}
 """What the hardware bounds may be more: 16 GPUs with 36 NVLinks and 7 slices each have 3,776 series."""
 MAX_SERIES = 20_000
 _NAMED = 20
+_FLICKER_SECONDS = 60.0
+"""A source that failed and came back is given so long before another failure is said: some flicker for hours."""
 _CLOSE_SECONDS = 1.0
 
 
@@ -32,6 +34,9 @@ class _Seat:
     Attributes:
         task: the call that is under way; it is never cancelled, for that would not free what it waits for.
         trouble: code of what went wrong in the last round, empty where nothing did.
+        failing_since: when the first of the rounds without data was; monotonic seconds.
+        back_since: when it last gave data again, None where it never had to.
+        said: the trouble that the log tells of as lasting.
         refused: names of metrics that went over a limit in the last round.
     """
 
@@ -41,6 +46,9 @@ class _Seat:
     duration: float = 0.0
     last_success_ms: int | None = None
     trouble: str = ""
+    failing_since: float = 0.0
+    back_since: float | None = None
+    said: str = ""
     errors: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     refused: frozenset[str] = frozenset()
@@ -75,7 +83,8 @@ class Collector:
         self._clock = clock
         self._deadline = PATIENCE * interval
         self._merger = Merger(max_series_a_source, max_series)
-        self._limit = lambda name: max_series_of.get(name, max_series_a_source)
+        self._limit = max_series_a_source
+        self._limit_of = max_series_of
         self._seats: dict[str, _Seat] = {}
         self.last: Scrape | None = None
         for source in sources:
@@ -104,12 +113,15 @@ class Collector:
         away = [seat for seat in seats if not self._start(seat)]
         await self._wait([seat for seat in seats if seat not in away])
         answers = [self._take(seat, time_ms, stuck=seat in away) for seat in seats]
-        samples, verdicts = self._merger.merge(answers, [self._limit(seat.source.name) for seat in seats])
+        samples, verdicts = self._merger.merge(answers, self._limits(seats))
         for seat, verdict in zip(seats, verdicts, strict=True):
             _judge(seat, verdict)
             samples.extend(_health(seat))
         self.last = Scrape(time_ms, samples)
         return self.last
+
+    def _limits(self, seats: Sequence[_Seat]) -> list[int]:
+        return [self._limit_of.get(seat.source.name, self._limit) for seat in seats]
 
     async def close(self) -> None:
         """Close every source."""
@@ -154,20 +166,34 @@ class Collector:
             self._fail(seat, error)
             return ()
         if seat.trouble:
+            seat.back_since = self._clock.monotonic()
+        if seat.said:
             log.info("a collector gives data again", extra={"collector": seat.source.name})
+            seat.said = ""
         seat.trouble, seat.last_success_ms = "", time_ms
         return task.result()
 
     def _fail(self, seat: _Seat, error: BaseException) -> None:
         code = _code(error)
         seat.errors[code] += 1
-        if seat.trouble != code:
+        now = self._clock.monotonic()
+        if not seat.trouble:
+            seat.failing_since = now
+        seat.trouble = code
+        if seat.said != code and not _flickers(seat, now):
+            seat.said = code
             log.warning(
                 "a collector gives no data",
                 extra={"collector": seat.source.name, "code": code, "error": str(error)},
                 exc_info=error if code == "internal" else None,
             )
-        seat.trouble = code
+
+
+def _flickers(seat: _Seat, now: float) -> bool:
+    """Whether it was well only briefly before, and has not failed for long yet."""
+    if seat.back_since is None or now - seat.failing_since >= _FLICKER_SECONDS:
+        return False
+    return seat.failing_since - seat.back_since < _FLICKER_SECONDS
 
 
 def _judge(seat: _Seat, verdict: Verdict) -> None:

@@ -106,6 +106,30 @@ async def test_a_failed_source_gives_nothing_and_is_named(clock: HandClock, capl
     assert told == [("WARNING", "a collector gives no data"), ("INFO", "a collector gives data again")]
 
 
+async def test_a_source_that_flickers_is_said_once_and_again_when_it_stays_away(
+    clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "collector.rounds")
+    broken, error = Given("broken", "a"), CollectError("no_data", "it is slow")
+    collector = Collector([broken], clock, 5)
+
+    async def rounds(number: int, error: CollectError | None) -> int:
+        broken.error = error
+        for _ in range(number):
+            await collector.round()
+            await clock.advance(5)
+        return len(caplog.records)
+
+    assert await rounds(2, error) == 1
+    for _ in range(30):
+        assert await rounds(1, None) == 2
+        assert await rounds(1, error) == 2
+    assert await rounds(11, error) == 2
+    assert await rounds(2, error) == 3
+    assert await rounds(13, None) == 4
+    assert await rounds(1, error) == 5
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(StuckError("lane", 1.0), "stuck"), (NoThreadError("lane"), "no_thread"), (RuntimeError("a bug"), "internal")],
