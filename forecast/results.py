@@ -9,6 +9,7 @@ from typing import Any, Literal
 from collector.catalogue import Kind
 from collector.series import SeriesKey, labels_of
 from forecast.packing import pack, unpack
+from forecast.reference import Reference
 from forecast.settings import Statistic
 from forewarn.base import words
 from forewarn.base.clock import DAY, parse_time, rfc3339
@@ -30,19 +31,21 @@ class Forecast:
         unit: base unit of points and limit.
         made_ms: when it was made.
         as_of_ms: the moment whose knowledge it uses.
-        model: prophet, prophet_map, snaive24 or fill; empty where there is no forecast.
+        model: combiner, prophet, prophet_map, snaive24 or fill; empty where there is no forecast.
         status: ok, not_enough_history, no_data or failed.
         reason: why there is none, or why it is not the model that was to be expected; empty otherwise.
         history_hours: length of the history that was there.
         step_ms: time between points.
         start_ms: start of the first point's hour.
         points: by name (mean, and the edges p2.5, p10, p90, p97.5) one value an hour; empty where there is none.
+            ``mean`` is the point forecast, of the combiner the median.
         limit: where the capacity ends, or None.
         below: whether it runs out at the lower end.
         breach_ms: start of the first hour whose expected value is at the limit or beyond it; a time in the past where
             the limit is crossed already; None where none is expected.
         breach_early_ms: the same for the near edge of the 80 % band.
         breach_reason: why no breach is expected, or since when there is one.
+        prophet: what Prophet's model says of the same series; None where it has nothing to say.
     """
 
     target: SeriesKey
@@ -63,6 +66,7 @@ class Forecast:
     breach_ms: int | None = None
     breach_early_ms: int | None = None
     breach_reason: str = ""
+    prophet: Reference | None = None
 
     @property
     def decisive(self) -> bool:
@@ -106,6 +110,7 @@ class Forecast:
             "breach_early": _time_out(self.breach_early_ms),
             "breach_reason": self.breach_reason,
             "outlook": self.outlook,
+            "prophet": self.prophet.to_dict() if self.prophet is not None else None,
         }
 
     @classmethod
@@ -135,6 +140,7 @@ class Forecast:
             breach_ms=_time_in(data["breach"]),
             breach_early_ms=_time_in(data["breach_early"]),
             breach_reason=data["breach_reason"],
+            prophet=Reference.from_dict(data["prophet"]) if data.get("prophet") is not None else None,
         )
 
 
@@ -178,11 +184,15 @@ MIGRATIONS = (
     CREATE INDEX forecasts_of_target ON forecasts (target_id, made_ms);
     CREATE INDEX forecasts_by_age ON forecasts (made_ms)
     """,
+    """
+    ALTER TABLE forecasts ADD COLUMN prophet BLOB;
+    ALTER TABLE forecasts ADD COLUMN prophet_changepoints TEXT
+    """,
 )
 
 _COLUMNS = (
     "kind, unit, made_ms, as_of_ms, model, status, reason, history_hours, step_ms, start_ms, points, limit_value,"
-    " below, breach_ms, breach_early_ms, breach_reason"
+    " below, breach_ms, breach_early_ms, breach_reason, prophet, prophet_changepoints"
 )
 
 
@@ -206,7 +216,7 @@ class ForecastBook:
         with self._connection as connection:
             for forecast in kept:
                 target_id = self._target_id(forecast)
-                places = ", ".join("?" * 17)
+                places = ", ".join("?" * (1 + len(_COLUMNS.split(","))))
                 row = connection.execute(
                     f"INSERT INTO forecasts (target_id, {_COLUMNS}) VALUES ({places})", (target_id, *_row(forecast))
                 )
@@ -265,12 +275,14 @@ def _row(forecast: Forecast) -> tuple[Any, ...]:
         forecast.breach_ms,
         forecast.breach_early_ms,
         forecast.breach_reason,
+        forecast.prophet.packed if forecast.prophet is not None else None,
+        forecast.prophet.changepoints_text if forecast.prophet is not None else None,
     )
 
 
 def _forecast(row: tuple[Any, ...]) -> Forecast:
     series, statistic, kind, unit, made, as_of, model, status, reason, hours, step, start, points, *rest = row
-    limit, below, breach, early, why = rest
+    limit, below, breach, early, why, prophet, changepoints = rest
     return Forecast(
         target=SeriesKey.parse(series),
         statistic=statistic,
@@ -290,4 +302,5 @@ def _forecast(row: tuple[Any, ...]) -> Forecast:
         breach_ms=breach,
         breach_early_ms=early,
         breach_reason=why,
+        prophet=Reference.stored(prophet, changepoints),
     )

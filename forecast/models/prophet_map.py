@@ -168,12 +168,10 @@ class Fits:
         design = self.designs[self.design[row]]
         deltas = self.theta[row, 2 : 2 + design.changepoints.size]
         times = design.times_ms[0] + np.rint(design.changepoints * design.span_ms)
-        per_day = self.scale[row] * DAY / design.span_ms
-        return [
-            (int(time), float(delta * per_day))
-            for time, delta in zip(times, deltas, strict=True)
-            if abs(delta) >= smallest
-        ]
+        large = np.flatnonzero(np.abs(deltas) >= smallest)
+        with np.errstate(over="ignore"):
+            per_day = deltas * (self.scale[row] * (DAY / design.span_ms))
+        return [(int(times[place]), float(per_day[place])) for place in large]
 
     @cached_property
     def spread(self) -> Floats:
@@ -211,7 +209,9 @@ class Fits:
         result = np.full((self.design.size, HORIZON_HOURS), np.nan)
         for place, design in enumerate(self.designs):
             rows = np.flatnonzero(self.design == place)
-            result[rows] = self.scale[rows, None] * (self.theta[rows, part] @ design.columns(self.future_ms)[:, part].T)
+            told = self.theta[rows, part] @ design.columns(self.future_ms)[:, part].T
+            with np.errstate(over="ignore"):  # of huge values; who uses it sees that it is not finite
+                result[rows] = self.scale[rows, None] * told
         return result
 
 

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from forecast.packing import pack, unpack
-from forecast.results import Forecast, ForecastBook
+from forecast.reference import Reference
+from forecast.results import MIGRATIONS, Forecast, ForecastBook
 from forewarn.base.sqlite import open_writer
 from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
 
@@ -89,3 +90,38 @@ def test_packed_rows_lose_at_most_half_a_step(scale: float) -> None:
     np.testing.assert_allclose(unpack(pack(rows)), rows, atol=span / 131_070 * 1.001, rtol=0)
     extremes = [[-1.7e308, 0.0, 1.7e308]]
     np.testing.assert_allclose(unpack(pack(extremes)), extremes, atol=2.6e303)
+
+
+def prophets() -> Reference:
+    hours = np.arange(72)
+    parts = {"trend": 5 + 0.1 * hours, "weekly": np.zeros(72), "daily": np.sin(hours / 24 * 2 * np.pi)}
+    return Reference.of(
+        {name: values.tolist() for name, values in parts.items()}, [(BEGIN_MS - DAY_MS, -0.25), (BEGIN_MS, 1.5)]
+    )
+
+
+def test_prophets_parts_are_kept_beside_ours(book: ForecastBook, path: Path) -> None:
+    whole = forecast(prophet=prophets())
+    data = orjson.loads(orjson.dumps(whole.to_dict()))
+    assert Forecast.from_dict(data) == whole
+    assert data["prophet"]["changepoints"][0] == {"time": "2025-10-08T09:00:00Z", "slope_change_a_day": -0.25}
+    book.store([whole, forecast("y")])
+    one, other = book.latest()
+    assert one.prophet == whole.prophet
+    assert other.prophet is None
+    expected = 5 + 0.1 * np.arange(72) + np.sin(np.arange(72) / 24 * 2 * np.pi)
+    np.testing.assert_allclose(one.prophet.points, expected, atol=1e-3)  # type: ignore[union-attr]
+    assert len(whole.prophet.packed) < 400  # type: ignore[union-attr]
+
+
+def test_a_book_from_before_prophet_was_kept_is_read(path: Path) -> None:
+    connection = open_writer(path)
+    connection.executescript(
+        "CREATE TABLE schema_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL);"
+        f"INSERT INTO schema_versions VALUES ('forecast', 1); {MIGRATIONS[0]};"
+        "INSERT INTO forecast_targets VALUES (1, 'x', 'mean', 1);"
+        "INSERT INTO forecasts VALUES"
+        f" (1, 1, 'gauge', '', {BEGIN_MS}, {BEGIN_MS}, '', 'no_data', 'r', 0, 1, 1, NULL, NULL, 0, NULL, NULL, '')"
+    )
+    (old,) = ForecastBook(connection, path).latest()
+    assert (old.status, old.prophet) == ("no_data", None)
