@@ -62,8 +62,9 @@ class NvLinks(Question):
         if not self._links:
             self._find()
         told: dict[int, float] = {}
+        states = self._states()
         for place, link in self._links.items():
-            link.cell.put(float(self._state(place)))
+            link.cell.put(states[place])
             for number, value in link.values():
                 told[number] = self._combine(number, place, value, told.get(number, 0.0))
         for number, cell in self._cells.items():
@@ -72,6 +73,22 @@ class NvLinks(Question):
     def cells(self) -> Iterable[Cell]:
         """One for each link, and one for each kind of error."""
         return (*(link.cell for link in self._links.values()), *self._cells.values())
+
+    def _states(self) -> dict[int, float]:
+        """1 or 0 by link; one that was there and is offered no more is down, unless it goes for all of them."""
+        states: dict[int, float] = {}
+        refused: list[NvmlError] = []
+        for place in self._links:
+            try:
+                states[place] = float(self._state(place))
+            except NvmlError as error:
+                if error.code not in NOT_OFFERED:
+                    raise
+                states[place] = 0.0
+                refused.append(error)
+        if len(refused) == len(states):
+            raise refused[0]
+        return states
 
     def _state(self, link: int) -> int:
         return int(self._nvml.call(_STATE, self._device.handle, link, gpu=self._device.gpu))

@@ -12,7 +12,9 @@ _Static_assert(sizeof(Fabric2) == 36 && sizeof(Fabric3) == 40, "fabric");
 API int nvmlDeviceGetNvLinkState(Device device, unsigned link, unsigned *active) {
     ENTER_DEVICE(device);
     if (link >= value_of("nvlink_count", device->index)) return INVALID;
-    *active = (unsigned)value_at("nvlink_state", (int)link, device->index);
+    double state = value_at("nvlink_state", (int)link, device->index);
+    if (state < 0) return NOT_SUPPORTED; /* switched off */
+    *active = (unsigned)state;
     return SUCCESS;
 }
 
