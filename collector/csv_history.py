@@ -46,6 +46,7 @@ class Block:
         next_line: number of the line after the block.
         next_offset: its place in the uncompressed file, in bytes.
         read_bytes: how much of the file as it lies on disk was read so far.
+        unknown: which of the malformed lines are whole but for their value, which is empty or not finite.
     """
 
     series: Sequence[str]
@@ -55,6 +56,7 @@ class Block:
     next_line: int
     next_offset: int
     read_bytes: int
+    unknown: Sequence[int] = ()
 
 
 class CsvHistory:
@@ -107,11 +109,12 @@ class CsvHistory:
     def _parse(self, data: bytes, first_line: int, offset: int, read_bytes: int) -> Block:
         lines = data.replace(b"\r", b"").split(b"\n")
         malformed: list[Malformed] = []
+        unknown: list[int] = []
         try:
             series, times, values = self._parse_all(lines)
         except (ValueError, OverflowError, csv.Error):
-            series, times, values = self._parse_each(lines, first_line, malformed)
-        return Block(series, times, values, malformed, first_line + len(lines), offset, read_bytes)
+            series, times, values = self._parse_each(lines, first_line, malformed, unknown)
+        return Block(series, times, values, malformed, first_line + len(lines), offset, read_bytes, unknown)
 
     def _parse_all(self, lines: Sequence[bytes]) -> "_Parsed":
         """All lines at once; raises ValueError or csv.Error where one of them is not as it should be."""
@@ -135,7 +138,9 @@ class CsvHistory:
         cells = data.decode().replace("\n", ",").split(",")
         return [cells[place :: self._width] for place in range(self._width)]
 
-    def _parse_each(self, lines: Sequence[bytes], first_line: int, malformed: list[Malformed]) -> "_Parsed":
+    def _parse_each(
+        self, lines: Sequence[bytes], first_line: int, malformed: list[Malformed], unknown: list[int]
+    ) -> "_Parsed":
         """The same, a line at a time, so that the bad ones are told apart."""
         series, times, values = [], [], []
         for number, line in enumerate(lines, first_line):
@@ -145,6 +150,8 @@ class CsvHistory:
                 name, time_ms, value = self._parse_line(line)
             except _LineError as error:
                 malformed.append(Malformed(number, str(error)))
+                if isinstance(error, _UnknownValueError):
+                    unknown.append(number)
                 continue
             series.append(name)
             times.append(time_ms)
@@ -171,6 +178,10 @@ _Parsed = tuple[Sequence[str], npt.NDArray[np.int64], npt.NDArray[np.float64]]
 
 class _LineError(Exception):
     """Why a line is no sample."""
+
+
+class _UnknownValueError(_LineError):
+    """The same, where all but the value is there."""
 
 
 class _Opened:
@@ -262,7 +273,8 @@ def _value(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise _LineError(f"{text!r} is no number") from None
+        trouble = _LineError if text.strip() else _UnknownValueError
+        raise trouble(f"{text!r} is no number") from None
     if not np.isfinite(value):
-        raise _LineError(f"{text!r} is no finite number")
+        raise _UnknownValueError(f"{text!r} is no finite number")
     return value

@@ -17,12 +17,13 @@ BAND_80, BAND_95 = (1, 3), (0, 4)
 """Places in ``LEVELS`` of a band's edges."""
 SEASON_HOURS = 24
 SCALE_FLOOR = 1e-3
+SMALLEST_SCALE = 1e-9
 LARGEST = 20.0
 BINS = 10
 
 
 def mase_scale(history: Floats) -> Floats:
-    """The in-sample error of 'same hour yesterday', never under 0.1 % of the mean, [n].
+    """The in-sample error of 'same hour yesterday', never under 0.1 % of the mean, nor 1e-9, [n].
 
     Hyndman and Koehler, Another look at measures of forecast accuracy, International Journal of Forecasting 2006.
 
@@ -30,7 +31,7 @@ def mase_scale(history: Floats) -> Floats:
         history: [n, hours] before the origin, NaN where missing; NaN comes back where no two hours lie a day apart.
     """
     apart = _mean(np.abs(history[:, SEASON_HOURS:] - history[:, :-SEASON_HOURS]))
-    floor = np.maximum(SCALE_FLOOR * np.abs(_mean(history)), np.finfo(np.float64).tiny)
+    floor = np.maximum(SCALE_FLOOR * np.abs(_mean(history)), SMALLEST_SCALE)
     return np.asarray(np.maximum(apart, floor))
 
 

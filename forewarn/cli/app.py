@@ -10,6 +10,7 @@ from forewarn.base.errors import ForewarnError
 from forewarn.cli import (
     alerts,
     backfill,
+    backtest,
     config,
     demo,
     forecast,
@@ -39,6 +40,7 @@ app.command(short_help="What lies ahead of every capacity.")(forecast.forecast)
 app.command(short_help="What was recorded, in windows of time.")(query.query)
 app.command()(alerts.alerts)
 app.command()(backfill.backfill)
+app.command(short_help="How good forecasts of a file's past would have been.")(backtest.backtest)
 app.add_typer(config.app, name="config")
 app.add_typer(logs.app, name="logs")
 app.add_typer(nvml.app, name="nvml")

@@ -1,0 +1,87 @@
+"""What Forewarn says at each origin, and what the forecasts it is compared with say."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from forecast.combiner import combine
+from forecast.filling import fill_quantiles
+from forecast.grid import DAY_HOURS, Flags, Grid
+from forecast.members.past import Past
+from forecast.models.prophet_map import fit_many
+from forecast.scores import LEVELS
+from forecast.settings import HORIZON_HOURS
+from forecast.sources import Floats
+
+Kind = Literal["gauge", "fill", "allocation", "auto"]
+Statistic = Literal["mean", "max"]
+Progress = Callable[[int, int], None]
+BATCH = 128
+FILL_RISES, FILL_HOURS = 0.9, 48
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Forecasts of n windows.
+
+    Attributes:
+        quantiles: [n, 72, 5] at ``LEVELS``, rising; NaN where not one value was known before the origin.
+        yesterday: [n, 72] same hour yesterday.
+        prophet: [n, 72] Prophet's yhat by its exact MAP; NaN with less than two days of history.
+        filled: [n] whether the rule for what fills up spoke.
+    """
+
+    quantiles: Floats
+    yesterday: Floats
+    prophet: Floats
+    filled: Flags
+
+
+def answer(grid: Grid, kind: Kind, statistic: Statistic = "mean", progress: Progress | None = None) -> Answers:
+    """All windows' forecasts; what they are does not hang on which other windows there are."""
+    count = grid.values.shape[0]
+    shape = (count, HORIZON_HOURS)
+    found = Answers(
+        np.full((*shape, len(LEVELS)), np.nan), np.full(shape, np.nan), np.full(shape, np.nan), fills(grid, kind)
+    )
+    usable = grid.known.any(axis=1)
+    fill, level = np.flatnonzero(usable & found.filled), np.flatnonzero(usable & ~found.filled)
+    batches = [rows[begin : begin + BATCH] for rows in (fill, level) for begin in range(0, rows.size, BATCH)]
+    done = 0
+    for rows in batches:
+        part = grid.take(rows)
+        fits = fit_many(part)
+        found.prophet[rows] = fits.forecast
+        found.yesterday[rows] = _yesterday(part)
+        said = fill_quantiles(part) if found.filled[rows[0]] else combine(part, statistic, fits).quantiles
+        found.quantiles[rows] = np.maximum.accumulate(_bounded(said, part), axis=2)
+        done += rows.size
+        if progress is not None:
+            progress(done, count)
+    return found
+
+
+def fills(grid: Grid, kind: Kind) -> Flags:
+    """Which series fill up: all or none where the kind says so, else those whose steps nearly all go one way."""
+    count = grid.values.shape[0]
+    if kind != "auto":
+        return np.full(count, kind == "fill")
+    steps = np.nan_to_num(np.diff(grid.values, axis=1))
+    moved = (steps != 0).sum(axis=1)
+    up = (steps > 0).sum(axis=1)
+    return np.asarray((moved >= FILL_HOURS) & (up >= FILL_RISES * moved))
+
+
+def _yesterday(grid: Grid) -> Floats:
+    """Same hour yesterday, the last value for hours of the day never seen."""
+    past = Past.of(grid)
+    day = np.where(np.isfinite(past.day), past.day, past.last[:, None])
+    return past.repeated(day[:, -DAY_HOURS:])
+
+
+def _bounded(quantiles: Floats, grid: Grid) -> Floats:
+    """What was never below 0 does not go there."""
+    low = np.where(grid.known, grid.values, np.inf).min(axis=1)
+    return np.where((low >= 0)[:, None, None], np.maximum(quantiles, 0.0), quantiles)
