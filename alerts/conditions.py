@@ -85,7 +85,9 @@ def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:
 
 
 def _ended(rule: RuleSettings, value: str) -> str:
-    return f"none for {value}" if rule.measure == "age" else f"the value is back at {value}"
+    if rule.measure == "age":
+        return f"none for {value}"
+    return "that is no longer so" if rule.op == "==" else f"the value is back at {value}"
 
 
 def _measured(rule: RuleSettings, sample: LatestSample, view: View) -> tuple[float | None, str]:

@@ -163,7 +163,8 @@ _ROWS: Final = (
         "GpuNvlinkDown",
         "an NVLink of a GPU that was up is down",
         "Work over several GPUs fails, hangs or is slow. forewarn status names the link. See the kernel's log for "
-        "XID 74 or 144 to 155; drain the node and reset its GPUs. If it stays down: bridge, cable, switch.",
+        "XID 74 or 144 to 155; drain the node and reset its GPUs. If it stays down: bridge, cable, switch. "
+        "If it was taken out on purpose, restart Forewarn, which then expects what is up at its start.",
     ),
     Diagnosis(
         "fabric_unhealthy",

@@ -210,6 +210,15 @@ async def test_what_another_alert_says_already_is_not_said_twice(tmp_path: Path)
     assert dict(alert.annotations)["ended"].startswith("another alert says of the same trouble")
 
 
+async def test_what_is_so_or_not_ends_in_words_and_not_in_a_number(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {"name": "A", "type": "threshold", "match": "stuck", "op": "==", "value": 1})
+    rig.store.put("stuck", 1, rig.clock.now_ms())
+    assert [alert.state for alert in await rig.at(1)] == ["firing"]
+    rig.store.put("stuck", 0, rig.clock.now_ms())
+    [alert] = await rig.at(2)
+    assert dict(alert.annotations)["ended"] == "that is no longer so, after 2 s"
+
+
 async def test_peaks_of_a_capped_level_are_no_breach(tmp_path: Path) -> None:
     rig = Rig(tmp_path, BREACH)
     now = rig.clock.now_ms()

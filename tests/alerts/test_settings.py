@@ -20,6 +20,7 @@ RECEIVER = {"name": "ops", "url": "http://h/"}
         (THRESHOLD | {"match": ""}, "'match' must say which series"),
         (THRESHOLD | {"match": "x{"}, "is no series"),
         (THRESHOLD | {"match": '{a=~"["}'}, "no regular expression"),
+        (THRESHOLD | {"unless": "x{"}, "is no series"),
         (THRESHOLD | {"clear": 6}, "an alert on > 5 cannot clear at 6"),
         (THRESHOLD | {"op": "<", "clear": 4}, "an alert on < 5 cannot clear at 4"),
         (THRESHOLD | {"op": "==", "clear": 4}, "clear has no meaning with =="),
