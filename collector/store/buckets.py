@@ -31,11 +31,17 @@ def keep_last(times: Times, values: Values) -> tuple[Times, Values]:
     return times[keep], values[keep]
 
 
+# The sum of values near 1.8e308 is infinite, and infinities of both signs add up to NaN, as in Prometheus.
+_boundless = np.errstate(over="ignore", invalid="ignore")
+
+
+@_boundless
 def growth(before: Values, after: Values) -> Values:
     """What a counter grew by; a smaller value means that it began again at 0."""
     return np.where(after >= before, after - before, after)
 
 
+@_boundless
 def bucket(times: Times, values: Values, step_ms: int) -> Buckets:
     """Buckets of sorted samples."""
     windows = times // step_ms
@@ -60,6 +66,7 @@ def bucket(times: Times, values: Values, step_ms: int) -> Buckets:
     return made
 
 
+@_boundless
 def widen(buckets: Buckets, step_ms: int) -> Buckets:
     """The same samples in wider windows; ``step_ms`` is a multiple of the width that they have."""
     windows = buckets["time"] // step_ms

@@ -1,7 +1,6 @@
 """Looking for damage in metrics.db: what SQLite sees of it, and what only we can see."""
 
 import sqlite3
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from collector.store import codec, rows
+from collector.store.blocks import unpack_block
 from collector.store.buckets import BUCKET, Buckets, bucket
 from collector.store.bulk import opened
 from collector.store.chunks import Piece
@@ -21,17 +21,7 @@ from forewarn.base.errors import StoreError
 
 Progress = Callable[[int, int], None]
 _MOST_PROBLEMS = 1_000
-_UNREADABLE = (
-    sqlite3.DatabaseError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    IndexError,
-    OverflowError,
-    StopIteration,
-    struct.error,
-)
-"""What reading damaged bytes raises: SQLite's own errors, pcodec's RuntimeError, and what comes of wrong lengths."""
+_UNREADABLE = (sqlite3.DatabaseError, *codec.UNREADABLE)
 _OTHER_BYTES = "its bytes are not those that were written"
 _ORPHANS = (
     ("chunks", "series", "series", "chunks of a series that does not exist"),
@@ -221,7 +211,7 @@ def _stored(connection: sqlite3.Connection, series: int, tier: Tier, name: str, 
         "SELECT block, crc, cells FROM rollups WHERE tier = ? AND series = ? ORDER BY block", (tier.level, series)
     ):
         try:
-            buckets = _decoded(codec.unpack_buckets, cells, crc, tier, block)
+            buckets = _decoded(unpack_block, cells, crc, tier, block)
         except _UNREADABLE as error:
             report.add(f"{name}, block {block}", str(error))
             continue

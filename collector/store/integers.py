@@ -15,7 +15,7 @@ from pcodec.standalone import simple_compress, simple_decompress
 Values = npt.NDArray[np.float64]
 
 _HEAD = struct.Struct("<BBqq")
-_DIGITS = 6
+_DIGITS = 9
 _EXACT = 2.0**52
 _PREDICTED_FROM = 16
 _CONFIGS = (
@@ -24,11 +24,26 @@ _CONFIGS = (
 )
 
 
-class Steps(NamedTuple):
-    """A column as ``offset + size * numbers``, over a power of ten or times its inverse (these differ in last bits)."""
+class Scale(NamedTuple):
+    """Whole numbers over a power of ten, or times its inverse: these differ in last bits."""
 
     divided: bool
     digits: int
+
+    def whole(self, values: Values) -> npt.NDArray[np.int64]:
+        """The nearest whole numbers."""
+        return np.rint(values * 10.0**self.digits).astype(np.int64)
+
+    def values(self, whole: npt.NDArray[np.int64]) -> Values:
+        """The values that whole numbers stand for."""
+        numbers = whole.astype(np.float64)
+        return numbers / 10.0**self.digits if self.divided else numbers * 10.0**-self.digits
+
+
+class Steps(NamedTuple):
+    """A column as ``offset + size * numbers`` on a scale."""
+
+    scale: Scale
     size: int
     offset: int
     numbers: npt.NDArray[np.unsignedinteger]
@@ -40,41 +55,40 @@ def pack(values: Values) -> bytes | None:
     if steps is None:
         return None
     body = min((bytes(simple_compress(steps.numbers, config)) for config in _CONFIGS), key=len)
-    return _HEAD.pack(steps.divided, steps.digits, steps.size, steps.offset) + body
+    return _HEAD.pack(steps.scale.divided, steps.scale.digits, steps.size, steps.offset) + body
 
 
 def unpack(data: bytes) -> Values:
     """The column again."""
     divided, digits, size, offset = _HEAD.unpack_from(data)
-    numbers = np.asarray(simple_decompress(data[_HEAD.size :]))
-    return _scaled((numbers.astype(np.int64) * size + offset).astype(np.float64), digits, divided=bool(divided))
+    numbers = np.asarray(simple_decompress(data[_HEAD.size :])).astype(np.int64)
+    return Scale(bool(divided), digits).values(numbers * size + offset)
+
+
+def find_scale(values: Values) -> Scale | None:
+    """The scale with the fewest digits on which all values are whole to the last bit, None where there is none."""
+    for digits in range(_DIGITS + 1):
+        if np.abs(values).max() >= _EXACT / 10.0**digits:
+            return None
+        for scale in (Scale(True, digits), Scale(False, digits)):
+            if _same(scale.values(scale.whole(values)), values):
+                return scale
+    return None
 
 
 def find_steps(values: Values) -> Steps | None:
     """The steps that the values are made of to the last bit, None where there are none that fit."""
-    for digits in range(_DIGITS + 1):
-        scaled = np.rint(values * 10.0**digits)
-        if np.abs(scaled).max() >= _EXACT:
-            return None
-        whole = scaled.astype(np.int64)
-        for divided in (True, False):
-            if _same(_scaled(whole.astype(np.float64), digits, divided=divided), values):
-                return _counted(whole, digits, divided=divided)
-    return None
-
-
-def _counted(whole: npt.NDArray[np.int64], digits: int, *, divided: bool) -> Steps | None:
+    scale = find_scale(values)
+    if scale is None:
+        return None
+    whole = scale.whole(values)
     offset = int(whole.min())
     size = int(np.gcd.reduce(whole - offset)) or 1
     numbers = (whole - offset) // size
     for width in (np.uint16, np.uint32):
         if numbers.max() <= np.iinfo(width).max:
-            return Steps(divided, digits, size, offset, numbers.astype(width))
+            return Steps(scale, size, offset, numbers.astype(width))
     return None
-
-
-def _scaled(whole: Values, digits: int, *, divided: bool) -> Values:
-    return whole / 10.0**digits if divided else whole * 10.0**-digits
 
 
 def _same(one: Values, other: Values) -> bool:

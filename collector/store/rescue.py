@@ -12,6 +12,7 @@ import orjson
 
 from collector.series import SeriesKey
 from collector.store import codec
+from collector.store.blocks import unpack_block
 from collector.store.buckets import Buckets
 from collector.store.errors import translated
 from collector.store.model import History
@@ -21,8 +22,7 @@ from forewarn.base.errors import StoreError
 
 AT_ONCE = 100_000
 """Samples that are handed over together."""
-_UNREADABLE = (sqlite3.Error, UnicodeDecodeError, ValueError, RuntimeError, OverflowError, TypeError)
-"""What damaged bytes raise: SQLite's own errors, and those of decoding (pcodec's are RuntimeErrors)."""
+_UNREADABLE = (sqlite3.Error, *codec.UNREADABLE)
 
 
 class Refuge(Protocol):
@@ -139,8 +139,8 @@ class _Source:
         """Series, level of the tier, and windows."""
         for _, level, series, block, crc, cells in self._rows("rollups", "id, tier, series, block, crc, cells"):
             try:
-                windows = codec.unpack_buckets(cells, TIERS[level], block) if codec.sound(cells, crc) else None
-            except (*_UNREADABLE, IndexError):
+                windows = unpack_block(cells, TIERS[level], block) if codec.sound(cells, crc) else None
+            except _UNREADABLE:
                 windows = None
             if windows is None:
                 self._done.unreadable += 1

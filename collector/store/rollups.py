@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from collector.store import codec
+from collector.store.blocks import pack_block, unpack_block
 from collector.store.buckets import Buckets, between, bucket, empty, replace
 from collector.store.chunks import Piece
 from collector.store.model import Times
@@ -18,7 +19,7 @@ def read(connection: sqlite3.Connection, tier: Tier, series: int, start_ms: int,
         "SELECT block, crc, cells FROM rollups WHERE tier = ? AND series = ? AND block BETWEEN ? AND ? ORDER BY block",
         (tier.level, series, start_ms // tier.block_ms, (end_ms - 1) // tier.block_ms),
     )
-    blocks = [codec.unpack_buckets(cells, tier, block) for block, crc, cells in rows if codec.sound(cells, crc)]
+    blocks = [unpack_block(cells, tier, block) for block, crc, cells in rows if codec.sound(cells, crc)]
     return between(np.concatenate(blocks), start_ms, end_ms) if blocks else empty()
 
 
@@ -29,7 +30,7 @@ def newest(connection: sqlite3.Connection, tier: Tier, series: int, before_ms: i
         (tier.level, series, before_ms // tier.block_ms),
     )
     for block, crc, cells in rows:
-        buckets = codec.unpack_buckets(cells, tier, block) if codec.sound(cells, crc) else empty()
+        buckets = unpack_block(cells, tier, block) if codec.sound(cells, crc) else empty()
         index = int(np.searchsorted(buckets["time"], before_ms - tier.step_ms, side="right")) - 1
         if index >= 0:
             return int(buckets["time"][index]), float(buckets["last"][index])
@@ -54,7 +55,7 @@ def write(connection: sqlite3.Connection, series: int, changed: Sequence[Piece],
             start, end = block * tier.block_ms, (block + 1) * tier.block_ms
             old = read(connection, tier, series, start, end)
             whole = replace(old, between(fresh, start, end), _within(old["time"] // WINDOW_MS, windows))
-            _put(connection, tier, series, block, codec.pack_buckets(whole, tier, block, counter=counter))
+            _put(connection, tier, series, block, pack_block(whole, tier, block, counter=counter))
 
 
 def adopt(connection: sqlite3.Connection, tier: Tier, series: int, windows: Buckets, *, counter: bool) -> int:
@@ -71,15 +72,49 @@ def adopt(connection: sqlite3.Connection, tier: Tier, series: int, windows: Buck
         fresh = fresh[~np.isin(fresh["time"], old["time"])]
         if len(fresh):
             whole = replace(old, fresh, np.zeros(len(old), np.bool_))
-            _put(connection, tier, series, block, codec.pack_buckets(whole, tier, block, counter=counter))
+            _put(connection, tier, series, block, pack_block(whole, tier, block, counter=counter))
         new += len(fresh)
     return new
+
+
+def settle(connection: sqlite3.Connection, tier: Tier, before_ms: int, limit: int) -> bool:
+    """Make some blocks that ended before as small as may be, for they will hardly change; False where none is left.
+
+    A damaged one stays as it is.
+    """
+    found = connection.execute(
+        "SELECT rollups.id, block, crc, cells, counter FROM rollups JOIN series ON series.id = rollups.series"
+        " WHERE settled = 0 AND tier = ? AND block < ? LIMIT ?",
+        (tier.level, before_ms // tier.block_ms, limit),
+    ).fetchall()
+    for one, block, crc, cells, counter in found:
+        small = _smaller(cells, tier, block, counter=bool(counter)) if codec.sound(cells, crc) else None
+        if small is None:
+            connection.execute("UPDATE rollups SET settled = 1 WHERE id = ?", (one,))
+        else:
+            values = (codec.checksum(small), small, one)
+            connection.execute(  # to the end of the table, where pages are filled; those left behind become free
+                "UPDATE rollups SET id = (SELECT max(id) + 1 FROM rollups), crc = ?, cells = ?, settled = 1"
+                " WHERE id = ?",
+                values,
+            )
+    return bool(found)
+
+
+def _smaller(cells: bytes, tier: Tier, block: int, *, counter: bool) -> bytes | None:
+    """The block packed thoroughly, None where that gains nothing, or where it cannot be decoded."""
+    try:
+        buckets = unpack_block(cells, tier, block)
+    except codec.UNREADABLE:
+        return None
+    small = pack_block(buckets, tier, block, counter=counter, thorough=True)
+    return small if len(small) < len(cells) else None
 
 
 def _put(connection: sqlite3.Connection, tier: Tier, series: int, block: int, cells: bytes) -> None:
     connection.execute(
         "INSERT INTO rollups (tier, series, block, crc, cells) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (tier, series, block) DO UPDATE SET crc = excluded.crc, cells = excluded.cells",
+        " ON CONFLICT (tier, series, block) DO UPDATE SET crc = excluded.crc, cells = excluded.cells, settled = 0",
         (tier.level, series, block, codec.checksum(cells), cells),
     )
 

@@ -5,6 +5,7 @@ compressed column per series and window of ``WINDOW_MS``: the whole truth of tha
 A chunk covers ``span`` windows: one at first, all windows of a day once that is over.
 ``axes`` holds the time stamps of chunks, shared by all series that were scraped together. ``rollups`` holds blocks of
 roll-up windows; each is a pure function of its series' chunk, so it can be made again as often as samples arrive.
+A block that is ``settled`` was packed as small as may be, once it was no longer going to change.
 ``crc`` is the CRC-32 of the column beside it, NULL where a version without it wrote the row.
 """
 
@@ -97,6 +98,8 @@ MIGRATIONS = (
     ALTER TABLE rollups ADD COLUMN crc INTEGER;
     DROP INDEX chunks_by_age;
     CREATE INDEX chunks_by_age ON chunks (last_ms, written_ms);
+    ALTER TABLE rollups ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX rollups_to_settle ON rollups (tier, block) WHERE settled = 0;
     CREATE INDEX chunks_to_join ON chunks (window, series) WHERE span = 1;
     CREATE INDEX scrapes_by_time ON scrapes (time_ms)
     """,

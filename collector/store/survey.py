@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from collector.store import rows
+from collector.store.blocks import unpack_block
 from collector.store.bulk import opened
-from collector.store.codec import unpack_axis, unpack_buckets
+from collector.store.codec import unpack_axis
 from collector.store.reader import read_series
 from collector.store.schema import DAY_WINDOWS, TIERS, WINDOW_MS, Tier
 from collector.store.settings import StoreSettings
@@ -154,7 +155,7 @@ def _rolled(connection: sqlite3.Connection, tier: Tier, settings: StoreSettings)
 def _window_times(connection: sqlite3.Connection, tier: Tier, block: int | None) -> Iterator[list[int]]:
     """Starts of the windows of every series in one block."""
     found = connection.execute("SELECT cells FROM rollups WHERE tier = ? AND block = ?", (tier.level, block))
-    return (unpack_buckets(cells, tier, block or 0)["time"].tolist() for (cells,) in found)
+    return (unpack_block(cells, tier, block or 0)["time"].tolist() for (cells,) in found)
 
 
 def _names(connection: sqlite3.Connection) -> list[NameUse]:

@@ -100,6 +100,7 @@ def windows_of(forms: Forms, series: Series, grid: Grid) -> tuple[Buckets, tuple
     return windows, forms.before(series.id, wanted.start_ms)
 
 
+@np.errstate(over="ignore")  # as in buckets
 def increases(windows: Buckets, previous: tuple[int, float] | None) -> Values:
     """Growth of a counter in each window, since the last sample before it."""
     if not len(windows):

@@ -4,13 +4,13 @@ import sqlite3
 
 import numpy as np
 
-from collector.store import chunks
+from collector.store import chunks, rollups
 from collector.store.batch import Batch
 from collector.store.leaps import Leaps
 from collector.store.merge import merge
 from collector.store.registry import Registry
 from collector.store.rows import Layouts
-from collector.store.schema import FIVE_MINUTES, HOURLY, WINDOW_MS, Tier
+from collector.store.schema import FIVE_MINUTES, HOURLY, TIERS, WINDOW_MS, Tier
 from collector.store.settings import StoreSettings
 from forewarn.base.clock import DAY, HOUR, MINUTE, Clock
 
@@ -20,13 +20,14 @@ _DELETED_BYTES = 2**20
 _CHUNKS_A_SLICE = 50
 _BLOCKS_A_SLICE = 200
 _DAYS_A_SLICE = 1
+_SETTLED_A_SLICE = 3
 _SERIES_A_SLICE = 1_000
 _PAGES_A_SLICE = 256
 _EXPIRE_EVERY_SECONDS = 600.0
 _FULL_SHARE = 0.9
 _FREE_PAGES = 64
-_JOIN_EVERY_MS = 10 * MINUTE
-_JOIN_AFTER_MS = 6 * HOUR  # after the end of a day: by then, what comes late has come
+_SETTLE_EVERY_MS = 10 * MINUTE
+_SETTLE_AFTER_MS = 6 * HOUR  # after the end of a day or block: by then, what comes late has come
 _FOREVER_MS = 2**62
 _LATE_MS = DAY  # how long samples older than raw retention stay: history comes in pieces, and roll-ups need all of them
 
@@ -57,14 +58,14 @@ class Upkeep:
         self._counters: set[int] = set()
         self._expire_at = 0.0
         self._leaps = Leaps(clock, self._last_written())
-        self._joined_ms = -_FOREVER_MS
+        self._settled_ms = -_FOREVER_MS
         self._checked_series = 0
         self._vacuuming = False
         self._page_bytes = self._pragma("page_size")
 
     def step(self) -> bool:
         """Do one slice, inside the caller's transaction handling; False when there was nothing to do."""
-        return self._shrink() or self._move_rows() or self._expire() or self._join_days() or self._vacuum()
+        return self._shrink() or self._move_rows() or self._expire() or self._settle() or self._vacuum()
 
     def forget_batch(self) -> None:
         """Begin the batch again: what was moved may not have come through; what has is not moved twice."""
@@ -147,17 +148,19 @@ class Upkeep:
             return True
         return any(self._drop_blocks(tier, self._clock.now_ms() - 2 * tier.block_ms) for tier in (FIVE_MINUTES, HOURLY))
 
-    def _join_days(self) -> bool:
-        """One chunk of a day's, for a few series."""
+    def _settle(self) -> bool:
+        """For a few series: one chunk of a day's, and blocks of roll-ups that are not going to change made small."""
         now_ms = self._clock.now_ms()
-        if abs(now_ms - self._joined_ms) < _JOIN_EVERY_MS:
+        if abs(now_ms - self._settled_ms) < _SETTLE_EVERY_MS:
             return False
-        days = chunks.days_to_join(self._connection, now_ms - _JOIN_AFTER_MS, _DAYS_A_SLICE)
+        days = chunks.days_to_join(self._connection, now_ms - _SETTLE_AFTER_MS, _DAYS_A_SLICE)
         for series, first in days:
             chunks.join_day(self._connection, series, first, now_ms)
-        if not days:
-            self._joined_ms = now_ms
-        return bool(days)
+        before_ms = now_ms - _SETTLE_AFTER_MS
+        if days or any(rollups.settle(self._connection, tier, before_ms, _SETTLED_A_SLICE) for tier in TIERS):
+            return True
+        self._settled_ms = now_ms
+        return False
 
     def _drop_chunks(self, newest_before_ms: int, written_before_ms: int) -> bool:
         gone = self._connection.execute(

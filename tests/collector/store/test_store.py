@@ -362,3 +362,21 @@ def test_a_clock_that_is_far_ahead_at_the_start_costs_no_history(path: Path, clo
     compact(store)
     assert count(store, key) == 0
     store.close()
+
+
+def test_values_near_the_largest_number_sum_up_to_infinity_without_a_word(path: Path, clock: SetClock) -> None:
+    store = Store.open(path, StoreSettings(), clock)
+    key, jobs = SeriesKey("huge"), SeriesKey("huge_total")
+    start = clock.now_ms() // 7_200_000 * 7_200_000 - 7_200_000
+    times = start + np.arange(20) * 60_000
+    huge = np.where(np.arange(20) % 4 < 2, 1.7e308, -1.7e308)
+    store.append_history(key, times, np.where(np.arange(20) < 10, 1.7e308, huge))
+    store.append_history(jobs, times, np.where(np.arange(20) % 2, 1e308, 1.7e308), counter=True)
+    for step in (300_000, 420_000, 3_600_000, 7_200_000):
+        table = store.select(start_ms=start, end_ms=start + 3_600_000, step_ms=step)
+        assert np.nanmax(table["max"]) == 1.7e308
+        assert not np.isfinite(table["sum"][0, 0])
+        assert not np.isfinite(table["mean"][0, 0])
+        assert table["increase"][1, 0] == np.inf
+    assert store.samples(store.series()[0].id, start, start + 3_600_000)[1].max() == 1.7e308
+    store.close()
