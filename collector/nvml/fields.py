@@ -4,6 +4,7 @@ Source: nvml.h for ids, units and scopes. The counters begin at 0 when the drive
 reset. What wraps (197 and 198, where they have 32 bits) or begins anew link by link is made whole before (counters.py).
 """
 
+from dataclasses import replace
 from typing import Final
 
 from collector.nvml.forms import Field, GpmMetric, one, times
@@ -52,6 +53,20 @@ FAST_FIELDS: tuple[Field, ...] = (
     Field(139, "nvlink_receive_bytes_total", factor=_KIB, scope=_ALL_LINKS, by_link=204),
     Field(230, "recovery_action"),
 )
+
+_EARLIER_NUMBERS: Final = {269: 251, 270: 252, 271: 253}
+_EARLIER_SINCE, _EARLIER_UNTIL = (575, 0), (580, 82)
+"""Drivers from 575 on, until 580.82 took it back, numbered these so (nvml.h 12.9 and 13.0.39, nvidia-ml-py 12.575.51
+and 13.580.65), and gave the numbers that they have now to settings of power smoothing."""
+
+
+def fast_fields(driver_version: str) -> tuple[Field, ...]:
+    """The fast ones, by the numbers that a driver of this version has for them."""
+    version = tuple(int(part) for part in driver_version.split(".")[:2] if part.isdigit())
+    if not _EARLIER_SINCE <= version < _EARLIER_UNTIL:
+        return FAST_FIELDS
+    return tuple(replace(one, number=_EARLIER_NUMBERS.get(one.number, one.number)) for one in FAST_FIELDS)
+
 
 MEDIUM_FIELDS: tuple[Field, ...] = (
     _throttled(75, "thermal"),

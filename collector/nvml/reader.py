@@ -6,7 +6,7 @@ from typing import Final
 
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NOT_OFFERED, NvmlError, code_name
 from collector.nvml.devices import Device
-from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, MEDIUM_FIELDS, SLOW_FIELDS
+from collector.nvml.fields import GPM, GPM_LINKS, MEDIUM_FIELDS, SLOW_FIELDS, fast_fields
 from collector.nvml.forms import Field, Reading
 from collector.nvml.gpm import Gpm
 from collector.nvml.library import Nvml
@@ -46,7 +46,8 @@ class DeviceReader:
         whole = GpmQuestion(gpm, device, self._row, (*GPM, *GPM_LINKS))
         self._links = NvLinks(nvml, device, self._row)
         shift = _SHIFT * int(device.gpu)
-        self._fast: Rota[Question] = Rota(0.0, [*self._calls(FAST), whole, self._fields(FAST_FIELDS, whole.rates)])
+        fast = self._fields(fast_fields(device.info.get("driver_version", "")), whole.rates)
+        self._fast: Rota[Question] = Rota(0.0, [*self._calls(FAST), whole, fast])
         self._medium: Rota[Question] = Rota(
             MEDIUM_SECONDS,
             [*self._calls(MEDIUM), self._fields(MEDIUM_FIELDS), self._links],

@@ -328,3 +328,13 @@ def test_the_catalogue_says_how_often_each_is_asked_for() -> None:
         metrics = fields | {output.metric for reading in readings for output in reading.outputs}
         often |= dict.fromkeys(metrics, cadence)
     assert often == {metric: CATALOGUE[f"forewarn_gpu_{metric}"].cadence for metric in often}
+
+
+@pytest.mark.parametrize("version", ["575.51.03", "580.65.06", "580.82.07", "580.126.09", "590.48.01", "unknown"])
+def test_throttling_has_other_numbers_with_some_drivers(fake: FakeNvml, version: str) -> None:
+    fake.add(f"driver_version {version}")
+    fake.set("field_264", 50)  # what the numbers of today mean to drivers of 575 and of 580 before .82
+    for number, seconds in ((269, 8.5), (270, 9.5), (271, 10.5)):
+        fake.set(f"field_{number}", seconds * SECOND)
+    found = of(first_round(fake), "throttled_seconds_total")
+    assert [found[reason] for reason in ("sw_thermal", "hw_thermal", "hw_power_brake")] == [8.5, 9.5, 10.5]

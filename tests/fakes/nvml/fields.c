@@ -23,11 +23,20 @@ static const struct field { unsigned first, last; enum type type; enum scope sco
     {193, 196, INT, NONE, 0},
     {197, 198, UINT, NONE, 0}, /* they wrap at 2^32 */
     {230, 230, UINT, NONE, 0},
+    {264, 264, UINT, NONE, 1},
     {269, 271, ULONGLONG, NONE, 0},
     {32, 59, ULONGLONG, NONE, 1},
     {160, 160, ULONGLONG, NONE, 1},
     {201, 222, ULONGLONG, LINK, 1},
 };
+
+/* From 575 until 580.82 took it back, 269 to 271 were 251 to 253, and had another meaning themselves: a percentage. */
+static unsigned number_now(unsigned id) {
+    int major = 0, minor = 0;
+    sscanf(general().driver_version, "%d.%d", &major, &minor);
+    if (major < 575 || major > 580 || (major == 580 && minor >= 82)) return id;
+    return id >= 251 && id <= 253 ? id + 18 : id >= 269 && id <= 271 ? 264 : id;
+}
 
 static const struct field *find_field(unsigned id) {
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++)
@@ -68,10 +77,10 @@ static unsigned result_of(const FieldValue *field, const struct field *known, co
 }
 
 static void fill(FieldValue *field, int gpu) {
-    const struct field *known = find_field(field->id);
+    const struct field *known = find_field(number_now(field->id));
     struct rule rule;
     char key[32], type[32];
-    snprintf(key, sizeof key, "field_%u", field->id);
+    snprintf(key, sizeof key, "field_%u", number_now(field->id));
     snprintf(type, sizeof type, "field_type_%u", field->id);
     field->result = result_of(field, known, key, gpu);
     if (field->result) return;
