@@ -237,7 +237,7 @@ RECOVERY_ACTIONS: Final = {
     1: "reset the GPU",
     2: "reboot the node",
     3: "drain its peers",
-    4: "drain the GPU and reset it",
+    4: "drain its peers and reset the GPU",
     5: "recover IMEX",
     6: "reset the bus",
     7: "reboot the system",
