@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forewarn.cli.options import DataDirOption, JsonOption, data_dir
-from forewarn.cli.output import print_json, print_table
+from forewarn.cli.output import print_json, print_table, say
 from forewarn.cli.reading import matchers_of, moment_of, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from collector.store import Function, Line, Values
+    from collector.store import Function, Line, Series, Values
 
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 40
 POINTS = 120
+MOST_CELLS = 5_000_000
+"""Windows of all series together: some 40 bytes each, all in memory."""
 
 
 def query(
@@ -42,14 +44,20 @@ def query(
     Gauges show the least, the mean and the greatest value, counters what they grew by, resets corrected.
     """
     from collector.store import StoreReader, lines
+    from collector.store.export import beginning
     from forewarn.base.clock import SystemClock
 
     now_ms = SystemClock().now_ms()
     matchers = matchers_of(selector)
     function = _function(rate=rate, increase=increase, quantile=quantile is not None)
-    span = _span(since, until, step, now_ms)
+    start_ms, end_ms, step_ms = _span(since, until, step, now_ms)
     reader = StoreReader(data_dir(data_dir_).metrics)
     try:
+        series = reader.series(*matchers)
+        _check_kind(series, function, selector)
+        first_ms = beginning(reader.path, rolled=True)
+        span = (start_ms if first_ms is None else min(max(start_ms, first_ms), end_ms), end_ms, step_ms)
+        _check_size(len(series), span)
         found = lines(reader, matchers, span, function, 0.0 if quantile is None else quantile)
     finally:
         reader.close()
@@ -58,7 +66,9 @@ def query(
     elif csv:
         _print_csv(found)
     else:
-        _print(found, selector)
+        _print(found)
+    if not found:
+        say(f"nothing was recorded of {selector} in this time" if series else f"there is no series {selector}")
 
 
 def _function(**wanted: bool) -> "Function | None":
@@ -81,6 +91,29 @@ def _span(since: str, until: str | None, step: str | None, now_ms: int) -> tuple
     if step_ms < 1:
         raise UsageError("--step is not longer than 0", hint="write it like 1s, 5m or 1h")
     return start_ms, end_ms, step_ms
+
+
+def _check_kind(series: "Sequence[Series]", function: "Function | None", selector: str) -> None:
+    """Refuse a function that says nothing of any of the series."""
+    from forewarn.base.errors import UsageError
+
+    if function == "quantile":
+        if series and not any(one.key.name.endswith("_bucket") for one in series):
+            raise UsageError(f"{selector} is no histogram", hint="--quantile takes series whose name ends with _bucket")
+    elif function is not None and series and not any(one.counter for one in series):
+        raise UsageError(f"{selector} is no counter, --{function} says nothing of it", hint=f"leave --{function} out")
+
+
+def _check_size(series: int, span: tuple[int, int, int]) -> None:
+    """Refuse what would not fit into memory."""
+    from forewarn.base.errors import UsageError
+
+    start_ms, end_ms, step_ms = span
+    if series * (end_ms - start_ms) > MOST_CELLS * step_ms:
+        windows = series * (end_ms - start_ms) // step_ms
+        least = -(-series * (end_ms - start_ms) // MOST_CELLS // 1000)
+        hint = f"ask for --step {least}s or more, or narrow the selector; 'forewarn store export' writes any number"
+        raise UsageError(f"{windows:,} windows of {series} series are too many at once", hint=hint)
 
 
 def _fitting(step_ms: int) -> int:
@@ -120,12 +153,10 @@ def _print_csv(found: "Sequence[Line]") -> None:
         writer.writerows((str(line.key), *row) for row in zip(times, *columns, strict=True))
 
 
-def _print(found: "Sequence[Line]", selector: str) -> None:
-    if not found:
-        print(f"nothing was recorded of {selector} in this time")
-        return
-    rows = [_row(line) for line in found]
-    print_table(("series", "windows", "least", "mean", "greatest", "last", "course"), rows)
+def _print(found: "Sequence[Line]") -> None:
+    if found:
+        rows = [_row(line) for line in found]
+        print_table(("series", "windows", "least", "mean", "greatest", "last", "course"), rows)
 
 
 def _row(line: "Line") -> tuple[str, ...]:

@@ -219,15 +219,17 @@ def _survey_as_json(found: "Survey", refused: dict[str, Any] | None, max_bytes: 
 
 
 def _print_survey(found: "Survey", refused: dict[str, Any] | None, max_bytes: int) -> None:
-    from forewarn.base.words import moment, quantity
+    from forewarn.base.words import quantity
 
     used = found.file_bytes - found.free_bytes
     facts = {
         "series": str(found.series),
         "samples": f"{found.samples} not rolled up",
         "size": f"{quantity(used, 'bytes')} of {quantity(max_bytes, 'bytes')}",
-        "a sample": "" if found.bytes_per_sample is None else f"{found.bytes_per_sample:.2f} bytes compressed",
-        "full": "never, at this rate" if found.full_at_ms is None else f"{moment(found.full_at_ms)}, at this rate",
+        "a sample": "not known: nothing is compressed yet"
+        if found.bytes_per_sample is None
+        else f"{found.bytes_per_sample:.2f} bytes compressed",
+        "full": _full(found),
         "refused": "not known: no daemon runs"
         if refused is None
         else f"{refused['series']} series since its start {', '.join(refused['first'])}",
@@ -246,6 +248,14 @@ def _print_survey(found: "Survey", refused: dict[str, Any] | None, max_bytes: in
     print_table(("metric", "series", "size"), rows)
     if len(shown) < len(found.names):
         say(f"{len(found.names) - len(shown)} smaller metrics are left out; --json has them all")
+
+
+def _full(found: "Survey") -> str:
+    from forewarn.base.words import moment
+
+    if found.full_at_ms is not None:
+        return f"{moment(found.full_at_ms)}, at this rate"
+    return "never, at this rate" if found.bytes_per_sample is not None else "not known: nothing is compressed yet"
 
 
 def _tier_row(tier: "TierUse") -> tuple[str, ...]:

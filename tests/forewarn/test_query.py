@@ -78,6 +78,9 @@ def test_quantiles_as_csv(folder: Path) -> None:
         (["up", "--until", "2h"], "--since is not before --until"),
         (["up", "--step", "0s"], "--step is not longer than 0"),
         (["up", "--step", "soon"], "'soon' is no duration"),
+        (["forewarn_gpu_power_watts", "--rate"], "forewarn_gpu_power_watts is no counter, --rate says nothing of it"),
+        (["jobs_total", "--quantile", "0.5"], "jobs_total is no histogram"),
+        (["wait_seconds_bucket", "--since", "2y", "--step", "1ms"], "windows of 3 series are too many at once"),
     ],
 )
 def test_wrong_usage_is_named(folder: Path, arguments: list[str], message: str) -> None:
@@ -86,8 +89,17 @@ def test_wrong_usage_is_named(folder: Path, arguments: list[str], message: str) 
     assert message in done.stderr
 
 
-def test_what_was_not_recorded(folder: Path) -> None:
-    assert asked(folder, "nobody") == "nothing was recorded of nobody in this time\n"
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("nobody", "there is no series nobody\n"),
+        ("jobs_total", "nothing was recorded of jobs_total in this time\n"),
+    ],
+)
+def test_what_was_not_recorded(folder: Path, selector: str, message: str) -> None:
+    for form, data in (([], ""), (["--json"], "[]\n")):
+        done = forewarn("query", selector, "--since", "30d", "--until", "20d", *form, "--data-dir", str(folder))
+        assert (done.returncode, done.stdout, done.stderr) == (0, data, message)
 
 
 def test_a_long_course_takes_forty_characters() -> None:
