@@ -1,13 +1,20 @@
-"""One run: every capacity target forecast 72 hours ahead, each on its own; what fails for one stops none."""
+"""One run: every capacity target forecast 72 hours ahead; what fails for one stops none.
+
+Targets are read one by one and forecast in batches: the combiner and Prophet's model take many series at once.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from forecast.batch import NAME as COMBINER
+from forecast.batch import Answer, Batch
 from forecast.breach import Limits, find_breach
-from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates
+from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates, combined
+from forecast.models.base import ModelError
 from forecast.models.snaive24 import SeasonalNaive
 from forecast.prepare import History, read_history
+from forecast.reference import Reference
 from forecast.results import Forecast, Status
 from forecast.settings import ForecastSettings, TargetSettings
 from forecast.sources import Reader
@@ -18,6 +25,9 @@ from forewarn.base.clock import HOUR, Clock, SystemClock
 log = logging.getLogger(__name__)
 
 LONGEST_SILENCE_HOURS = 24
+FEWEST_KNOWN = 12
+"""Hours with a value: a long history with hardly any says nothing about a day."""
+BATCH_TARGETS = 64
 Progress = Callable[[int, int], None]
 
 
@@ -42,12 +52,14 @@ def make_forecasts(
     """
     run = _Run(reader, settings, as_of_ms, clock or SystemClock())
     found = _rotated(find_targets(reader, targets, as_of_ms), as_of_ms)
-    for done, target in enumerate(found):
-        if progress is not None:
-            progress(done, len(found))
-        forecast = run.forecast(target)
-        if forecast is not None:
-            yield forecast
+    done = 0
+    for begin in range(0, len(found), BATCH_TARGETS):
+        for forecast in run.forecasts(found[begin : begin + BATCH_TARGETS]):
+            if progress is not None:
+                progress(done, len(found))
+            done += 1
+            if forecast is not None:
+                yield forecast
     if progress is not None:
         progress(len(found), len(found))
 
@@ -76,37 +88,74 @@ class _Run:
         self._clock = clock
         self._end = clock.monotonic() + settings.deadline
 
-    def forecast(self, target: Target) -> Forecast | None:
-        """The target's forecast; None for a series that the catalogue names and that is no longer written."""
+    def forecasts(self, targets: Sequence[Target]) -> Iterator[Forecast | None]:
+        """The targets' forecasts, in order; None for a series of the catalogue that is no longer written."""
+        read = [self._read(target) for target in targets]
+        known = [(row, each) for row, each in enumerate(read) if isinstance(each, History)]
+        answers = self._batched([(targets[row], history) for row, history in known])
+        told = dict(zip((row for row, _ in known), answers, strict=True))
+        for row, (target, each) in enumerate(zip(targets, read, strict=True)):
+            yield self._told(target, each, told[row]) if isinstance(each, History) else each
+
+    def _read(self, target: Target) -> History | Forecast | None:
+        """The target's history, or what is to be said where that is not enough for a forecast."""
         try:
             history = read_history(self._reader, target, self._as_of_ms, round(self._settings.history * 1000))
-            if history is None and not target.declared:
-                return None
-            return self._from_history(target, history)
-        except Exception as error:  # one target's failure, of whatever kind, must not take the others down
-            log.exception("a forecast failed", extra={"target": str(target.key), "statistic": target.statistic})
-            return self._answer(target, None, "failed", f"{type(error).__name__}: {error}")
-
-    def _from_history(self, target: Target, history: History | None) -> Forecast:
+        except Exception as error:  # noqa: BLE001  one target's failure, of whatever kind, must not take the others down
+            return self._failed(target, error)
         if history is None:
             days = self._settings.history / 86400
-            return self._answer(target, None, "no_data", f"no value in the last {days:g} days")
+            reason = f"no value in the last {days:g} days"
+            return self._answer(target, None, "no_data", reason) if target.declared else None
         if history.values.size and history.silent_hours > LONGEST_SILENCE_HOURS:
             end_ms = history.end_ms - history.silent_hours * HOUR
             return self._answer(target, history, "no_data", f"no value since {words.moment(end_ms)}")
         if history.hours < FEWEST_HOURS or history.values.size < FEWEST_HOURS:
             reason = f"has {words.hours(history.hours)} of history, {FEWEST_HOURS} h are needed"
             return self._answer(target, history, "not_enough_history", reason)
-        outcome = self._predict(target, history)
-        if outcome.prediction is None:
-            return self._answer(target, history, outcome.status, outcome.reason)
-        return self._finished(target, history, outcome)
+        if history.known < FEWEST_KNOWN:
+            reason = f"only {history.known} hours have a value, {FEWEST_KNOWN} are needed"
+            return self._answer(target, history, "not_enough_history", reason)
+        return history
 
-    def _predict(self, target: Target, history: History) -> _Outcome:
+    def _batched(self, known: Sequence[tuple[Target, History]]) -> list[Answer]:
+        """Prophet's model of all, and the combiner's answer where it is wanted and there is time."""
+        if self._late():
+            return [Answer()] * len(known)
+        wanted = [combined(self._settings.model, target.kind) for target, _ in known]
+        found = [Answer()] * len(known)
+        for want in (True, False):
+            rows = [row for row, one in enumerate(wanted) if one == want]
+            histories = [(known[row][1], known[row][0].statistic) for row in rows]
+            for row, answer in zip(rows, Batch(histories, combined=want).answers(), strict=True):
+                found[row] = answer
+        return found
+
+    def _told(self, target: Target, history: History, answer: Answer) -> Forecast:
+        try:
+            return self._finished(target, history, self._chosen(target, history, answer), answer.prophet)
+        except Exception as error:  # noqa: BLE001  as above
+            return self._failed(target, error)
+
+    def _chosen(self, target: Target, history: History, answer: Answer) -> "_Outcome":
+        """The combiner's answer where there is one, else a single model's."""
+        reason = answer.reason
+        if answer.prediction is not None:
+            try:
+                bounds = bounds_of(history, target.unit, target.ceiling)
+                return _Outcome(COMBINER, answer.prediction.tidy(bounds), "")
+            except ModelError as error:
+                reason = f"{COMBINER}: {error}"
+        return self._predict(target, history, [reason] if reason else [])
+
+    def _late(self) -> bool:
+        return self._clock.monotonic() > self._end
+
+    def _predict(self, target: Target, history: History, notes: list[str]) -> _Outcome:
         """What the first model that has an answer says; why the ones before it have none."""
         models, note = candidates(self._settings.model, target.kind, history.values.size, below=target.below)
-        notes = [note] if note else []
-        if self._clock.monotonic() > self._end and len(models) > 1:
+        notes += [note] if note else []
+        if self._late() and target.kind != "fill":
             notes.append(f"the run's {self._settings.deadline:g} s were used up")
             models = [SeasonalNaive()]
         status: Status = "not_enough_history"
@@ -126,9 +175,10 @@ class _Run:
                 status = "failed"
         return _Outcome("", None, "; ".join(notes), status)
 
-    def _finished(self, target: Target, history: History, outcome: _Outcome) -> Forecast:
+    def _finished(self, target: Target, history: History, outcome: _Outcome, prophet: Reference | None) -> Forecast:
         prediction = outcome.prediction
-        assert prediction is not None
+        if prediction is None:
+            return self._answer(target, history, outcome.status, outcome.reason)
         breach = find_breach(history, prediction, Limits(target.limit, target.below, target.unit))
         return self._answer(
             target,
@@ -143,7 +193,12 @@ class _Run:
             breach_ms=breach.expected_ms,
             breach_early_ms=breach.early_ms,
             breach_reason=breach.reason,
+            prophet=prophet,
         )
+
+    def _failed(self, target: Target, error: Exception) -> Forecast:
+        log.error("a forecast failed", extra={"target": str(target.key), "statistic": target.statistic}, exc_info=error)
+        return self._answer(target, None, "failed", f"{type(error).__name__}: {error}")
 
     def _answer(self, target: Target, history: History | None, status: Status, reason: str, **more: object) -> Forecast:
         return Forecast(

@@ -39,9 +39,10 @@ class ForecastSettings(Settings):
     )
     model: Literal["auto", "prophet", "prophet_map", "snaive24"] = Field(
         "auto",
-        description="auto: rates for what fills up, Prophet from 7 days of history on, same hour yesterday before."
-        " The others take that model for every target that has history enough for it; prophet_map is Prophet's model"
-        " fitted without its library, in a tenth of the time.",
+        description="auto: rates for what fills up, for all else a trained combination of cheap forecasts, Prophet's"
+        " among them, from 24 hours of history on. The others take that model for every target that has history"
+        " enough for it, and same hour yesterday before; prophet needs its library, prophet_map is the same model"
+        " fitted without it.",
     )
     nice: int = Field(10, ge=0, le=19, description="Priority that the forecasting process gives away (19: idle).")
     deadline: Seconds = Field(

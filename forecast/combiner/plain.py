@@ -49,10 +49,10 @@ def combine(members: Floats, errors: Floats) -> Plain:
     return Plain(weights, path, np.clip(tolerance, SMALLEST_TOLERANCE, LARGEST_TOLERANCE))
 
 
-REACH = np.array([-3.4, -1.6, 0.0, 1.6, 3.4])
-"""How many tolerances the quantiles lie from the path."""
+REACH = np.array([[-4.7, -1.4, 0.0, 1.4, 4.7], [-5.8, -1.6, 0.0, 1.6, 5.8], [-6.5, -1.8, 0.0, 1.8, 6.5]])
+"""How many tolerances the quantiles lie from the path on each day ahead, as measured on the open series."""
 
 
 def quantiles(tolerance: Floats | Halves) -> Floats:
-    """The quantiles' distances from the path, [n, 72, 5], in units of the scale: the same at every hour."""
-    return np.repeat((REACH * tolerance[:, None])[:, None], HORIZON_HOURS, axis=1)
+    """The quantiles' distances from the path, [n, 72, 5], in units of the scale."""
+    return np.asarray(np.repeat(REACH, HORIZON_HOURS // REACH.shape[0], axis=0) * tolerance[:, None, None])

@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from forecast.train.series import OPEN_SETS, UNSEEN_SETS, read_sets
@@ -11,7 +12,7 @@ from forecast.train.series import OPEN_SETS, UNSEEN_SETS, read_sets
 WEIGHTS = Path(__file__).parent.parent / "weights" / "combiner.safetensors"
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m forecast.train", description=__doc__)
     parser.add_argument("task", nargs="?", choices=("weights", "evaluate"), default="weights")
@@ -19,7 +20,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=None, help="weights or, of evaluate, JSON")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--origins", type=int, default=24, help="of evaluate: windows a series at most")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if arguments.task == "evaluate":
         return _evaluate(arguments)

@@ -124,7 +124,8 @@ def test_a_run_from_store_to_frames(child: Child, store_path: Path, now_ms: int,
     assert sorted(tmp_path.iterdir()) == [], "Stan's files are gone"
 
     pending = found['forewarn_imported_value{series="earth/vcvlY/pending_gpu_num"}', "max"]
-    assert (pending.model, pending.status, pending.history_hours, pending.limit) == ("prophet", "ok", 672.0, 100.0)
+    assert (pending.model, pending.status, pending.history_hours, pending.limit) == ("combiner", "ok", 672.0, 100.0)
+    assert pending.prophet is not None
     assert (
         found["young", "mean"].reason.startswith("has 3.5 h of history") or "has 3.6 h" in found["young", "mean"].reason
     )
@@ -139,7 +140,7 @@ def test_the_child_says_the_same_as_the_library(store_path: Path, now_ms: int) -
     made = list(make_forecasts(reader, ForecastSettings(), rows, now_ms))
     reader.close()
     rate = next(one for one in made if one.target.name == "busy_total" and one.statistic == "mean")
-    assert (rate.unit, rate.model) == ("/s", "snaive24")
+    assert (rate.unit, rate.model) == ("/s", "combiner")
     np.testing.assert_allclose(rate.points["mean"], 3.0, rtol=0.01)
     assert rate.breach_reason.startswith("already over the limit of 2.5 /s since ")
 
@@ -183,3 +184,25 @@ def test_a_scratch_directory_in_use_is_not_swept(tmp_path: Path, monkeypatch: py
         sweep(tmp_path)
         assert (path / "stan.csv").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_needs_neither_pandas_nor_prophet_nor_torch(store_path: Path, now_ms: int) -> None:
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from collector.store import StoreReader\n"
+        "from forecast.run import make_forecasts\n"
+        "from forecast.settings import ForecastSettings, TargetSettings\n"
+        f"reader = StoreReader(Path({str(store_path)!r}))\n"
+        "rows = [TargetSettings(match='forewarn_imported_value')]\n"
+        f"made = list(make_forecasts(reader, ForecastSettings(), rows, {now_ms}))\n"
+        "assert {one.model for one in made} == {'combiner', 'fill'}, made\n"
+        "assert all(one.prophet is not None for one in made if one.history_hours > 48)\n"
+        "print(sorted({'pandas', 'prophet', 'torch', 'scipy', 'safetensors', 'pyarrow'} & set(sys.modules)))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    imported, mebibytes = done.stdout.split("\n")[:2]
+    assert imported == "[]"
+    assert int(mebibytes) < 120

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.models import Model, candidates
+from forecast.models import Model, candidates, combined
 from forecast.models.base import Bounds, ModelError, NotEnoughHistoryError, Prediction, bounds_of
 from forecast.models.fill import Fill, find_cleanups
 from forecast.models.prophet import ProphetModel
@@ -166,19 +166,30 @@ def test_which_model_is_tried() -> None:
     def names(*arguments: object) -> list[str]:
         return [model.name for model in candidates(*arguments, below=False)[0]]  # type: ignore[arg-type]
 
-    assert names("auto", "gauge", 100.0) == ["snaive24"]
-    assert names("auto", "gauge", 168.0) == ["prophet", "prophet_map", "snaive24"]
+    assert names("auto", "gauge", 500.0) == ["snaive24"]
     assert names("auto", "fill", 24.0) == ["fill"]
+    assert names("prophet", "gauge", 100.0) == ["snaive24"]
+    assert names("prophet", "gauge", 168.0) == ["prophet", "prophet_map", "snaive24"]
     assert names("prophet", "fill", 500.0) == ["prophet", "prophet_map", "snaive24"]
     assert names("prophet_map", "gauge", 500.0) == ["prophet_map", "snaive24"]
     assert names("snaive24", "fill", 500.0) == ["snaive24"]
+
+
+def test_the_combiner_answers_for_all_but_what_fills() -> None:
+    assert [combined("auto", kind) for kind in ("gauge", "saturated", "allocation", "fill")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert not combined("prophet", "gauge")
 
 
 def test_without_the_extra_the_reason_names_it() -> None:
     code = (
         "import sys; sys.modules['prophet'] = None  # as if it were not there\n"
         "from forecast.models import candidates\n"
-        "models, note = candidates('auto', 'gauge', 500.0, below=False)\n"
+        "models, note = candidates('prophet', 'gauge', 500.0, below=False)\n"
         "print([model.name for model in models], note)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

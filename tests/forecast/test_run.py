@@ -136,10 +136,19 @@ def test_a_series_that_cannot_be_read_fails_alone() -> None:
 def test_the_deadline_makes_the_rest_cheap(reader: MemoryReader) -> None:
     for name in ("a", "b"):
         add(reader, name, np.random.default_rng(1).random(24 * 8))
-    found = run(reader, ForecastSettings(deadline=5), FrozenClock(leap=1.5))
-    assert sorted(forecast.model for forecast in found.values()) == ["prophet", "prophet", "prophet", "snaive24"]
+    found = run(reader, ForecastSettings(deadline=5, model="prophet"), FrozenClock(leap=1.5))
+    assert sorted(forecast.model for forecast in found.values()) == ["prophet", "prophet", "snaive24", "snaive24"]
     late = next(forecast for forecast in found.values() if forecast.model == "snaive24")
     assert late.reason == "the run's 5 s were used up"
+    assert late.prophet is not None, "what was there in time stays"
+
+
+def test_a_run_that_is_late_asks_neither_the_combiner_nor_prophet(reader: MemoryReader) -> None:
+    add(reader, "a", np.random.default_rng(1).random(24 * 8))
+    found = run(reader, ForecastSettings(deadline=5), FrozenClock(leap=6))
+    assert {(one.model, one.prophet, one.reason) for one in found.values()} == {
+        ("snaive24", None, "the run's 5 s were used up")
+    }
 
 
 def test_progress_and_order(reader: MemoryReader) -> None:
@@ -165,7 +174,8 @@ def test_real_series(real_reader: MemoryReader, real_series: dict[str, tuple[np.
         as_of_ms = int(times[-1]) - 72 * HOUR_MS
         row = TargetSettings(match=f'forewarn_imported_value{{series="{name}"}}')
         for forecast in make_forecasts(real_reader, ForecastSettings(), [row], as_of_ms):
-            assert (forecast.status, forecast.model) == ("ok", "prophet"), forecast.reason
+            assert (forecast.status, forecast.model) == ("ok", "combiner"), forecast.reason
+            assert forecast.prophet is not None
             if forecast.statistic != "mean":
                 continue
             hours = [
