@@ -60,6 +60,7 @@ once. It works while the daemon runs, and without it.
   stored. A larger `--since` later adds what is older.
 - **Access.** `--bearer-token-file`, `--basic-auth-file` (one line `user:password`), `--ca-file`, and `--header
   'X-Scope-OrgID: llm'` for a tenant of Mimir. `--match 'cluster="a"'` narrows the search on a server of many clusters.
+- What two Prometheus recorded alike, told apart by `prometheus_replica` or `replica`, counts once.
 - Inference servers get the label `endpoint` of the configured endpoint with the same port, else the scraped address.
 - Devices and file systems that `[collector.host]` leaves out are left out here too.
 """

@@ -202,18 +202,18 @@ DERIVED: Final = (
     Derived(
         _CPU,
         "forewarn_node_cpu_utilization_ratio",
-        'max(1 - sum by (job, instance) (rate(node_cpu_seconds_total{mode=~"idle|iowait",$selector}[$rate]))'
-        " / sum by (job, instance) (rate(node_cpu_seconds_total{$selector}[$rate])))",
+        'max(1 - sum without (cpu, mode) (rate(node_cpu_seconds_total{mode=~"idle|iowait",$selector}[$rate]))'
+        " / sum without (cpu, mode) (rate(node_cpu_seconds_total{$selector}[$rate])))",
     ),
     Derived(
         _CPU,
         "forewarn_node_cpus",
-        'max(count by (job, instance) (last_over_time(node_cpu_seconds_total{mode="idle",$selector}[$window])))',
+        'max(count without (cpu, mode) (last_over_time(node_cpu_seconds_total{mode="idle",$selector}[$window])))',
     ),
     Derived(
         _CPU,
         "forewarn_node_cpu_seconds_total",
-        "max by (mode) (sum by (job, instance, mode) (last_over_time(node_cpu_seconds_total{$selector}[$window])))",
+        "max by (mode) (sum without (cpu) (last_over_time(node_cpu_seconds_total{$selector}[$window])))",
         ("mode",),
     ),
     Derived(
@@ -226,7 +226,7 @@ DERIVED: Final = (
         Derived(
             f"node_{name}",
             f"forewarn_node_{name}",
-            f"max(sum by (job, instance) (last_over_time(node_{name}{{$selector}}[$window])))",
+            f"max(sum without (cpu) (last_over_time(node_{name}{{$selector}}[$window])))",
         )
         for name in _BY_CPU
     ),

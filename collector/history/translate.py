@@ -10,6 +10,7 @@ from collector.backfill import is_counter
 from collector.catalogue import CATALOGUE
 from collector.history.rules import NO_COUNTERPART, RULES, Rule
 from collector.samplers.mapping import adapted
+from collector.samplers.routes import part_of
 from collector.series import SeriesKey, labels_of
 from collector.settings import EndpointSettings, HostSettings
 
@@ -20,6 +21,9 @@ NOT_KNOWN: Final = "Forewarn has no such metric"
 GPU_LABELS: Final = ("UUID", "uuid", "gpu_uuid")
 _MIG_LABELS: Final = ("GPU_I_ID", "gpu_instance_id")
 _INFERENCE: Final = "forewarn_inference_"
+_COPIES: Final = frozenset({"prometheus_replica", "replica"})
+"""Labels of two Prometheus that recorded the same, in a store that keeps both: series that differ only there count
+once."""
 
 _RULES: Final[dict[str, Rule]] = {rule.source: rule for rule in RULES}
 
@@ -146,6 +150,8 @@ class Translator:
 
     def _of_server(self, name: str, labels: dict[str, str]) -> tuple[Target, ...] | str:
         endpoint, model = self._endpoint(labels.get("instance", ""))
+        copy = part_of(labels, _COPIES)
+        labels = {label: value for label, value in labels.items() if label not in _COPIES}
         try:
             routes = adapted(name, labels, endpoint=endpoint, model=model)
         except ValueError as error:
@@ -161,7 +167,7 @@ class Translator:
                 add=not one.largest,
                 scope=f"{endpoint} {one.group}",
                 rank=one.rank,
-                part=one.part,
+                part=one.part or copy,
             )
             for one in routes
         )

@@ -251,7 +251,7 @@ def test_only_what_lies_before_our_own_record_is_taken(server: HistoryServer, st
     own = gpu_key("energy_joules_total", 0)
     start = now_ms - DAY // 2
     times = np.arange(start, now_ms - 600_000, 5_000, dtype=np.int64)
-    store.append_history(own, times, np.arange(len(times)) + 1e15, counter=True)
+    store.append_history(own, times, np.arange(len(times), dtype=np.float64) + 1e15, counter=True)
     load(server, planned(server, now_ms), store, span_of(now_ms))
     found = stored(store)[own][0]
     assert found[found >= start].tolist() == times.tolist()
@@ -362,3 +362,25 @@ def test_nvidia_gpu_exporter_and_a_gap_that_stays_one(tmp_path: Path, store: Sto
     np.testing.assert_array_equal(got, used[newest])
     assert (got_times - times[newest]).max() < 60_000
     assert np.diff(got_times).max() >= 2 * 3_600_000 - 60_000
+
+
+def test_what_two_servers_recorded_alike_counts_once(tmp_path: Path, now_ms: int) -> None:
+    once = fleet(now_ms - 60_000, 0.05)
+    twice = {
+        SeriesKey.of(key.name, **dict(key.labels), prometheus_replica=name): samples
+        for key, samples in once.items()
+        for name in ("a", "b")
+    }
+    found: dict[str, dict[SeriesKey, Samples]] = {}
+    for name, recorded in (("once", once), ("twice", twice)):
+        opened = Store.open(tmp_path / f"{name}.db", StoreSettings(), SystemClock())
+        with history_server("prometheus", tmp_path / name, recorded) as server:
+            load(server, planned(server, now_ms), opened, span_of(now_ms))
+        found[name] = stored(opened)
+        opened.close()
+    assert found["twice"].keys() == found["once"].keys()
+    summed = {"forewarn_inference_requests_waiting", "forewarn_node_cpu_seconds_total", "forewarn_node_cpus"}
+    assert summed <= {key.name for key in found["once"]}
+    for key, (times, values) in found["once"].items():
+        np.testing.assert_array_equal(found["twice"][key][0], times, err_msg=str(key))
+        np.testing.assert_allclose(found["twice"][key][1], values, rtol=1e-12, err_msg=str(key))
