@@ -159,6 +159,43 @@ class ForecastsAnswer(BaseModel):
     forecasts: list[ForecastRow]
 
 
+class ScoredFigures(BaseModel):
+    """Means over forecasts; null where there is nothing to take a mean of."""
+
+    forecasts: int
+    mase: float | None = Field(description="Absolute error in units of same-hour-yesterday's over the 28 days before.")
+    mase_yesterday: float | None = Field(description="The same of same hour yesterday.")
+    mase_prophet: float | None = Field(description="The same of Prophet's model.")
+    to_yesterday: float | None = Field(description="Our error over same hour yesterday's; below 1 is better.")
+    to_prophet: float | None = Field(description="Our error over Prophet's.")
+    coverage_80: float | None
+    coverage_95: float | None
+    quantile_score: float | None
+    came_true: int = Field(description="Forecasts that expected a crossing of the limit which came.")
+    false_warnings: int
+    missed: int
+    rule_came_true: int = Field(description="The same for the plain rule that it crossed in the last 72 hours.")
+    rule_false_warnings: int
+    lead_error_hours: float | None = Field(description="Median distance of the expected crossing from the real one.")
+    lead_bias_hours: float | None = Field(description="Above 0 where crossings are expected too late.")
+
+
+class ScoredTarget(ScoredFigures):
+    """One target and statistic."""
+
+    target: str
+    statistic: str
+
+
+class ScorecardAnswer(BaseModel):
+    """How good the forecasts were."""
+
+    time: str
+    since: str | None = Field(description="Forecasts made from then on count.")
+    overall: ScoredFigures
+    targets: list[ScoredTarget] = Field(description="The worst beside same hour yesterday first.")
+
+
 class AlertRow(BaseModel):
     """An alert."""
 

@@ -10,6 +10,7 @@ from api.settings import ApiSettings
 from collector.series import Matcher
 from collector.store import Latest, Rollup, Series, Table
 from forecast.results import Forecast
+from forecast.scorecard import Scorecard
 from forewarn.base.clock import Clock
 
 
@@ -53,6 +54,7 @@ class Services:
         rules: the rules that are evaluated.
         status: the daemon's own account of itself, a JSON object: version, uptime_seconds, gpus, collectors, children,
             store, receivers and whatever else it runs.
+        scorecard: how good the forecasts of the last 30 days were.
         clock: the time.
         hostname: this node's name.
         interval_seconds: time between two rounds of the collector.
@@ -71,6 +73,7 @@ class Services:
     interval_seconds: float = 5.0
     settings: ApiSettings = field(default_factory=ApiSettings)
     simulated: bool = False
+    scorecard: Callable[[], Scorecard] = Scorecard
 
     @property
     def fresh_ms(self) -> int:

@@ -1,8 +1,10 @@
 """The forecasting process: one run at low priority, one frame a forecast, then it ends.
 
 The first frame holds ``store`` (path), ``forecast`` (settings), ``targets`` (rows), ``as_of_ms`` and ``log_level``.
-Sent are ``{"kind": "progress", "done": n, "total": n}``, ``{"kind": "forecast", "forecast": {...}}`` for each target,
-and at the end ``{"kind": "done", "forecasts": n, "seconds": s}`` or ``{"kind": "error", "message": ..., "hint": ...}``.
+Sent are ``{"kind": "progress", "done": n, "total": n}``, ``{"kind": "forecast", "forecast": {...}}`` for each target;
+where the first frame names ``state`` (path), ``{"kind": "scores", "scores": [...]}`` for each target with stored
+forecasts whose 72 hours are over; and at the end ``{"kind": "done", "forecasts": n, "seconds": s}`` or ``{"kind":
+"error", "message": ..., "hint": ...}``.
 """
 
 import logging
@@ -48,6 +50,7 @@ def main(parent: Parent) -> None:
 def _run(parent: Parent, settings: "ForecastSettings", rows: "list[TargetSettings]") -> None:
     from collector.store import StoreReader  # noqa: PLC0415
     from forecast.run import make_forecasts  # noqa: PLC0415
+    from forecast.scoring import score_due  # noqa: PLC0415
 
     clock = SystemClock()
     begin = clock.monotonic()
@@ -57,12 +60,18 @@ def _run(parent: Parent, settings: "ForecastSettings", rows: "list[TargetSetting
         parent.send({"kind": "progress", "done": done, "total": total})
 
     count = 0
+    as_of_ms = parent.settings["as_of_ms"]
     try:
-        for forecast in make_forecasts(reader, settings, rows, parent.settings["as_of_ms"], progress, clock=clock):
+        for forecast in make_forecasts(reader, settings, rows, as_of_ms, progress, clock=clock):
             parent.send({"kind": "forecast", "forecast": forecast.to_dict()})
             count += 1
             if parent.stopping.is_set():
                 return
+        if "state" in parent.settings:
+            for scores in score_due(Path(parent.settings["state"]), reader, rows, as_of_ms):
+                parent.send({"kind": "scores", "scores": [score.to_dict() for score in scores]})
+                if parent.stopping.is_set():
+                    return
     finally:
         reader.close()
     parent.send({"kind": "done", "forecasts": count, "seconds": clock.monotonic() - begin})

@@ -20,6 +20,11 @@ POINT_NAMES = ("mean", "p2.5", "p10", "p90", "p97.5")
 KEEP_DAYS = 90
 
 
+def decides(kind: str, statistic: str) -> bool:
+    """Whether a statistic says when a capacity ends: peaks of a level that is capped at full touch the cap any day."""
+    return kind != "saturated" or statistic == "mean"
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """One statistic of one capacity, 72 hours ahead.
@@ -70,8 +75,8 @@ class Forecast:
 
     @property
     def decisive(self) -> bool:
-        """Whether it says when the capacity ends: peaks of a level that is capped at full touch the cap on any day."""
-        return self.kind != "saturated" or self.statistic == "mean"
+        """Whether it says when the capacity ends."""
+        return decides(self.kind, self.statistic)
 
     @property
     def outlook(self) -> str:

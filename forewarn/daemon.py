@@ -17,6 +17,7 @@ from alerts.shipped import effective_rules
 from api.app import create_app, create_metrics_app
 from api.services import Services
 from forecast.results import Forecast
+from forecast.scorecard import Scorecard
 from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
 from forewarn.base.lane import Lane
@@ -201,6 +202,7 @@ class Daemon:
             metrics=now.page,
             store=self.base.store,
             book=now,
+            scorecard=now.scorecard,
             alerts=now.alerts,
             rules=now.rules,
             status=Status(self.base, lambda: self.rooms, self.url).report,
@@ -311,6 +313,10 @@ class _Now:
     def latest(self) -> list[Forecast]:
         """The newest forecast of every target and statistic."""
         return self._daemon.rooms.forecasts.latest()
+
+    def scorecard(self) -> Scorecard:
+        """How good forecasts have been."""
+        return self._daemon.rooms.forecasts.scorecard
 
     def alerts(self) -> Sequence[Alert]:
         """Pending, firing and lately resolved alerts."""

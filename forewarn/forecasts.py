@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from forecast.results import Forecast
+from forecast.scorecard import Score, Scorecard
 from forewarn.base.errors import StoreError
 from forewarn.base.frames import Frame
 from forewarn.config import Config
@@ -21,15 +22,18 @@ class ForecastRuns:
     Attributes:
         last_run_ms: when the last whole run ended, None before the first.
         last_seconds: how long it took.
+        scorecard: how good the forecasts of the last 30 days were, as of the last run.
     """
 
     def __init__(self, config: Config, base: Foundation, newest: list[Forecast]) -> None:
         self.last_run_ms: int | None = None
         self.last_seconds: float | None = None
+        self.scorecard = Scorecard()
         self._config = config
         self._base = base
         self._newest: dict[_Key, Forecast] = {_key(each): each for each in newest}
         self._arrived: list[Forecast] = []
+        self._scores: list[Score] = []
         self._complete = False
         self._child: Child | None = None
         self._running = asyncio.Lock()
@@ -43,7 +47,7 @@ class ForecastRuns:
         """Make one forecast of every target; False where the run did not come to its end."""
         async with self._running:
             started = self._base.clock.monotonic()
-            self._arrived, self._complete = [], False
+            self._arrived, self._scores, self._complete = [], [], False
             spec = ChildSpec("forecast", "forecast.child", self._settings, self._on_frame)
             self._child = Child(spec, self._base.clock)
             status = None if self._stopped else await self._child.run_once()
@@ -69,6 +73,7 @@ class ForecastRuns:
     def _settings(self) -> Frame:
         return {
             "store": str(self._base.data.metrics),
+            "state": str(self._base.data.state),
             "forecast": self._config.forecast.model_dump(mode="json"),
             "targets": [each.model_dump(mode="json") for each in self._config.target],
             "as_of_ms": self._base.clock.now_ms(),
@@ -80,6 +85,8 @@ class ForecastRuns:
             made = Forecast.from_dict(frame["forecast"])
             self._arrived.append(made)
             self._newest[_key(made)] = made
+        elif frame["kind"] == "scores":
+            self._scores.extend(Score(**score) for score in frame["scores"])
         elif frame["kind"] == "error":
             log.error("no forecasts: %s", frame["message"], extra={"hint": frame["hint"]})
         elif frame["kind"] == "done":
@@ -90,6 +97,8 @@ class ForecastRuns:
         """Keep what was made; where that fails it is known until the daemon ends, and the next run tries again."""
         try:
             await self._base.change_state(self._base.book.store, self._arrived)
+            await self._base.change_state(self._base.scores.store, self._scores)
+            self.scorecard = await self._base.change_state(self._base.scores.card, self._base.clock.now_ms())
         except StoreError as error:
             facts = {"error": error.message, "hint": error.hint}
             log.error("the forecasts cannot be kept", extra=facts)  # noqa: TRY400  the error's text says all

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import IntegrityCheck, Store
 from forecast.results import ForecastBook
+from forecast.scorecard import ScoreBook
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.crew import Crew
 from forewarn.base.errors import StoreError
@@ -31,6 +32,7 @@ class Foundation:
         store: the series (metrics.db); written on ``series_writer`` only.
         state: the connection to state.db; used on ``state_writer`` only.
         book: the forecasts in state.db.
+        scores: how good those were whose hours are over.
         stats: the store's health as of the last scrape.
         writable: whether the last scrape could be kept.
         config_good: whether the configuration was right when it was last read.
@@ -47,6 +49,7 @@ class Foundation:
         self.store = store
         self.state = state
         self.book = ForecastBook(state, data.state)
+        self.scores = ScoreBook(state, data.state)
         self.stats = store.stats()
         self.writable = True
         self.config_good = True

@@ -13,6 +13,7 @@ from collector.rounds import Collector
 from collector.series import Labels, Sample, Scrape
 from collector.store import StoreFullError
 from forecast import metrics as forecast_metrics
+from forecast.scorecard_metrics import samples as scorecard_samples
 from forewarn.base.errors import StoreError
 from forewarn.config import Config
 from forewarn.forecasts import ForecastRuns
@@ -74,6 +75,7 @@ class Rooms:
             ConfigError: the configuration refers to what is not there.
         """
         rooms = cls(config, node, base, hostname, await base.state_writer.submit(base.book.latest))
+        rooms.forecasts.scorecard = await base.state_writer.submit(base.scores.card, base.clock.now_ms())
         rooms.engine = await base.state_writer.submit(
             lambda: Engine(config.alerts, base.store, rooms.forecasts, base.state, base.data.state, base.clock)
         )
@@ -133,6 +135,7 @@ class Rooms:
         """Render the forecasts' part of the page, which changes with the forecasts and, slowly, with time."""
         now_ms = self._base.clock.now_ms()
         samples = forecast_metrics.samples(self.forecasts.latest(), now_ms, self.forecasts.last_seconds)
+        samples += scorecard_samples(self.forecasts.scorecard)
         self._forecast_page = self._forecast_exposition.render(self._marked(Scrape(now_ms, samples)))
         self._forecast_page_due = self._base.clock.monotonic() + FORECAST_PAGE_SECONDS
 

@@ -1,4 +1,4 @@
-"""GET /v1/targets, /v1/forecasts and /v1/history: what is expected, and what it follows from."""
+"""GET /v1/targets, /v1/forecasts, /v1/scorecard and /v1/history: what is expected, from what, and how good that is."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.answers import ApiError, Json
 from api.history import recorded_hours
-from api.models import ForecastsAnswer, HistoryAnswer, TargetsAnswer
+from api.models import ForecastsAnswer, HistoryAnswer, ScorecardAnswer, TargetsAnswer
 from api.queries import Queries
 from api.services import Services
 from api.targets import capacity_targets, target_row
@@ -50,6 +50,11 @@ def forecasts_router(services: Services, queries: Queries) -> APIRouter:
             if not newest:
                 raise ApiError(404, f"no forecast of {target}", hint="/v1/targets lists the targets")
         return Json({"forecasts": [{"title": title_of(one.target), **one.to_dict()} for one in newest]})
+
+    @router.get("/scorecard", response_model=ScorecardAnswer)
+    async def scorecard() -> Response:
+        """How good the forecasts of the last 30 days were whose 72 hours are over, beside two that anybody can make."""
+        return Json({"time": rfc3339(services.clock.now_ms()), **services.scorecard().to_dict()})
 
     @router.get("/history", response_model=HistoryAnswer)
     async def history(target: OneTarget, hours: Hours = 168) -> Response:

@@ -17,15 +17,23 @@ def forecast(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Forecast as if it were this time (RFC 3339).", metavar="TIME")
     ] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="How good the daemon's forecasts were whose 72 hours are over.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Forecast every capacity target 72 h ahead: the interval, the limit, and when it breaches or why it does not."""
+    if score:
+        from forewarn.cli.scorecard import show_scorecard
+
+        show_scorecard(data_dir(data_dir_).state, as_of, json=json)
+        return
     from collector.store import StoreReader
     from forecast.run import make_forecasts
     from forewarn.base.clock import SystemClock
 
     settings = load(config)
-    moment = _moment(as_of) if as_of is not None else SystemClock().now_ms()
+    moment = moment_at(as_of) if as_of is not None else SystemClock().now_ms()
     reader = StoreReader(data_dir(data_dir_).metrics)
     try:
         with progress("forecasting") as bar:
@@ -38,7 +46,12 @@ def forecast(
         _print(made, moment)
 
 
-def _moment(text: str) -> int:
+def moment_at(text: str) -> int:
+    """Milliseconds of a time.
+
+    Raises:
+        UsageError: it is none.
+    """
     from forewarn.base.clock import parse_time, rfc3339
     from forewarn.base.errors import UsageError
 
