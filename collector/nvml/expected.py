@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from collector.nvml.durable import write_durably
 from collector.nvml.kernel_log import pci_slot
+from forewarn.base.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class ExpectedGpus:
         body = {"version": _VERSION, "gpus": [asdict(gpu) for gpu in self._gpus.values()]}
         self.unsaved = False  # first: what is learnt while the disk writes is unsaved again
         try:
-            write_durably(self.path, body)
+            write_json(self.path, body)
         except OSError:
             self.unsaved = True
             raise

@@ -10,8 +10,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from collector.nvml.durable import write_durably
 from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Pause:
             OSError: it could not be written.
         """
         if self.on:
-            write_durably(self._path, {"until": self._until_ms / 1000})
+            write_json(self._path, {"until": self._until_ms / 1000})
         else:
             self._path.unlink(missing_ok=True)
 

@@ -1,11 +1,12 @@
 """Writing files so that nobody ever sees half of one."""
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from forewarn.base.errors import ForewarnError
 
@@ -30,10 +31,31 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             except BaseException:
                 Path(stream.name).unlink(missing_ok=True)
                 raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
     except OSError as error:
         raise ForewarnError(f"cannot write {path}: {error.strerror}", hint="choose another place") from error
+
+
+def write_json(path: Path, body: Any) -> None:
+    """Write a small file anew: beside it, fsync, rename, fsync of the folder; only its owner may read it.
+
+    Raises:
+        OSError: it could not be written; the file is as it was before.
+    """
+    scratch = path.with_name(f"{path.name}.new")
+    scratch.touch(mode=0o600)
+    with scratch.open("w", encoding="utf-8") as file:
+        json.dump(body, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make names in a folder durable."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
