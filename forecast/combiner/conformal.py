@@ -1,35 +1,44 @@
-"""Intervals that hold: factors that widen or narrow what the net says, from windows that it had not been trained on.
+"""Intervals that hold: factors that widen or narrow what the net says, learned from series that it has not seen.
 
-The net's quantiles are too narrow where a series behaves unlike those it has seen, and that shows in the series itself:
-the share of the last 72 hours that fell outside the 80 % band given for them, its miss rate, chooses the factors.
-Split conformal prediction (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005), by group.
+A net is too sure of series that wander off, and too unsure of those that keep coming back; how much a series wanders,
+its movement over a week beside that over a day, chooses the factors. Split conformal prediction by group (Vovk,
+Gammerman and Shafer, Algorithmic Learning in a Random World, 2005).
 """
 
 import numpy as np
 
-from forecast.combiner.net import LEVELS
-from forecast.grid import Ints
+from forecast.grid import DAY_HOURS, WEEK_HOURS, Flags, Ints
+from forecast.members.past import Past
+from forecast.members.statistics import mean
 from forecast.sources import Floats
 
-LOW80, MIDDLE, HIGH80 = 1, 2, 3
-MISS_EDGES = (0.1, 0.25, 0.5)
-GROUPS = len(MISS_EDGES) + 2
-"""Miss rates up to each edge, beyond the last, and not known."""
-EDGES = (0, 1, 3, 4)
-"""The quantiles that are scaled; the middle one stays."""
+MIDDLE = 2
+BANDS = {0.95: (0, 4), 0.8: (1, 3)}
+"""Which quantiles are the edges of which band."""
+WANDER_EDGES = (1.0, 1.3, 1.7)
+GROUPS = len(WANDER_EDGES) + 2
+"""Up to each edge, beyond the last (a random walk has 2.6), and not known."""
 FEWEST_WINDOWS = 30
 
 
-def group_of(miss_rates: Floats) -> Ints:
-    """The group of each series, [n], by its miss rate; NaN where it is not known."""
-    groups = np.searchsorted(np.array(MISS_EDGES), np.nan_to_num(miss_rates), side="left")
-    return np.where(np.isfinite(miss_rates), groups, GROUPS - 1)
+def wander(past: Past) -> Floats:
+    """Mean movement over a week beside that over a day, [n]; NaN with fewer than eight days."""
+    values = past.values
+
+    def moved(hours: int) -> Floats:
+        return mean(np.abs(values[:, hours:] - values[:, :-hours]))
+
+    known = np.isfinite(values[:, -WEEK_HOURS - DAY_HOURS])
+    day = moved(DAY_HOURS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(day > 0, moved(WEEK_HOURS) / day, 1.0)
+    return np.where(known, ratio, np.nan)
 
 
-def miss_rate(quantiles: Floats, actual: Floats) -> Floats:
-    """Share of hours outside the 80 % band, [n]."""
-    outside = (actual < quantiles[..., LOW80]) | (actual > quantiles[..., HIGH80])
-    return np.asarray(outside.mean(axis=1))
+def group_of(wandering: Floats) -> Ints:
+    """The group of each series, [n]."""
+    groups = np.searchsorted(np.array(WANDER_EDGES), np.nan_to_num(wandering), side="left")
+    return np.where(np.isfinite(wandering), groups, GROUPS - 1)
 
 
 def widened(quantiles: Floats, factors: Floats) -> Floats:
@@ -37,57 +46,48 @@ def widened(quantiles: Floats, factors: Floats) -> Floats:
 
     Args:
         quantiles: [n, 72, 5].
-        factors: [n, 4] of the four outer ones.
+        factors: [n, 2] of the 95 % and the 80 % band.
     """
-    middle = quantiles[..., MIDDLE : MIDDLE + 1]
+    middle = quantiles[..., MIDDLE]
     result = quantiles.copy()
-    result[..., EDGES] = middle + (quantiles[..., EDGES] - middle) * factors[:, None]
+    for place, edges in enumerate(BANDS.values()):
+        for edge in edges:
+            result[..., edge] = middle + (quantiles[..., edge] - middle) * factors[:, place, None]
     result[..., 0] = np.minimum(result[..., 0], result[..., 1])
     result[..., 4] = np.maximum(result[..., 4], result[..., 3])
     return result
 
 
-def learned(quantiles: Floats, actual: Floats, miss_rates: Floats, weights: Floats) -> Floats:
-    """The factors of each group, [groups, 4], from windows that the net had not been trained on.
+def learned(quantiles: Floats, actual: Floats, groups: Ints, weights: Floats) -> Floats:
+    """The factors of each group, [groups, 2], from windows that the net had not been trained on.
 
-    An edge's score is how many times its distance from the middle the actual value lay out that way; its factor is the
-    score's quantile at the edge's level. Groups of fewer than 30 windows take the factors of all.
+    An hour's score in a band is how many times the distance from the middle to the band's edge on its side the actual
+    value lay away; the band's factor is the score's quantile at the band's level. Groups of fewer than 30 windows
+    take the factors of all.
 
     Args:
         quantiles: [n, 72, 5].
         actual: [n, 72], NaN where not known.
-        miss_rates: [n], NaN where not known.
+        groups: [n].
         weights: [n] how much each window counts.
     """
-    groups = group_of(miss_rates)
-    scores = _scores(quantiles, actual)
-    everywhere = np.ones(groups.size, dtype=np.bool_)
-    pooled = _factors(scores, weights, everywhere)
-    table = [
-        _factors(scores, weights, groups == group) if (groups == group).sum() >= FEWEST_WINDOWS else pooled
-        for group in range(GROUPS)
-    ]
-    return np.stack(table)
+    table = np.empty((GROUPS, len(BANDS)))
+    for place, (level, (low, high)) in enumerate(BANDS.items()):
+        middle = quantiles[..., MIDDLE]
+        edge = np.where(actual < middle, quantiles[..., low], quantiles[..., high])
+        scores = np.abs(actual - middle) / np.maximum(np.abs(edge - middle), 1e-12)
+        for group in range(GROUPS):
+            rows = groups == group
+            rows = rows if rows.sum() >= FEWEST_WINDOWS else np.ones_like(rows)
+            table[group, place] = _quantile(scores, weights, rows, level)
+    return table
 
 
-def _scores(quantiles: Floats, actual: Floats) -> Floats:
-    """[n, 72, 4]; 0 on the other side of the middle."""
-    middle = quantiles[..., MIDDLE]
-    distance = np.abs(quantiles[..., EDGES] - middle[..., None])
-    side = np.array([-1.0, -1.0, 1.0, 1.0])
-    out = np.maximum((actual - middle)[..., None] * side, 0.0)
-    return np.asarray(out / np.maximum(distance, 1e-12))
-
-
-def _factors(scores: Floats, weights: Floats, rows: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Floats:
-    found = []
-    for place, edge in enumerate(EDGES):
-        level = max(LEVELS[edge], 1 - LEVELS[edge])
-        values = scores[rows, :, place].ravel()
-        weight = np.repeat(weights[rows], scores.shape[1])
-        known = np.isfinite(values)
-        order = np.argsort(values[known])
-        reached = np.cumsum(weight[known][order])
-        at = np.searchsorted(reached, level * reached[-1])
-        found.append(float(values[known][order][min(at, order.size - 1)]))
-    return np.array(found)
+def _quantile(scores: Floats, weights: Floats, rows: Flags, level: float) -> float:
+    values = scores[rows].ravel()
+    weight = np.repeat(weights[rows], scores.shape[1])
+    known = np.isfinite(values)
+    order = np.argsort(values[known])
+    reached = np.cumsum(weight[known][order])
+    at = int(np.searchsorted(reached, level * reached[-1]))
+    return float(values[known][order][min(at, order.size - 1)])

@@ -8,9 +8,7 @@ import numpy as np
 import torch
 
 from forecast.combiner import conformal, weights
-from forecast.combiner.features import Looks, features
-from forecast.grid import DAY_HOURS, Ints
-from forecast.settings import HORIZON_HOURS
+from forecast.members.past import Past
 from forecast.sources import Floats
 from forecast.train.fitting import SHIPPED, Recipe, fit
 from forecast.train.network import Network, apply
@@ -57,27 +55,12 @@ def make(sets: Sequence[Hourly], path: Path, seed: int, count: int = COUNT, reci
 
 
 def _factors(network: Network, found: Windows, statistic: str) -> Floats:
-    told, missed = told_and_missed(network, found)
+    told = found.features.restored(apply(network, found.features))
+    groups = conformal.group_of(conformal.wander(Past.of(found.grid)))
     everything = np.ones(len(told), dtype=np.bool_)
-    factors = conformal.learned(told, found.actual, missed, series_weights(found, everything))
-    for name, quantiles in (("as it is", told), ("calibrated", held(told, missed, factors))):
+    factors = conformal.learned(told, found.actual, groups, series_weights(found, everything))
+    for name, quantiles in (("as it is", told), ("calibrated", conformal.widened(told, factors[groups]))):
         read = {name: round(value, 3) for name, value in figures(quantiles, found, everything).items()}
         log.info("hourly %s, %s: %s", statistic, name, read)
     log.info("factors %s", factors.round(2).tolist())
     return factors
-
-
-def held(told: Floats, missed: Floats, factors: Floats) -> Floats:
-    """Calibrated quantiles."""
-    return conformal.widened(told, factors[conformal.group_of(missed)])
-
-
-def told_and_missed(network: Network, of: Windows) -> tuple[Floats, Floats]:
-    """Quantiles before calibration, and how often the hours before each window were missed."""
-    told = of.features.restored(apply(network, of.features))
-    missed = np.full(len(told), np.nan)
-    old: Ints = np.flatnonzero(of.grid.before(HORIZON_HOURS).length >= DAY_HOURS)
-    earlier = features(Looks(of.grid), HORIZON_HOURS, old)
-    quantiles = earlier.restored(apply(network, earlier))
-    missed[old] = conformal.miss_rate(quantiles, of.grid.bridged[old, -HORIZON_HOURS:])
-    return told, missed

@@ -22,6 +22,7 @@ DATA = {
     "api/static/uplot/LICENSE",
     "dashboards/generated/forewarn-hardware.json",
     "dashboards/generated/forewarn-node.json",
+    "forecast/weights/combiner.safetensors",
     "forewarn/units/forewarn.service",
     "forewarn/units/forewarn-logship.service",
     "forewarn/units/forewarn-worker.service",
