@@ -1,7 +1,7 @@
 """Carrying what can still be read of a damaged metrics.db, which was set aside, into the store."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from collector.store.opening import open_store
 from collector.store.schema import TIERS
 from forewarn.base.errors import StoreError
 
+Progress = Callable[[int, int], None]
+_LARGE = ("scrapes", "chunks", "rollups")
 AT_ONCE = 100_000
 """Samples that are handed over together."""
 _UNREADABLE = (sqlite3.Error, *codec.UNREADABLE)
@@ -54,15 +56,20 @@ class Rescued:
     unreadable: int = 0
 
 
-def rescue(path: Path, refuge: Refuge) -> Rescued:
+def rescue(path: Path, refuge: Refuge, progress: Progress = lambda _done, _total: None) -> Rescued:
     """Carry over series, samples and roll-ups; what the store has already stays as it is.
+
+    Args:
+        path: the damaged file.
+        refuge: where to.
+        progress: told how many of how many entries are done.
 
     Raises:
         StoreError: nothing of the file can be read, or the store cannot be written.
     """
     done = Rescued()
     with translated(path), closing(open_store(path)) as connection:
-        source = _Source(connection, done)
+        source = _Source(connection, done, progress)
         names = source.series()
         if not names:
             raise StoreError(f"no series can be read from {path}", hint="sqlite3's .recover may find more of it")
@@ -89,9 +96,11 @@ def _carry_samples(source: "_Source", names: dict[int, tuple[SeriesKey, bool]], 
 class _Source:
     """The damaged file; what cannot be read is counted and left out."""
 
-    def __init__(self, connection: sqlite3.Connection, done: Rescued) -> None:
+    def __init__(self, connection: sqlite3.Connection, done: Rescued, progress: Progress) -> None:
         self._connection = connection
         self._done = done
+        self._progress = progress
+        self._read, self._entries = 0, sum(len(self._ids(table)) for table in _LARGE)
 
     def series(self) -> dict[int, tuple[SeriesKey, bool]]:
         found = {}
@@ -148,17 +157,47 @@ class _Source:
                 yield series, level, windows
 
     def _rows(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
-        """A table from its beginning to where it is broken, then from its end back to there."""
+        """A table from its beginning to where it is broken; what comes behind that is read one by one."""
         last = -1
         try:
             for row in self._connection.execute(f"SELECT {columns} FROM {table} ORDER BY id"):
                 last = row[0]
-                yield row
+                yield self._counted(row, table)
         except _UNREADABLE:
             self._done.unreadable += 1
         else:
             return
+        yield from self._behind(last, table, columns)
+
+    def _behind(self, last: int, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+        """Rows whose ids an index still knows; where that is broken too, rows from the end back to the first break."""
+        ids = sorted(one for one in self._ids(table) if one > last)
+        for one in ids:
+            try:
+                rows = self._connection.execute(f"SELECT {columns} FROM {table} WHERE id = ?", (one,)).fetchall()
+            except _UNREADABLE:
+                self._done.unreadable += 1
+            else:
+                yield from (self._counted(row, table) for row in rows)
+        if ids:
+            return
         try:
-            yield from self._connection.execute(f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id DESC", (last,))
+            for row in self._connection.execute(
+                f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id DESC", (last,)
+            ):
+                yield self._counted(row, table)
         except _UNREADABLE:
             return
+
+    def _ids(self, table: str) -> list[int]:
+        """The ids of a table's rows, from an index that holds nothing else; none where that is broken."""
+        try:
+            return [int(one) for (one,) in self._connection.execute(f"SELECT id FROM {table}")]
+        except _UNREADABLE:
+            return []
+
+    def _counted(self, row: tuple[Any, ...], table: str) -> tuple[Any, ...]:
+        if table in _LARGE:
+            self._read += 1
+            self._progress(min(self._read, self._entries), self._entries)
+        return row

@@ -89,8 +89,8 @@ def rescue(
     from collector.store.rescue import rescue as rescue_file
     from forewarn.sinks import open_sink
 
-    with open_sink(data_dir(data_dir_), load(config)) as sink:
-        done = rescue_file(file, sink)
+    with open_sink(data_dir(data_dir_), load(config)) as sink, progress("rescuing") as bar:
+        done = rescue_file(file, sink, bar)
     if json:
         print_json({"file": str(file), **asdict(done)})
         return

@@ -1,6 +1,7 @@
 """What a damaged file still holds is carried into the store that took its place."""
 
 import random
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,28 @@ def test_damage_costs_what_it_hits(old: Path, tmp_path: Path, damage: int) -> No
             carried += 1
     assert 0 < carried <= sum(map(len, truth.values()))
     assert damage or carried == sum(map(len, truth.values()))
+    store.close()
+
+
+def test_pages_between_two_that_are_broken_are_carried_too(old: Path, tmp_path: Path) -> None:
+    sound = opened(old)
+    whole = sum(len(samples(sound, one.id)[0]) for one in sound.series())
+    sound.close()
+    connection = sqlite3.connect(old)
+    query = "SELECT pageno FROM dbstat WHERE name = 'chunks' AND pagetype = 'leaf' ORDER BY path"
+    leaves = [page for (page,) in connection.execute(query)]
+    connection.close()
+    assert len(leaves) == 6
+    content = bytearray(old.read_bytes())
+    for page in (leaves[1], leaves[-2]):
+        content[(page - 1) * 4096 : page * 4096] = random.Random(page).randbytes(4096)
+    old.write_bytes(content)
+    store, told = opened(tmp_path / "metrics.db"), []
+    done = rescue(old, store, lambda part, whole: told.append((part, whole)))
+    assert done.unreadable
+    assert whole / 2 < done.samples < whole * 5 / 6
+    assert told == sorted(told)
+    assert 0.5 < told[-1][0] / told[-1][1] <= 1
     store.close()
 
 
