@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from collector.nvml.conditions import EVIDENCE
-from collector.nvml.diagnosis import DIAGNOSES
-from collector.nvml.xids import xid_row
+from collector.nvml.health.conditions import EVIDENCE
+from collector.nvml.health.diagnosis import DIAGNOSES
+from collector.nvml.xid.meanings import xid_row
 from collector.series import SeriesKey
 
 GLOSSARY_FACTS = frozenset({"meaning", "next_step", "detail"})

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from collector.nvml.pause import LONGEST_SECONDS
+from collector.nvml.health.pause import LONGEST_SECONDS
 from collector.nvml.source import NvmlSource
 from forewarn.base.errors import ForewarnError, UsageError
 from forewarn.base.frames import Frame

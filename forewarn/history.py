@@ -10,7 +10,7 @@ from collector.backfill import HistorySink
 from collector.history.load import ImportReport, Progress, Span, load_plan, oldest_samples
 from collector.history.plan import Node, Plan, make_plan
 from collector.history.prometheus import Access, Prometheus
-from collector.nvml.expected import ExpectedGpus
+from collector.nvml.health.expected import ExpectedGpus
 from collector.series import Matcher, parse_selector
 from collector.store import StoreReader
 from forewarn.base.clock import Clock, parse_time

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from collector.attribution.source import GpuProcesses
-from collector.nvml.ledger import LAST_SEEN
-from collector.nvml.records import GpuRecords
+from collector.nvml.health.records import GpuRecords
 from collector.nvml.source import NvmlSource
+from collector.nvml.xid.ledger import LAST_SEEN
 from collector.rounds import Collector
 from collector.samplers.build import build_sources, endpoint_sources
 from collector.series import Labels, Matcher, Sample, SeriesKey, labels_of

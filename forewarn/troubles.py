@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from collector.nvml.diagnosis import DIAGNOSES
-from collector.nvml.ledger import SAME_SECONDS
-from collector.nvml.pause import LONGEST_SECONDS
-from collector.nvml.xids import XIDS
+from collector.nvml.health.diagnosis import DIAGNOSES
+from collector.nvml.health.pause import LONGEST_SECONDS
+from collector.nvml.xid.ledger import SAME_SECONDS
+from collector.nvml.xid.meanings import XIDS
 from forewarn.base.words import duration
 
 _INTRODUCTION = f"""# GPU troubles

@@ -40,7 +40,7 @@ class GpuLists:
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "GpuLists":
-        """From the frame of :mod:`collector.nvml.processes`."""
+        """From the frame of :mod:`collector.nvml.readings.processes`."""
         return cls(body["gpu"], body["uuid"], tuple(Entry(*entry) for entry in body["processes"]))
 
     @property

@@ -58,7 +58,7 @@ class GpuProcesses:
         self._picture: Picture | None = None
 
     def take(self, frame: Frame) -> None:
-        """The child's newest lists, as made in :mod:`collector.nvml.processes`."""
+        """The child's newest lists, as made in :mod:`collector.nvml.readings.processes`."""
         self._frame = frame
         self._taken = self._clock.monotonic()
 

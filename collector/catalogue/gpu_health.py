@@ -10,7 +10,7 @@ GPU_HEALTH_METRICS: tuple[Metric, ...] = (
         "1 while the condition holds, 0 afterwards; docs/gpu-troubles.md says what each means and what to do next. "
         "Conditions of the node as a whole have no gpu and uuid.",
         ("condition", "gpu", "uuid"),
-        "collector/nvml/diagnosis.py",
+        "collector/nvml/health/diagnosis.py",
     ),
     Metric(
         "forewarn_nvml_paused",

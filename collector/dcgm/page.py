@@ -8,7 +8,7 @@ from typing import Final
 
 from collector.catalogue import CATALOGUE
 from collector.dcgm.fields import FIELDS, XID_ERRORS, Field
-from collector.nvml.xids import xid_row
+from collector.nvml.xid.meanings import xid_row
 from collector.series import Labels, Scrape, SeriesKey, quoted
 
 RATE_SECONDS: Final = 30.0

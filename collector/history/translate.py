@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from collector.backfill import is_counter
 from collector.catalogue import CATALOGUE
 from collector.history.rules import NO_COUNTERPART, RULES, Rule
-from collector.samplers.mapping import adapted
-from collector.samplers.routes import part_of
+from collector.samplers.endpoints.mapping import adapted
+from collector.samplers.endpoints.routes import part_of
 from collector.series import SeriesKey, labels_of
 from collector.settings import EndpointSettings, HostSettings
 

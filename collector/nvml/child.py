@@ -9,10 +9,10 @@ that takes. It sends
   ``{"kind": "begin", "call": text, "gpu": index}`` every second of a round that is long for other reasons,
 - ``{"kind": "inventory", ...}`` and ``{"kind": "round", ...}`` as made in :mod:`collector.nvml.session`, and
   ``{"kind": "layout", ...}`` as made in :mod:`collector.nvml.wire`,
-- ``{"kind": "processes", ...}`` as made in :mod:`collector.nvml.processes`,
+- ``{"kind": "processes", ...}`` as made in :mod:`collector.nvml.readings.processes`,
 - ``{"kind": "xid", ...}`` for every XID error,
 - ``{"kind": "absent", "reason": word, "hint": text, "detail": text, "retry": seconds}`` while there is no GPU to read
-  (see :mod:`collector.nvml.absence`),
+  (see :mod:`collector.nvml.health.absence`),
 - ``{"kind": "driver_changed", "code": number}`` before it ends with EXIT_DRIVER_CHANGED: nvmlShutdown leaves the
   library loaded, so that only a new process can speak to another driver.
 """
@@ -24,11 +24,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from collector.nvml.absence import AbsentError, explain
 from collector.nvml.codes import VERSION_MISMATCH, NvmlError
+from collector.nvml.health.absence import AbsentError, explain
+from collector.nvml.health.surroundings import Surroundings
 from collector.nvml.library import Nvml
 from collector.nvml.session import Session
-from collector.nvml.surroundings import Surroundings
 from forewarn.base.child import Parent, serve
 from forewarn.base.memory import settle, stay_small
 

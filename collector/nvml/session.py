@@ -5,18 +5,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from collector.nvml.absence import AbsentError, versions_differ
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NvmlError, code_name
 from collector.nvml.devices import Device, take_inventory
-from collector.nvml.events import XidWatch
-from collector.nvml.gpm import Gpm
+from collector.nvml.health.absence import AbsentError, versions_differ
+from collector.nvml.health.surroundings import HERE, Surroundings
 from collector.nvml.library import Nvml
-from collector.nvml.mig import Slice
-from collector.nvml.not_offered import NotOffered
-from collector.nvml.processes import ProcessLists
-from collector.nvml.reader import DeviceReader
-from collector.nvml.surroundings import HERE, Surroundings
+from collector.nvml.readings.gpm import Gpm
+from collector.nvml.readings.mig import Slice
+from collector.nvml.readings.not_offered import NotOffered
+from collector.nvml.readings.processes import ProcessLists
+from collector.nvml.readings.reader import DeviceReader
 from collector.nvml.wire import Sender
+from collector.nvml.xid.events import XidWatch
 from forewarn.base.frames import Frame
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from collector.attribution.source import GpuProcesses
-from collector.nvml.absence import WITHOUT_GPUS, meaning_of
-from collector.nvml.health import GpuHealth
+from collector.nvml.health.absence import WITHOUT_GPUS, meaning_of
+from collector.nvml.health.records import GpuRecords
+from collector.nvml.health.source import GpuHealth
 from collector.nvml.overdue import Overdue, StuckCall
-from collector.nvml.records import GpuRecords
 from collector.nvml.wire import Receiver
 from collector.series import Sample
 from collector.source import CollectError

@@ -1,18 +1,18 @@
 """The sources that the settings ask for, GPUs excepted: those come from a process of their own."""
 
-from collector.samplers.canary import Canary
-from collector.samplers.endpoint import Endpoint
-from collector.samplers.filesystems import Filesystems
-from collector.samplers.host import MEDIUM, SLOW, Host
-from collector.samplers.infiniband import Infiniband
-from collector.samplers.latency import Latency
-from collector.samplers.links import Links
-from collector.samplers.nvme import Nvme
-from collector.samplers.pci import PciErrors
-from collector.samplers.raid import Raid
-from collector.samplers.rota import Look, Rota
-from collector.samplers.sensors import MemoryErrors, Temperatures, Throttling
-from collector.samplers.tree import Roots
+from collector.samplers.devices.infiniband import Infiniband
+from collector.samplers.devices.links import Links
+from collector.samplers.devices.nvme import Nvme
+from collector.samplers.devices.pci import PciErrors
+from collector.samplers.devices.raid import Raid
+from collector.samplers.devices.rota import Look, Rota
+from collector.samplers.devices.sensors import MemoryErrors, Temperatures, Throttling
+from collector.samplers.endpoints.canary import Canary
+from collector.samplers.endpoints.endpoint import Endpoint
+from collector.samplers.host.filesystems import Filesystems
+from collector.samplers.host.source import MEDIUM, SLOW, Host
+from collector.samplers.host.tree import Roots
+from collector.samplers.network.latency import Latency
 from collector.settings import CollectorSettings, EndpointSettings, HostSettings
 from collector.source import Source
 from forewarn.base.clock import Clock

@@ -7,9 +7,9 @@ import pytest
 from alerts.glossary import glossary
 from alerts.rule import RuleSettings
 from alerts.shipped import shipped_rules
-from collector.nvml.diagnosis import DIAGNOSES
-from collector.nvml.ledger import LAST_SEEN
-from collector.nvml.xids import CRITICAL, WARNING, XIDS
+from collector.nvml.health.diagnosis import DIAGNOSES
+from collector.nvml.xid.ledger import LAST_SEEN
+from collector.nvml.xid.meanings import CRITICAL, WARNING, XIDS
 from collector.series import SeriesKey, parse_selector
 from tests.support.alert_rig import Rig
 

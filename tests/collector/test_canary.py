@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector.samplers.canary import Canary
+from collector.samplers.endpoints.canary import Canary
 from collector.settings import CanarySettings, EndpointSettings
 from forewarn.base.clock import SystemClock
 from tests.support.page_server import PageServer, free_port, page_server

@@ -9,14 +9,14 @@ import pytest
 
 from collector.catalogue import CATALOGUE, metric_of_sample
 from collector.samplers.build import build_sources
-from collector.samplers.host import Host
-from collector.samplers.infiniband import _COUNTERS, Infiniband
-from collector.samplers.links import Links
-from collector.samplers.nvme import Nvme, log_page_command, smart_page
-from collector.samplers.pci import PciErrors
-from collector.samplers.raid import Raid
-from collector.samplers.rota import Look, Rota
-from collector.samplers.sensors import MemoryErrors, Temperatures, Throttling
+from collector.samplers.devices.infiniband import _COUNTERS, Infiniband
+from collector.samplers.devices.links import Links
+from collector.samplers.devices.nvme import Nvme, log_page_command, smart_page
+from collector.samplers.devices.pci import PciErrors
+from collector.samplers.devices.raid import Raid
+from collector.samplers.devices.rota import Look, Rota
+from collector.samplers.devices.sensors import MemoryErrors, Temperatures, Throttling
+from collector.samplers.host.source import Host
 from collector.series import Sample
 from collector.settings import CollectorSettings, HostSettings
 from forewarn.base.clock import SystemClock

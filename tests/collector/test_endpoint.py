@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from collector.samplers.endpoint import Endpoint
+from collector.samplers.endpoints.endpoint import Endpoint
 from collector.series import SeriesKey
 from collector.settings import EndpointSettings
 from collector.source import CollectError
@@ -63,7 +63,7 @@ async def test_a_page_becomes_samples(server: PageServer) -> None:
 async def test_refused_metrics_are_named_once_and_again_when_they_change(
     server: PageServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "collector.samplers.endpoint")
+    caplog.set_level(logging.INFO, "collector.samplers.endpoints.endpoint")
     source = endpoint(f"{server.url}/metrics")
     for page in ("a 1\n", "a 2\n", "a 2\nb 1\n"):
         server.page("/metrics", page)

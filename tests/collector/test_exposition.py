@@ -12,7 +12,7 @@ from collector.catalogue import CATALOGUE, Metric
 from collector.exposition import Exposition, render
 from collector.rounds import Collector
 from collector.samplers.build import build_sources
-from collector.samplers.mapping import Mapping
+from collector.samplers.endpoints.mapping import Mapping
 from collector.series import Sample, Scrape, SeriesKey, labels_of
 from collector.settings import CollectorSettings
 from collector.textformat import parse_page

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.samplers.filesystems import Filesystems
-from collector.samplers.mounts import Writability, choose, parse_mountinfo
+from collector.samplers.host.filesystems import Filesystems
+from collector.samplers.host.mounts import Writability, choose, parse_mountinfo
 from collector.settings import IGNORED_FILESYSTEMS, IGNORED_MOUNTPOINTS, HostSettings
 from collector.source import CollectError
 from tests.support.dead_mount import can_mount, dead_mount
@@ -177,7 +177,7 @@ async def test_the_space_of_the_file_systems_here() -> None:
 async def test_a_stuck_mount_is_named_and_stops_no_other(
     tmp_path: Path, gate: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "collector.samplers.filesystems")
+    caplog.set_level(logging.INFO, "collector.samplers.host.filesystems")
 
     def statvfs(path: str) -> os.statvfs_result:
         if path == "/nfs":

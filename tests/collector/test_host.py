@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from collector.catalogue import metric_of_sample
 from collector.rounds import MAX_SERIES_A_SOURCE
-from collector.samplers.diskstats import Disks
-from collector.samplers.host import Host
-from collector.samplers.kernel import Limits, TimeSync, Timex, ask_kernel
-from collector.samplers.memory import Memory, Numa, Paging, read_meminfo
-from collector.samplers.processors import Processors
-from collector.samplers.traffic import Interfaces, paired_lines
+from collector.samplers.host.diskstats import Disks
+from collector.samplers.host.kernel import Limits, TimeSync, Timex, ask_kernel
+from collector.samplers.host.memory import Memory, Numa, Paging, read_meminfo
+from collector.samplers.host.processors import Processors
+from collector.samplers.host.source import Host
+from collector.samplers.host.traffic import Interfaces, paired_lines
 from collector.series import Sample
 from collector.settings import HostSettings
 from collector.source import CollectError
@@ -133,7 +133,7 @@ async def test_parts_can_be_switched_off(tmp_path: Path) -> None:
 async def test_one_part_that_cannot_be_read_is_named_once_and_stops_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "collector.samplers.host")
+    caplog.set_level(logging.INFO, "collector.samplers.host.source")
     roots = plant(tmp_path, read_recording(RECORDING))
     plant(tmp_path, {"proc/loadavg": "nonsense\n"})
     source = Host(HostSettings(), 5, SystemClock(), roots)
@@ -151,7 +151,7 @@ async def test_what_may_not_be_asked_is_absent_and_no_trouble(tmp_path: Path, ca
     def refused(state: Timex) -> int:
         raise PermissionError(1, "Operation not permitted")
 
-    caplog.set_level(logging.INFO, "collector.samplers.host")
+    caplog.set_level(logging.INFO, "collector.samplers.host.source")
     source = Host(HostSettings(), 5, SystemClock(), plant(tmp_path, read_recording(RECORDING)), adjtimex=refused)
     assert not any(name.startswith("timex") for name in await look(source))
     await source.close()

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.catalogue import metric_of_sample
-from collector.samplers.connects import Outcome, connect_all
-from collector.samplers.latency import Latency
-from collector.samplers.probes import MIN_PROBES, Probes
-from collector.samplers.resolver import Resolver, literal
+from collector.samplers.network.connects import Outcome, connect_all
+from collector.samplers.network.latency import Latency
+from collector.samplers.network.probes import MIN_PROBES, Probes
+from collector.samplers.network.resolver import Resolver, literal
 from collector.settings import NetworkSettings
 from forewarn.base.clock import SystemClock
 from forewarn.base.lane import StuckError

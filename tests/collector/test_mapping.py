@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from collector.adapters import ADAPTERS
 from collector.catalogue import metric_of_sample
-from collector.samplers.mapping import _ADAPTED, Mapping
+from collector.samplers.endpoints.mapping import _ADAPTED, Mapping
 from collector.series import Sample, SeriesKey
 from collector.textformat import FormatError, parse_page
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from collector.samplers.rota import Rota
+from collector.samplers.devices.rota import Rota
+from collector.samplers.devices.sweep import Sweep
 from collector.samplers.series_keys import gauge
-from collector.samplers.sweep import Sweep
 from collector.series import Sample
 from forewarn.base.lane import StuckError
 from tests.support.hand_clock import HandClock
@@ -31,7 +31,7 @@ async def until(condition: object) -> None:
 async def test_a_device_that_hangs_keeps_its_thread_and_no_other_device(
     gate: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "collector.samplers.sweep")
+    caplog.set_level(logging.INFO, "collector.samplers.devices.sweep")
     asked: list[str] = []
 
     def read(device: str) -> str:

@@ -25,7 +25,7 @@ LOOK = """
 import sys
 sys.path.insert(0, "/opt/look")
 from collector.attribution.procfs import ProcFs
-from collector.samplers.kernel import TimeSync
+from collector.samplers.host.kernel import TimeSync
 print(ProcFs().look(1), "and of nobody:", ProcFs().look(4_000_000))
 try:
     print(sorted(sample.key.name for sample in TimeSync()()))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.nvml.diagnosis import DIAGNOSES
+from collector.nvml.health.diagnosis import DIAGNOSES
 from tests.support.daemon import RunningDaemon, forewarn, running
 from tests.support.driver_tree import DriverTree
 from tests.support.nvml import FakeNvml, build_fake

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from collector.samplers.tree import Roots
+from collector.samplers.host.tree import Roots
 
 
 def plant(folder: Path, files: Mapping[str, str]) -> Roots:

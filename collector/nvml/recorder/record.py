@@ -19,9 +19,9 @@ from typing import IO, Final
 
 import pynvml
 
-from collector.nvml.absence import AbsentError
 from collector.nvml.codes import NvmlError
 from collector.nvml.devices import take_inventory
+from collector.nvml.health.absence import AbsentError
 from collector.nvml.library import Nvml
 from collector.nvml.recorder.checks import Check, checks
 from collector.nvml.recorder.library import LIBRARY, Line, RecordingLibrary

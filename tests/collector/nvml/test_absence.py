@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.nvml.absence import WITHOUT_GPUS, explain, versions_differ
-from collector.nvml.diagnosis import DIAGNOSES
-from collector.nvml.surroundings import Surroundings
+from collector.nvml.health.absence import WITHOUT_GPUS, explain, versions_differ
+from collector.nvml.health.diagnosis import DIAGNOSES
+from collector.nvml.health.surroundings import Surroundings
 from tests.support.driver_tree import MODULE, OPEN_MODULE, DriverTree
 
 SLOT = "0000:3b:00.0"

@@ -12,11 +12,11 @@ from tests.support.nvml import FakeNvml
 
 SCRIPT = """
 import json, sys
-from collector.nvml.not_offered import NotOffered
+from collector.nvml.readings.not_offered import NotOffered
 from collector.nvml.devices import take_inventory
-from collector.nvml.gpm import Gpm
+from collector.nvml.readings.gpm import Gpm
 from collector.nvml.library import Nvml
-from collector.nvml.reader import DeviceReader
+from collector.nvml.readings.reader import DeviceReader
 
 now = 0.0
 calls = []

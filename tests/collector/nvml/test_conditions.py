@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from collector.nvml.conditions import EVIDENCE, IDLE_SECONDS, Conditions, Evidence, Place, of_missing
-from collector.nvml.diagnosis import DIAGNOSES
-from collector.nvml.expected import KnownGpu
+from collector.nvml.health.conditions import EVIDENCE, IDLE_SECONDS, Conditions, Evidence, Place, of_missing
+from collector.nvml.health.diagnosis import DIAGNOSES
+from collector.nvml.health.expected import KnownGpu
 from collector.series import SeriesKey
 from tests.support.hand_clock import HandClock
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.nvml.counters import Odometer, Unwrapped
+from collector.nvml.readings.counters import Odometer, Unwrapped
 
 SPAN = 2**32
 

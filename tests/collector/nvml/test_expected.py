@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.nvml.expected import ExpectedGpus
+from collector.nvml.health.expected import ExpectedGpus
 
 
 def gpu(number: int, *, uuid: str = "", slot: str = "") -> dict[str, str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.nvml.kernel_log import KernelLog, KernelXid, parse_xid, pci_slot
-from collector.nvml.kmsg import KmsgFollower, LogLine
+from collector.nvml.xid.kernel_log import KernelLog, KernelXid, parse_xid, pci_slot
+from collector.nvml.xid.kmsg import KmsgFollower, LogLine
 from forewarn.base.clock import SystemClock
 from tests.support.hand_clock import HandClock
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.nvml.expected import KnownGpu
-from collector.nvml.kernel_log import KernelXid
-from collector.nvml.ledger import LAST_SEEN, XidLedger
+from collector.nvml.health.expected import KnownGpu
+from collector.nvml.xid.kernel_log import KernelXid
+from collector.nvml.xid.ledger import LAST_SEEN, XidLedger
 from collector.series import SeriesKey
 from tests.support.hand_clock import HandClock
 

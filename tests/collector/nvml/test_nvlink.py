@@ -11,7 +11,7 @@ import json, os, pathlib, sys
 from collector.nvml.codes import NvmlError
 from collector.nvml.devices import take_inventory
 from collector.nvml.library import Nvml
-from collector.nvml.nvlink import NvLinks
+from collector.nvml.readings.nvlink import NvLinks
 from collector.nvml.wire import Row
 
 nvml = Nvml()

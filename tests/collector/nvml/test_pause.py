@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.nvml.pause import LONGEST_SECONDS, Pause
+from collector.nvml.health.pause import LONGEST_SECONDS, Pause
 from tests.support.hand_clock import HandClock
 
 

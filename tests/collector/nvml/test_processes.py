@@ -13,11 +13,11 @@ from tests.support.nvml_child import NvmlChild
 GIB = 2**30
 LOOKS = """
 import json, logging, os, pathlib, sys
-from collector.nvml.not_offered import NotOffered
+from collector.nvml.readings.not_offered import NotOffered
 from collector.nvml.devices import take_inventory
 from collector.nvml.codes import NvmlError
 from collector.nvml.library import Nvml
-from collector.nvml.processes import ProcessLists
+from collector.nvml.readings.processes import ProcessLists
 logging.basicConfig(format="%(message)s %(code)s")
 nvml = Nvml()
 nvml.call("nvmlInitWithFlags", 0)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from collector.catalogue import CATALOGUE
-from collector.nvml.fields import FAST_FIELDS, GPM, GPM_LINKS, LINK_ERRORS, MEDIUM_FIELDS, SLOW_FIELDS
-from collector.nvml.readings import FAST, MEDIUM, SLOW
+from collector.nvml.readings.calls import FAST, MEDIUM, SLOW
+from collector.nvml.readings.fields import FAST_FIELDS, GPM, GPM_LINKS, LINK_ERRORS, MEDIUM_FIELDS, SLOW_FIELDS
 from tests.support.nvml import FakeNvml, build_fake
 from tests.support.nvml_child import NvmlChild, values
 

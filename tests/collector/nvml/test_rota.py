@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from collector.nvml.rota import Rota
+from collector.nvml.readings.rota import Rota
 
 
 def turns(rota: Rota[str], times: list[float]) -> list[list[str]]:

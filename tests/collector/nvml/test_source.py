@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.nvml.records import GpuRecords
+from collector.nvml.health.records import GpuRecords
 from collector.nvml.source import NvmlSource
 from collector.series import Sample
 from collector.source import CollectError

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from collector.nvml.xids import CRITICAL, UNKNOWN_XID, WARNING, XIDS, xid_row
+from collector.nvml.xid.meanings import CRITICAL, UNKNOWN_XID, WARNING, XIDS, xid_row
 
 APPLICATION = (13, 31, 43, 45, 68, 69)
 

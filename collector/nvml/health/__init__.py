@@ -1,0 +1,1 @@
+"""What is wrong with the GPUs, which of them there should be, and pauses."""

@@ -1,0 +1,1 @@
+"""What is asked of each GPU, when, and how the answers become samples."""

@@ -1,0 +1,1 @@
+"""XID errors: their witnesses, their count and their meaning."""

@@ -1,0 +1,1 @@
+"""Devices that may be slow to answer: links, InfiniBand, drives, sensors."""

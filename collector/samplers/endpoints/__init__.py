@@ -1,0 +1,1 @@
+"""Pages of metrics of inference servers and exporters, and the canary."""

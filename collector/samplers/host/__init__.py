@@ -1,0 +1,1 @@
+"""The host as /proc tells it, and its file systems."""
