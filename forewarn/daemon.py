@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 COMPACT_EVERY = 10.0
 FIRST_FORECAST_AFTER = 15.0
+AFTER_ROUND = 1.0
+"""Rules that are as frequent as rounds are evaluated so long after one: they see what it found, not the one before."""
 ROUNDS_MISSED_SECONDS = 60.0
 WATCHDOG, FORECAST = "watchdog", "forecast"
 
@@ -236,7 +238,8 @@ class Daemon:
         config, rooms = self.config, self.rooms
         self._every("collect", config.collector.interval, rooms.collect)
         self._every("compact", COMPACT_EVERY, self._compact)
-        self._every("evaluate", config.alerts.evaluate_every, rooms.evaluate)
+        shortly = config.collector.interval + min(AFTER_ROUND, 0.2 * config.collector.interval)
+        self._every("evaluate", config.alerts.evaluate_every, rooms.evaluate, first=shortly)
         if config.forecast.enabled:
             first = self._first_forecast_after if config.forecast.at_start else config.forecast.every
             self._every(FORECAST, config.forecast.every, rooms.forecast, first=first)
