@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from collector.store import chunks, rollups
+from collector.store.buckets import keep_last
 from collector.store.chunks import NO_TIMES, NO_VALUES, Piece
-from collector.store.model import Times, Values
+from collector.store.model import History, Times, Values
 from collector.store.schema import HOURLY, WINDOW_MS
 
 
@@ -17,6 +18,29 @@ class Merged(NamedTuple):
 
     new: int
     late: int
+
+
+class Accepted(NamedTuple):
+    """Samples that may be stored, sorted, each time once; and how many of the others were no numbers, and too old."""
+
+    times: Times
+    values: Values
+    not_finite: int
+    late: int
+
+
+def acceptable(item: History, horizon_ms: int) -> Accepted:
+    """What of an item may be stored: finite samples that are not older than the horizon.
+
+    Raises:
+        ValueError: the arrays differ in length.
+    """
+    times, values = np.asarray(item.times_ms, np.int64), np.asarray(item.values, np.float64)
+    if times.shape != values.shape:
+        raise ValueError(f"{len(times)} times, but {len(values)} values")
+    finite, kept = np.isfinite(values), times >= horizon_ms
+    taken = keep_last(times[finite & kept], values[finite & kept])
+    return Accepted(*taken, int(np.count_nonzero(~finite)), int(np.count_nonzero(finite & ~kept)))
 
 
 def merge(

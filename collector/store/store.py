@@ -4,25 +4,23 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from collector.series import Matcher, Sample, Scrape, SeriesKey
+from collector.series import Sample, Scrape, SeriesKey
 from collector.store import rollups, rows
-from collector.store.buckets import Buckets, keep_last
+from collector.store.answers import Answers
+from collector.store.buckets import Buckets
 from collector.store.errors import StoreDamagedError, translated
-from collector.store.latest import LatestValues
-from collector.store.merge import Merged, merge
-from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
-from collector.store.reader import StoreReader
+from collector.store.merge import Merged, acceptable, merge
+from collector.store.model import History, StoreStats, Times, Values
 from collector.store.recovery import open_checked, set_aside
 from collector.store.registry import Plan, Registry
 from collector.store.schema import TIERS
 from collector.store.settings import StoreSettings
-from collector.store.table import COLUMNS, Table
 from collector.store.upkeep import Upkeep
 from forewarn.base.clock import DAY, Clock
 from forewarn.base.errors import StoreError
@@ -32,7 +30,7 @@ log = logging.getLogger(__name__)
 _PAGES_AT_CLOSE = 1_024
 
 
-class Store:
+class Store(Answers):
     """Durable series: every append is on the disk when it returns. Methods may be called from any thread.
 
     Attributes:
@@ -47,8 +45,7 @@ class Store:
         self._settings = settings
         self._clock = clock
         self._lock = threading.RLock()
-        self._latest = LatestValues()
-        self._reader = StoreReader(path)
+        super().__init__(path)
         self._refused_samples = self._not_finite = self._late = 0
         self._begin()
         self._remember_latest()
@@ -127,7 +124,7 @@ class Store:
             StoreError: the file cannot be written.
             ValueError: an item's arrays differ in length.
         """
-        accepted = [(item, *self._acceptable(item)) for item in items]
+        accepted = [(item, *self._accept(item)) for item in items]
         stored = []
         with self._writing() as connection:
             for item, times, values in accepted:
@@ -206,28 +203,6 @@ class Store:
                 self._latest.keep_only(self._registry.keys())
         return busy
 
-    def series(self, *matchers: Matcher) -> list[Series]:
-        """As ``StoreReader.series``."""
-        return self._reader.series(*matchers)
-
-    def latest(self, *matchers: Matcher, max_age_ms: int, now_ms: int) -> list[Latest]:
-        """As ``StoreReader.latest``, from memory; a value that is newer than ``now_ms`` is current too."""
-        return self._latest.select(matchers, now_ms - max_age_ms)
-
-    def samples(self, series_id: int, start_ms: int, end_ms: int) -> tuple[Times, Values]:
-        """As ``StoreReader.samples``."""
-        return self._reader.samples(series_id, start_ms, end_ms)
-
-    def rollup(self, series_id: int, start_ms: int, end_ms: int, step_ms: int) -> Rollup:
-        """As ``StoreReader.rollup``."""
-        return self._reader.rollup(series_id, start_ms, end_ms, step_ms)
-
-    def select(
-        self, *matchers: Matcher, start_ms: int, end_ms: int, step_ms: int, columns: Collection[str] = COLUMNS
-    ) -> Table:
-        """As ``StoreReader.select``."""
-        return self._reader.select(*matchers, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms, columns=columns)
-
     def stats(self) -> StoreStats:
         """The store's own health.
 
@@ -262,15 +237,11 @@ class Store:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
 
-    def _acceptable(self, item: History) -> tuple[Times, Values]:
-        """Finite samples within the horizon, sorted, each time once."""
-        times, values = np.asarray(item.times_ms, np.int64), np.asarray(item.values, np.float64)
-        if times.shape != values.shape:
-            raise ValueError(f"{len(times)} times, but {len(values)} values")
-        finite, kept = np.isfinite(values), times >= self.horizon_ms()
-        self._not_finite += int(np.count_nonzero(~finite))
-        self._late += int(np.count_nonzero(finite & ~kept))
-        return keep_last(times[finite & kept], values[finite & kept])
+    def _accept(self, item: History) -> tuple[Times, Values]:
+        accepted = acceptable(item, self.horizon_ms())
+        self._not_finite += accepted.not_finite
+        self._late += accepted.late
+        return accepted.times, accepted.values
 
     def _remember_latest(self) -> None:
         try:
