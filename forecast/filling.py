@@ -10,23 +10,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecast.combiner import combine
 from forecast.grid import WEEK_HOURS, Flags, Grid, Ints
 from forecast.members import MEMBERS
 from forecast.members.past import Past
 from forecast.members.statistics import mean, median
+from forecast.quantiles import mean_of
 from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
 
 CLEANUP_STEPS = 6.0
 FEWEST_CLEANUPS = 2
 RATES = ("smoothed", "returning")
-"""Members that forecast the rate; their mean is integrated."""
+"""Members that forecast the rate; their mean is integrated, as is what the combiner expects: halfway lies the path."""
 REPEATED = ("yesterday", "last_week", "profile")
 """Members that forecast the level of what is cleaned up again and again."""
 LOOKS = (72, 144, 216)
 """Hours before the origin at which earlier origins lie."""
 POWER = 3
-OFFSETS = np.array([-8.0, -4.0, 0.0, 5.0, 25.0])
+OFFSETS = np.array([-7.0, -3.0, 0.0, 5.5, 25.0])
 """Of the quantiles, in units of the width: what held on the openly licensed measured series."""
 CLEANED_OFFSETS = np.array([-2.9, -1.6, 0.0, 1.35, 2.2])
 """The same for what is cleaned up again and again, in units of its error."""
@@ -105,11 +107,21 @@ def fill_quantiles(grid: Grid) -> Floats:
     paths = flow.paths()
     errors = mean(np.stack([_errors(grid, hours, flow.levels) for hours in LOOKS], axis=1))
     weights = _weights(paths, errors, flow.cleanups)
+    paths[:, 0] = (paths[:, 0] + _combined(flow)) / 2
     path = np.einsum("nm,nmh->nh", weights, np.nan_to_num(paths))
     error = np.where(np.isfinite(errors[:, 0]), (weights * np.nan_to_num(errors)).sum(axis=1), np.nan)
     found = path[..., None] + _offsets(error, flow)
     rising = np.maximum.accumulate(np.maximum(found, flow.last[:, None, None]), axis=1)
     return np.asarray(np.where(flow.never_fell[:, None, None], rising, found))
+
+
+def _combined(flow: Flow) -> Floats:
+    """The combiner's expected rate integrated, [n, 72]; the last level where no rate is known."""
+    rate = np.zeros((flow.last.size, HORIZON_HOURS))
+    known = np.flatnonzero(np.isfinite(flow.rates[:, -1]))
+    if known.size:
+        rate[known] = mean_of(combine(Grid(0, flow.rates[known])).quantiles)
+    return np.asarray(flow.last[:, None] + np.cumsum(rate, axis=1))
 
 
 def _offsets(error: Floats, flow: Flow) -> Floats:

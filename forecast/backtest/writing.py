@@ -12,21 +12,12 @@ from typing import BinaryIO, TextIO, cast
 import numpy as np
 
 from forecast.backtest.run import Backtest
-from forecast.sources import Floats
+from forecast.quantiles import mean_of
 from forewarn.base.clock import HOUR, rfc3339
 from forewarn.base.errors import UsageError
 
 FORECAST_COLUMNS = ("series", "origin", "timestamp", "mean", "q025", "q10", "q50", "q90", "q975")
 BREACH_COLUMNS = ("series", "origin", "threshold", "p24", "p48", "p72", "t10", "t50", "t90")
-_SWANSON = np.array([0.0, 0.3, 0.4, 0.3, 0.0])
-
-
-def mean_of(quantiles: Floats) -> Floats:
-    """The expected value by Swanson's rule, 30 % p10 + 40 % p50 + 30 % p90.
-
-    Hurst, Brown and Swanson, Swanson's 30-40-30 rule, AAPG Bulletin 2000.
-    """
-    return np.asarray(quantiles @ _SWANSON)
 
 
 def write_forecasts(found: Backtest, path: Path) -> None:

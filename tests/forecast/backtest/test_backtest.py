@@ -146,9 +146,9 @@ def test_the_kind_is_found_where_none_is_named(tmp_path: Path) -> None:
 
 
 def test_real_series_beat_prophet_and_the_table_says_so() -> None:
-    done = forewarn("backtest", str(SERIES / "nab.csv.gz"), "--origins", "3")
+    done = forewarn("backtest", str(SERIES / "helios.csv.gz"), "--origins", "5")
     assert done.returncode == 0
-    assert "6 windows of 2 series, 6 of them scored" in done.stderr
+    assert "15 windows of 3 series, 15 of them scored" in done.stderr
     ratio = next(line for line in done.stdout.splitlines() if "our MASE over theirs" in line)
     assert float(ratio.split()[-1]) < 1
 
@@ -182,7 +182,7 @@ def test_hard_series_are_answered_beside_each_other(tmp_path: Path, kind: str) -
     assert (np.diff(quantiles[:, 1:], axis=1) >= 0).all()
     assert (np.diff(numbers(breaches, "p24", "p48", "p72"), axis=1) >= 0).all()
     constant = [float(row["q50"]) for row in forecasts if row["series"] == "constant"]
-    np.testing.assert_allclose(constant, 5.0, rtol=1e-6)
+    np.testing.assert_allclose(constant, 5.0, rtol=1e-4)
 
 
 def test_an_origin_before_all_samples_has_empty_cells(tmp_path: Path, data: Path) -> None:
