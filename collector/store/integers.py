@@ -16,6 +16,7 @@ Values = npt.NDArray[np.float64]
 
 _HEAD = struct.Struct("<BBqq")
 _DIGITS = 9
+_A_FEW = 64
 _EXACT = 2.0**52
 _PREDICTED_FROM = 16
 _CONFIGS = (
@@ -38,6 +39,10 @@ class Scale(NamedTuple):
         """The values that whole numbers stand for."""
         numbers = whole.astype(np.float64)
         return numbers / 10.0**self.digits if self.divided else numbers * 10.0**-self.digits
+
+    def fits(self, values: Values) -> bool:
+        """Whether all values are whole numbers here, bit for bit: 0.0 is not -0.0."""
+        return np.array_equal(self.values(self.whole(values)).view(np.int64), values.view(np.int64))
 
 
 class Steps(NamedTuple):
@@ -67,11 +72,12 @@ def unpack(data: bytes) -> Values:
 
 def find_scale(values: Values) -> Scale | None:
     """The scale with the fewest digits on which all values are whole to the last bit, None where there is none."""
+    largest = np.abs(values).max()
     for digits in range(_DIGITS + 1):
-        if np.abs(values).max() >= _EXACT / 10.0**digits:
+        if largest >= _EXACT / 10.0**digits:
             return None
         for scale in (Scale(True, digits), Scale(False, digits)):
-            if _same(scale.values(scale.whole(values)), values):
+            if scale.fits(values[:_A_FEW]) and scale.fits(values):  # noise is seen for what it is by a few
                 return scale
     return None
 
@@ -89,8 +95,3 @@ def find_steps(values: Values) -> Steps | None:
         if numbers.max() <= np.iinfo(width).max:
             return Steps(scale, size, offset, numbers.astype(width))
     return None
-
-
-def _same(one: Values, other: Values) -> bool:
-    """Bit for bit: 0.0 is not -0.0."""
-    return np.array_equal(one.view(np.int64), other.view(np.int64))

@@ -146,17 +146,16 @@ def test_a_survey_counts_every_byte_and_sample(sound: Path) -> None:
     assert found.full_at_ms is None
 
 
-def test_it_foresees_when_the_size_limit_is_reached(tmp_path: Path) -> None:
-    path = fill(tmp_path / "metrics.db", END, hours=60)
-    used = survey(path, StoreSettings(), END)
+def test_it_foresees_when_the_size_limit_is_reached(sound: Path) -> None:
+    used = survey(sound, StoreSettings(), END)
     chunks = next(tier for tier in used.tiers if tier.name == "chunks")
-    room = int(used.file_bytes - used.free_bytes + 2 * chunks.bytes / 2.5)
+    room = int(used.file_bytes - used.free_bytes + 2 * chunks.bytes / 1.25)
     limit = StoreSettings.model_construct(**{**StoreSettings().model_dump(), "max_size": int(room / 0.9)})
-    full_at = survey(path, limit, END).full_at_ms
+    full_at = survey(sound, limit, END).full_at_ms
     assert full_at is not None
     assert END + DAY <= full_at <= END + 3 * DAY
     nearly = StoreSettings.model_construct(**{**StoreSettings().model_dump(), "max_size": used.file_bytes})
-    assert survey(path, nearly, END).full_at_ms == END
+    assert survey(sound, nearly, END).full_at_ms == END
 
 
 def test_an_empty_store_has_a_survey_and_is_sound(tmp_path: Path) -> None:

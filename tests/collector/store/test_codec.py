@@ -64,7 +64,7 @@ numbers = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(arrays.arrays(np.float64, st.integers(1, 200), elements=numbers), st.integers(1, 9))
 def test_every_column_comes_back(column: Values, repeats: int) -> None:
     column = np.repeat(column, repeats)
