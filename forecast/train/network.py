@@ -9,6 +9,8 @@ from forecast.combiner.features import Features
 from forecast.combiner.net import LARGEST_INPUT, LARGEST_LOG_WIDTH, LEVELS
 from forecast.sources import Floats
 
+WINDOW_WIDTH, SHARED, HOUR_WIDTH, DEEP_WIDTH = 96, 64, 128, 96
+"""Widths of the layers: of the window statistics, of what hours share, and of each hour."""
 PLAIN_HEAD_START = 1.5
 """The plain combination's logit at the start: the net has to learn what is better."""
 LOSS_CAP = 2.5
@@ -43,9 +45,10 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not typed here
 
     def __init__(self, windows: int, hours: int, members: int, dropout: float = 0.3) -> None:
         super().__init__()
-        self.first, self.second, self.third = nn.Linear(windows, 96), nn.Linear(96, 64), nn.Linear(64, 64)
-        self.window, self.hour, self.deep = nn.Linear(64, 128), nn.Linear(hours, 128), nn.Linear(128, 96)
-        self.out = nn.Linear(96, members + 1 + 2 + 4)
+        self.first = nn.Linear(windows, WINDOW_WIDTH)
+        self.second, self.third = nn.Linear(WINDOW_WIDTH, SHARED), nn.Linear(SHARED, SHARED)
+        self.window, self.hour = nn.Linear(SHARED, HOUR_WIDTH), nn.Linear(hours, HOUR_WIDTH)
+        self.deep, self.out = nn.Linear(HOUR_WIDTH, DEEP_WIDTH), nn.Linear(DEEP_WIDTH, members + 1 + 2 + 4)
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("mean", torch.zeros(windows))
         self.register_buffer("deviation", torch.ones(windows))

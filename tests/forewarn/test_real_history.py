@@ -47,7 +47,7 @@ def test_history_becomes_a_forecast_and_the_forecast_a_notification(tmp_path: Pa
         config.write_text(target)
         made = orjson.loads(forewarn("forecast", *data, "--config", str(config), "--json").stdout)
         assert {each["status"] for each in made} == {"ok"}
-        assert {each["model"] for each in made} == {"prophet"}
+        assert {each["model"] for each in made} == {"combiner"}
         for each in made:
             points = each["points"]
             assert [len(values) for values in points.values()] == [72] * 5
