@@ -20,6 +20,8 @@ Statistic = Literal["mean", "max"]
 Progress = Callable[[int, int], None]
 BATCH = 128
 FILL_RISES, FILL_HOURS = 0.9, 48
+YOUNG_DOUBT = np.array([-0.9, -0.5, 0.0, 0.6, 2.0])
+"""How far the bands of a series that has only just begun reach further, in units of its mean size or its range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ def answer(grid: Grid, kind: Kind, statistic: Statistic = "mean", progress: Prog
         fits = fit_many(part)
         found.prophet[rows] = fits.forecast
         found.yesterday[rows] = _yesterday(part)
-        said = fill_quantiles(part) if found.filled[rows[0]] else combine(part, statistic, fits).quantiles
+        if found.filled[rows[0]]:
+            said = fill_quantiles(part)
+        else:
+            said = combine(part, statistic, fits).quantiles + _doubt(part)
         found.quantiles[rows] = np.maximum.accumulate(_bounded(said, part), axis=2)
         done += rows.size
         if progress is not None:
@@ -79,6 +84,20 @@ def _yesterday(grid: Grid) -> Floats:
     past = Past.of(grid)
     day = np.where(np.isfinite(past.day), past.day, past.last[:, None])
     return past.repeated(day[:, -DAY_HOURS:])
+
+
+def _doubt(grid: Grid) -> Floats:
+    """What less than a day of history does not show is added to the bands, [n, 1, 5]; nothing from a day on.
+
+    The combiner is trained and calibrated from a day on. What it lacks before was read from the openly licensed
+    measured series, cut to hours.
+    """
+    values = np.nan_to_num(grid.values)
+    size = np.abs(values).sum(axis=1) / np.maximum(grid.known.sum(axis=1), 1)
+    low = np.where(grid.known, grid.values, np.inf).min(axis=1)
+    high = np.where(grid.known, grid.values, -np.inf).max(axis=1)
+    young = np.maximum(1 - grid.length / DAY_HOURS, 0.0)
+    return np.asarray((young * np.maximum(size, high - low))[:, None, None] * YOUNG_DOUBT)
 
 
 def _bounded(quantiles: Floats, grid: Grid) -> Floats:
