@@ -1,14 +1,14 @@
 """The series store: metrics.db, written by one process, read by many."""
 
 from collector.store.errors import StoreDamagedError, StoreFullError
-from collector.store.histograms import quantiles
-from collector.store.integrity import IntegrityCheck
-from collector.store.lines import Function, Line, lines
 from collector.store.model import History, Latest, Rollup, Series, StoreStats, Times, Values
-from collector.store.reader import StoreReader
+from collector.store.query.histograms import quantiles
+from collector.store.query.lines import Function, Line, lines
+from collector.store.query.reader import StoreReader
+from collector.store.query.table import COLUMNS, Table
 from collector.store.settings import StoreSettings
 from collector.store.store import Store
-from collector.store.table import COLUMNS, Table
+from collector.store.tools.integrity import IntegrityCheck
 
 __all__ = [
     "COLUMNS",

@@ -19,7 +19,7 @@ from collector.store import chunks, rollups, rows
 from collector.store.buckets import keep_last
 from collector.store.errors import translated
 from collector.store.model import Times, Values
-from collector.store.opening import open_store
+from collector.store.query.opening import open_store
 from collector.store.schema import DAY_WINDOWS, FIVE_MINUTES, WINDOW_MS
 
 Ids = npt.NDArray[np.int64]

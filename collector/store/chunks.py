@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from collector.store import codec
 from collector.store.buckets import keep_last
+from collector.store.coding import codec
 from collector.store.model import Times, Values
 from collector.store.schema import DAY_WINDOWS, WINDOW_MS
 

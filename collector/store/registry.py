@@ -9,8 +9,8 @@ import numpy.typing as npt
 import orjson
 
 from collector.series import Sample, SeriesKey
-from collector.store.codec import digest
-from collector.store.reader import read_series
+from collector.store.coding.codec import digest
+from collector.store.query.reader import read_series
 
 _NAMED = 20
 _COUNTED = 100_000

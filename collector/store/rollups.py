@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from collector.store import codec
-from collector.store.blocks import pack_block, unpack_block
 from collector.store.buckets import Buckets, between, bucket, empty, replace
 from collector.store.chunks import Piece
+from collector.store.coding import codec
+from collector.store.coding.blocks import pack_block, unpack_block
 from collector.store.model import Times
 from collector.store.schema import TIERS, WINDOW_MS, Tier
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import rollups, rows
-from collector.store.answers import Answers
 from collector.store.buckets import Buckets
 from collector.store.errors import StoreDamagedError, translated
 from collector.store.merge import Merged, acceptable, merge
 from collector.store.model import History, StoreStats, Times, Values
+from collector.store.query.answers import Answers
 from collector.store.recovery import open_checked, set_aside
 from collector.store.registry import Plan, Registry
 from collector.store.schema import TIERS

@@ -44,7 +44,7 @@ def query(
     Gauges show the least, the mean and the greatest value, counters what they grew by, resets corrected.
     """
     from collector.store import StoreReader, lines
-    from collector.store.export import beginning
+    from collector.store.tools.export import beginning
     from forewarn.base.clock import SystemClock
 
     now_ms = SystemClock().now_ms()

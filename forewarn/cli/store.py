@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from collector.store.export import Wish
-    from collector.store.formats import Writer
     from collector.store.model import Series
-    from collector.store.survey import Survey, TierUse
+    from collector.store.tools.export import Wish
+    from collector.store.tools.formats import Writer
+    from collector.store.tools.survey import Survey, TierUse
     from forewarn.datadir import DataDir
 
 NAMES_SHOWN = 20
@@ -34,7 +34,7 @@ def stats(
     config: ConfigOption = None, data_dir_: DataDirOption = None, file: FileOption = None, json: JsonOption = False
 ) -> None:
     """What takes how much: forms of storage, metrics by series and bytes, and when the size limit is reached."""
-    from collector.store.survey import survey
+    from collector.store.tools.survey import survey
     from forewarn.base.clock import SystemClock
 
     settings, data = load(config), data_dir(data_dir_)
@@ -51,7 +51,7 @@ def check(data_dir_: DataDirOption = None, file: FileOption = None, json: JsonOp
     """Read everything, look for damage; exit 1 where there is any. It changes nothing, a daemon may run."""
     from dataclasses import asdict
 
-    from collector.store.check import check as check_file
+    from collector.store.tools.check import check as check_file
 
     path = file or data_dir(data_dir_).metrics
     with progress("checking") as bar:
@@ -86,7 +86,7 @@ def rescue(
     """Carry what can still be read of a damaged file into the store; what that has already stays. A daemon may run."""
     from dataclasses import asdict
 
-    from collector.store.rescue import rescue as rescue_file
+    from collector.store.tools.rescue import rescue as rescue_file
     from forewarn.sinks import open_sink
 
     with open_sink(data_dir(data_dir_), load(config)) as sink, progress("rescuing") as bar:
@@ -122,9 +122,9 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write series as CSV, OpenMetrics text or Parquet; whatever their number, in little memory."""
-    from collector.store.export import chosen, pieces
-    from collector.store.formats import write_all
-    from collector.store.reader import StoreReader
+    from collector.store.query.reader import StoreReader
+    from collector.store.tools.export import chosen, pieces
+    from collector.store.tools.formats import write_all
 
     kind = format_ or _format_of(out)
     path = file or data_dir(data_dir_).metrics
@@ -143,7 +143,7 @@ def export(
 
 
 def _wish(path: Path, match: list[str], since: str | None, until: str | None, step: str | None) -> "Wish":
-    from collector.store.export import Wish, beginning
+    from collector.store.tools.export import Wish, beginning
     from forewarn.base.clock import SystemClock
     from forewarn.base.errors import UsageError
 
@@ -170,7 +170,7 @@ def _format_of(out: Path) -> str:
 
 
 def _writer(kind: str, stream: "BinaryIO", wish: "Wish", series: "Sequence[Series]") -> "Writer":
-    from collector.store.formats import CsvWriter, OpenMetricsWriter, ParquetWriter
+    from collector.store.tools.formats import CsvWriter, OpenMetricsWriter, ParquetWriter
 
     if kind == "parquet":
         return ParquetWriter(stream, wish.columns, series)

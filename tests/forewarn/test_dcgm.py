@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.store.reader import StoreReader
+from collector.store.query.reader import StoreReader
 from tests.support.daemon import RunningDaemon, running
 from tests.support.nvml import FakeNvml, build_fake
 from tests.support.prometheus import Prometheus, prometheus

@@ -97,7 +97,7 @@ def test_prometheus_finds_the_millisecond_that_was_written(offset: int) -> None:
     """Prometheus parses a time stamp as a float64, multiplies by 1,000 and cuts off."""
     import numpy as np
 
-    from collector.store.formats import _seconds
+    from collector.store.tools.formats import _seconds
 
     times = np.arange(1_795_000_000_000 + offset, 1_795_000_400_000, 997)
     assert [int(float(text) * 1000) for text in _seconds(times)] == times.tolist()

@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as arrays
 
 from collector.series import SeriesKey
 from collector.store import Store, StoreSettings, Values
-from collector.store.blocks import pack_block, unpack_block
 from collector.store.buckets import Buckets, bucket
-from collector.store.check import check
+from collector.store.coding.blocks import pack_block, unpack_block
 from collector.store.schema import FIVE_MINUTES
+from collector.store.tools.check import check
 from tests.support.set_clock import SetClock
 
 DAY = 86_400_000

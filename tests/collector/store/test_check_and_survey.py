@@ -8,8 +8,8 @@ import pytest
 
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import Store, StoreReader, StoreSettings
-from collector.store.check import check
-from collector.store.survey import survey
+from collector.store.tools.check import check
+from collector.store.tools.survey import survey
 from forewarn.base.clock import DAY, HOUR
 from forewarn.base.errors import StoreError
 from tests.support.filled_store import BUCKETS, COUNTERS, GAUGES, ODD, fill

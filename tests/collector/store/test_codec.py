@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from collector.store import Values, codec, integers
+from collector.store import Values
+from collector.store.coding import codec, integers
 
 RANDOM = np.random.default_rng(5)
 LEVELS = RANDOM.integers(0, 100, 6000)

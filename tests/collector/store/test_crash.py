@@ -14,7 +14,7 @@ import pytest
 
 from collector.series import Matcher, Sample, Scrape, SeriesKey
 from collector.store import Store, StoreDamagedError, StoreReader, StoreSettings
-from collector.store.check import check
+from collector.store.tools.check import check
 from forewarn.base.errors import StoreError
 from tests.support.set_clock import SetClock
 from tests.support.store_writer import BASE_MS, EVERY_MS, HISTORY, KEYS, SETTINGS, TOGETHER

@@ -9,7 +9,7 @@ import pytest
 
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import History, Store, StoreSettings
-from collector.store.rescue import rescue
+from collector.store.tools.rescue import rescue
 from forewarn.base.errors import StoreError
 from tests.support.set_clock import SetClock
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from pcodec.standalone import simple_compress, simple_decompress
 
 from collector.store.buckets import Buckets
-from collector.store.codec import CONFIG
-from collector.store.integers import Scale, find_scale
+from collector.store.coding.codec import CONFIG
+from collector.store.coding.integers import Scale, find_scale
 from collector.store.model import Values
 
 Numbers = npt.NDArray[np.int64]

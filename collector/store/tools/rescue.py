@@ -11,12 +11,12 @@ import numpy as np
 import orjson
 
 from collector.series import SeriesKey
-from collector.store import codec
-from collector.store.blocks import unpack_block
 from collector.store.buckets import Buckets
+from collector.store.coding import codec
+from collector.store.coding.blocks import unpack_block
 from collector.store.errors import translated
 from collector.store.model import History
-from collector.store.opening import open_store
+from collector.store.query.opening import open_store
 from collector.store.schema import TIERS
 from forewarn.base.errors import StoreError
 

@@ -9,7 +9,7 @@ import numpy as np
 from pcodec import ChunkConfig
 from pcodec.standalone import simple_compress, simple_decompress
 
-from collector.store import integers
+from collector.store.coding import integers
 from collector.store.model import Times, Values
 from collector.store.schema import WINDOW_MS
 

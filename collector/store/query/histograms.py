@@ -12,7 +12,7 @@ import numpy as np
 
 from collector.series import SeriesKey
 from collector.store.model import Series, Values
-from collector.store.table import Table
+from collector.store.query.table import Table
 
 BOUND = "le"
 _SUFFIX = "_bucket"

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from pcodec.standalone import simple_compress, simple_decompress
 
-from collector.store import codec, stepped
 from collector.store.buckets import BUCKET, Buckets
+from collector.store.coding import codec, stepped
 from collector.store.schema import Tier
 
 _HEAD = struct.Struct("<BH")

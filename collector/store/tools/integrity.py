@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from collector.store import codec
+from collector.store.coding import codec
 from collector.store.errors import translated
-from collector.store.opening import open_store
+from collector.store.query.opening import open_store
 from forewarn.base.errors import StoreError
 
 log = logging.getLogger(__name__)

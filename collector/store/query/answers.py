@@ -6,8 +6,8 @@ from pathlib import Path
 from collector.series import Matcher
 from collector.store.latest import LatestValues
 from collector.store.model import Latest, Rollup, Series, Times, Values
-from collector.store.reader import StoreReader
-from collector.store.table import COLUMNS, Table
+from collector.store.query.reader import StoreReader
+from collector.store.query.table import COLUMNS, Table
 
 
 class Answers:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from collector.store.buckets import Buckets, growth, widen
-from collector.store.forms import Forms
 from collector.store.model import Series, Times, Values
+from collector.store.query.forms import Forms
 from collector.store.schema import TIERS
 from forewarn.base.clock import MINUTE
 

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from collector.series import Matcher, SeriesKey
-from collector.store.histograms import quantiles
 from collector.store.model import Times, Values
-from collector.store.table import Table
+from collector.store.query.histograms import quantiles
+from collector.store.query.table import Table
 
 Function = Literal["rate", "increase", "quantile"]
 _OF_GAUGES = ("min", "max", "mean")

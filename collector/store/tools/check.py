@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from collector.store import codec, rows
-from collector.store.blocks import unpack_block
+from collector.store import rows
 from collector.store.buckets import BUCKET, Buckets, bucket
 from collector.store.bulk import opened
 from collector.store.chunks import Piece
+from collector.store.coding import codec
+from collector.store.coding.blocks import unpack_block
 from collector.store.errors import StoreDamagedError
 from collector.store.model import Times
 from collector.store.schema import TIERS, WINDOW_MS, Tier

@@ -6,8 +6,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from collector.catalogue import metric_of_sample
-from collector.store.export import VALUE, Piece
 from collector.store.model import Series, Times, Values
+from collector.store.tools.export import VALUE, Piece
 from forewarn.base.errors import MissingExtraError
 
 _ROWS_A_GROUP = 128 * 1024

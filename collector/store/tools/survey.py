@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from collector.store import rows
-from collector.store.blocks import unpack_block
 from collector.store.bulk import opened
-from collector.store.codec import unpack_axis
-from collector.store.reader import read_series
+from collector.store.coding.blocks import unpack_block
+from collector.store.coding.codec import unpack_axis
+from collector.store.query.reader import read_series
 from collector.store.schema import DAY_WINDOWS, TIERS, WINDOW_MS, Tier
 from collector.store.settings import StoreSettings
 from forewarn.base.clock import DAY

@@ -14,10 +14,10 @@ from collector.series import Matcher, SeriesKey
 from collector.store import chunks, rows
 from collector.store.buckets import finish
 from collector.store.errors import translated
-from collector.store.forms import Forms
 from collector.store.model import Latest, Rollup, Series, Times, Values
-from collector.store.opening import open_store
-from collector.store.table import COLUMNS, Grid, Table, increases, make_table, windows_of
+from collector.store.query.forms import Forms
+from collector.store.query.opening import open_store
+from collector.store.query.table import COLUMNS, Grid, Table, increases, make_table, windows_of
 from forewarn.base.errors import StoreError
 
 _SELECTIONS_KEPT = 64

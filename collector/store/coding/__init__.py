@@ -1,0 +1,1 @@
+"""Columns and roll-up windows as bytes, lossless."""

@@ -1,0 +1,1 @@
+"""Questions to the store: series over any range and step, rates, quantiles."""
