@@ -1,4 +1,4 @@
-"""The four kinds of condition: each looks at what is known now and says for which series it holds."""
+"""The five kinds of condition: each looks at what is known now and says for which series it holds."""
 
 import math
 import operator
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alerts.glossary import glossary
-from alerts.inputs import LatestSample, LatestSamples, Prediction, Predictions, Reading
+from alerts.inputs import Anomaly, LatestSample, LatestSamples, Prediction, Predictions, Reading, Standing, Standings
 from alerts.rule import RuleSettings, RuleType
 from collector.catalogue import metric_of_sample
 from collector.series import Labels, Matcher, SeriesKey, labels_of, parse_selector
@@ -27,9 +27,17 @@ _LAST_SUCCESS = "forewarn_collector_last_success_timestamp_seconds"
 class View:
     """What can be known at one evaluation; the forecasts are read once for all rules."""
 
-    def __init__(self, samples: LatestSamples, predictions: Predictions, now_ms: int, started_ms: int) -> None:
+    def __init__(
+        self,
+        samples: LatestSamples,
+        predictions: Predictions,
+        now_ms: int,
+        started_ms: int,
+        standings: Standings | None = None,
+    ) -> None:
         self.now_ms = now_ms
         self.started_ms = started_ms
+        self._standings = standings
         self._samples = samples
         self._predictions = predictions
         self._read: Sequence[Prediction] | None = None
@@ -38,6 +46,10 @@ class View:
         """The newest samples that are numbers."""
         found = self._samples.latest(*matchers, max_age_ms=max_age_ms, now_ms=self.now_ms)
         return [sample for sample in found if not math.isnan(sample.value)]
+
+    def standings(self) -> Sequence[Standing]:
+        """How the capacity targets stand that are watched for anomalies."""
+        return [] if self._standings is None else self._standings.latest()
 
     def predictions(self) -> Sequence[Prediction]:
         """The newest forecasts."""
@@ -157,6 +169,35 @@ def _early(forecast: Prediction, now_ms: int) -> str:
     return f" (with one chance in ten {_lead(forecast.breach_early_ms, now_ms)})"
 
 
+def _anomaly(rule: RuleSettings, view: View) -> Iterator[Reading]:
+    matchers, least = parse_selector(rule.match), rule.value or 0.0
+    for standing in view.standings():
+        stale = view.now_ms - standing.judged_ms > rule.stale_ms
+        if stale or not all(matcher.matches(standing.target) for matcher in matchers):
+            continue
+        anomaly = standing.anomaly
+        strong = anomaly is not None and anomaly.score >= least
+        yield Reading(
+            labels=_with_metric(standing.target),
+            time_ms=standing.judged_ms,
+            value=anomaly.score if anomaly is not None else standing.score,
+            raised=anomaly is not None and strong and anomaly.seen_ms >= standing.judged_ms,
+            held=strong,
+            facts=_anomaly_facts(standing.target, anomaly) if anomaly is not None else {},
+            ended="" if strong else "it is within what is usual again",
+        )
+
+
+def _anomaly_facts(target: SeriesKey, anomaly: Anomaly) -> dict[str, str]:
+    return {
+        "value": f"{anomaly.score:.4f}",
+        "metric": target.name,
+        "series": str(target),
+        "kind": anomaly.kind.replace("_", " "),
+        "reason": anomaly.reason,
+    }
+
+
 def _absent(rule: RuleSettings, view: View) -> Iterator[Reading]:
     matchers = parse_selector(rule.match)
     if view.latest(matchers, rule.stale_ms):
@@ -203,6 +244,7 @@ def _with_metric(key: SeriesKey) -> Labels:
 _CONDITIONS: Mapping[RuleType, Callable[[RuleSettings, View], Iterator[Reading]]] = {
     "threshold": _threshold,
     "forecast_breach": _forecast_breach,
+    "anomaly": _anomaly,
     "absent": _absent,
     "collector_failing": _collector_failing,
 }

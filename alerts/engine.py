@@ -11,7 +11,7 @@ from typing import Any
 from alerts.alert import Alert
 from alerts.book import AlertBook
 from alerts.conditions import View, readings
-from alerts.inputs import LatestSamples, Predictions, Reading
+from alerts.inputs import LatestSamples, Predictions, Reading, Standings
 from alerts.outbox import Outbox
 from alerts.rule import RuleSettings
 from alerts.settings import AlertsSettings
@@ -84,11 +84,14 @@ class Engine:
         connection: sqlite3.Connection,
         path: Path,
         clock: Clock,
+        *,
+        anomalies: Standings | None = None,
     ) -> None:
         migrate(connection, path, ROOM, MIGRATIONS)
         self._settings = settings
         self._store = store
         self._forecasts = book
+        self._anomalies = anomalies
         self._connection = connection
         self._path = path
         self._clock = clock
@@ -126,7 +129,7 @@ class Engine:
         begin, now_ms = self._clock.monotonic(), self._clock.now_ms()
         self._started_ms = min(self._started_ms, now_ms)
         moment = Moment(now_ms, self._started_ms)
-        view = View(self._store, self._forecasts, moment.now_ms, moment.started_ms)
+        view = View(self._store, self._forecasts, moment.now_ms, moment.started_ms, self._anomalies)
         alerts = {mark: alert.not_after(now_ms) for mark, alert in self._alerts.current.items()}
         for name in self._status:
             self._evaluate_rule(name, view, alerts, moment)

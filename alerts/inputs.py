@@ -99,6 +99,62 @@ class Predictions(Protocol):
         ...
 
 
+class Anomaly(Protocol):
+    """An anomaly, as far as rules see it; see forecast.anomalies.events.Anomaly."""
+
+    @property
+    def kind(self) -> str:
+        """point, stretch, level_shift or flat_line."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """The highest so far."""
+        ...
+
+    @property
+    def seen_ms(self) -> int:
+        """End of the newest window that showed it."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """What was seen and what was expected."""
+        ...
+
+
+class Standing(Protocol):
+    """How a capacity target stands; see forecast.anomalies.events.Standing."""
+
+    @property
+    def target(self) -> SeriesKey:
+        """Which one."""
+        ...
+
+    @property
+    def judged_ms(self) -> int:
+        """End of the newest window that was judged."""
+        ...
+
+    @property
+    def score(self) -> float | None:
+        """That window's."""
+        ...
+
+    @property
+    def anomaly(self) -> Anomaly | None:
+        """What goes on."""
+        ...
+
+
+class Standings(Protocol):
+    """The watch for anomalies, as far as rules see it."""
+
+    def latest(self) -> Sequence[Standing]:
+        """How every watched target stands."""
+        ...
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a condition found for one series.

@@ -10,7 +10,7 @@ from alerts.wording import placeholders
 from collector.series import parse_selector
 from forewarn.base.types import Seconds, Settings
 
-RuleType = Literal["threshold", "forecast_breach", "absent", "collector_failing"]
+RuleType = Literal["threshold", "forecast_breach", "anomaly", "absent", "collector_failing"]
 Severity = Literal["critical", "warning", "info"]
 Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 
@@ -19,6 +19,7 @@ FACTS: dict[RuleType, frozenset[str]] = {
     "threshold": _SHARED_FACTS | GLOSSARY_FACTS | {"value", "limit", "metric", "series"},
     "forecast_breach": _SHARED_FACTS
     | {"value", "limit", "metric", "series", "breach_in", "breach_at", "breach_early", "model", "history"},
+    "anomaly": _SHARED_FACTS | {"value", "metric", "series", "kind", "reason"},
     "absent": _SHARED_FACTS | {"metric", "silence"},
     "collector_failing": _SHARED_FACTS | {"failing_for"},
 }
@@ -26,7 +27,7 @@ FACTS: dict[RuleType, frozenset[str]] = {
 
 _ONLY_FOR: dict[str, frozenset[RuleType]] = {
     "op": frozenset({"threshold"}),
-    "value": frozenset({"threshold"}),
+    "value": frozenset({"threshold", "anomaly"}),
     "clear": frozenset({"threshold"}),
     "measure": frozenset({"threshold"}),
     "per": frozenset({"threshold"}),
@@ -34,11 +35,13 @@ _ONLY_FOR: dict[str, frozenset[RuleType]] = {
 }
 _MATCH_DEFAULT: dict[RuleType, str] = {
     "forecast_breach": '{__name__=~".+"}',
+    "anomaly": '{__name__=~".+"}',
     "collector_failing": "forewarn_collector_success",
 }
 _STALE_DEFAULT: dict[RuleType, float] = {
     "threshold": 300.0,
     "forecast_breach": 3 * 3600.0,
+    "anomaly": 1800.0,
     "absent": 300.0,
     "collector_failing": 300.0,
 }
@@ -61,7 +64,10 @@ class RuleSettings(Settings):
         "", description='Series that it is about, like name{label="value"}; of forecasts, those of such series.'
     )
     op: Operator | None = Field(None, description="threshold: how the value is compared.")
-    value: float | None = Field(None, description="threshold: what it is compared with, in the metric's base unit.")
+    value: float | None = Field(
+        None,
+        description="threshold: what it is compared with, in the metric's base unit; anomaly: the least score, 0 to 1.",
+    )
     clear: float | None = Field(
         None, description="threshold: a firing alert ends only when the value is back beyond this one."
     )

@@ -187,6 +187,27 @@ class ScoredTarget(ScoredFigures):
     statistic: str
 
 
+class AnomalyRow(BaseModel):
+    """Something unusual about a capacity target."""
+
+    title: str
+    target: str
+    kind: str = Field(description="point, stretch, level_shift or flat_line.")
+    unit: str
+    started: str
+    seen: str = Field(description="When it was last seen.")
+    ended: str | None
+    score: float = Field(description="1 less the share of normal time that deviates as much.")
+    reason: str
+
+
+class AnomaliesAnswer(BaseModel):
+    """The newest anomalies first."""
+
+    time: str
+    anomalies: list[AnomalyRow]
+
+
 class ScorecardAnswer(BaseModel):
     """How good the forecasts were."""
 

@@ -9,6 +9,7 @@ from alerts.engine import RuleStatus
 from api.settings import ApiSettings
 from collector.series import Matcher
 from collector.store import Latest, Rollup, Series, Table
+from forecast.anomalies.events import Anomaly
 from forecast.results import Forecast
 from forecast.scorecard import Scorecard
 from forewarn.base.clock import Clock
@@ -55,6 +56,7 @@ class Services:
         status: the daemon's own account of itself, a JSON object: version, uptime_seconds, gpus, collectors, children,
             store, receivers and whatever else it runs.
         scorecard: how good the forecasts of the last 30 days were.
+        anomalies: the newest first, those that go on among them.
         clock: the time.
         hostname: this node's name.
         interval_seconds: time between two rounds of the collector.
@@ -74,6 +76,7 @@ class Services:
     settings: ApiSettings = field(default_factory=ApiSettings)
     simulated: bool = False
     scorecard: Callable[[], Scorecard] = Scorecard
+    anomalies: Callable[[], Sequence[Anomaly]] = list
 
     @property
     def fresh_ms(self) -> int:

@@ -44,6 +44,7 @@ class ForecastSettings(Settings):
         " enough for it, and same hour yesterday before; prophet needs its library, prophet_map is the same model"
         " fitted without it.",
     )
+    anomalies: bool = Field(True, description="Whether capacity targets are watched for anomalies, every five minutes.")
     nice: int = Field(10, ge=0, le=19, description="Priority that the forecasting process gives away (19: idle).")
     deadline: Seconds = Field(
         300.0, ge=5, description="Time a run may take; targets left over by then get the cheapest model."

@@ -16,6 +16,7 @@ from alerts.engine import RuleStatus
 from alerts.shipped import effective_rules
 from api.app import create_app, create_metrics_app
 from api.services import Services
+from forecast.anomalies.events import Anomaly
 from forecast.results import Forecast
 from forecast.scorecard import Scorecard
 from forewarn.base.clock import Clock, SystemClock
@@ -42,6 +43,8 @@ COMPACT_EVERY = 10.0
 FIRST_FORECAST_AFTER = 15.0
 AFTER_ROUND = 1.0
 """Rules that are as frequent as rounds are evaluated so long after one: they see what it found, not the one before."""
+JUDGE_EVERY = 300.0
+FIRST_JUDGED_AFTER = 60.0
 ROUNDS_MISSED_SECONDS = 60.0
 WATCHDOG, FORECAST = "watchdog", "forecast"
 
@@ -205,6 +208,7 @@ class Daemon:
             store=self.base.store,
             book=now,
             scorecard=now.scorecard,
+            anomalies=now.anomalies,
             alerts=now.alerts,
             rules=now.rules,
             status=Status(self.base, lambda: self.rooms, self.url).report,
@@ -243,6 +247,8 @@ class Daemon:
         if config.forecast.enabled:
             first = self._first_forecast_after if config.forecast.at_start else config.forecast.every
             self._every(FORECAST, config.forecast.every, rooms.forecast, first=first)
+        if config.forecast.anomalies:
+            self._every("anomalies", JUDGE_EVERY, rooms.anomalies.judge, first=FIRST_JUDGED_AFTER)
 
     def _every(
         self, name: str, seconds: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
@@ -320,6 +326,10 @@ class _Now:
     def scorecard(self) -> Scorecard:
         """How good forecasts have been."""
         return self._daemon.rooms.forecasts.scorecard
+
+    def anomalies(self) -> list[Anomaly]:
+        """The newest anomalies."""
+        return self._daemon.rooms.anomalies.recent()
 
     def alerts(self) -> Sequence[Alert]:
         """Pending, firing and lately resolved alerts."""

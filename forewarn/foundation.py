@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import IntegrityCheck, Store
+from forecast.anomalies.book import AnomalyBook
 from forecast.results import ForecastBook
 from forecast.scorecard import ScoreBook
 from forewarn.base.clock import Clock, rfc3339
@@ -32,6 +33,7 @@ class Foundation:
         store: the series (metrics.db); written on ``series_writer`` only.
         state: the connection to state.db; used on ``state_writer`` only.
         book: the forecasts in state.db.
+        anomalies: those of the last 90 days, in state.db.
         scores: how good those were whose hours are over.
         stats: the store's health as of the last scrape.
         writable: whether the last scrape could be kept.
@@ -49,6 +51,7 @@ class Foundation:
         self.store = store
         self.state = state
         self.book = ForecastBook(state, data.state)
+        self.anomalies = AnomalyBook(state, data.state)
         self.scores = ScoreBook(state, data.state)
         self.stats = store.stats()
         self.writable = True

@@ -14,6 +14,7 @@ from collector.series import Labels, Sample, Scrape
 from collector.store import StoreFullError
 from forecast import metrics as forecast_metrics
 from forecast.scorecard_metrics import samples as scorecard_samples
+from forewarn.anomalies import AnomalyRuns
 from forewarn.base.errors import StoreError
 from forewarn.config import Config
 from forewarn.forecasts import ForecastRuns
@@ -40,6 +41,7 @@ class Rooms:
         config: what they were built from.
         children: the supervised processes.
         forecasts: runs, and the newest forecasts.
+        anomalies: how every capacity target stands, and the newest anomalies.
         engine: rules and alert states.
     """
 
@@ -49,6 +51,7 @@ class Rooms:
         self.collector = Collector([], base.clock, config.collector.interval)
         self.furniture = node.furnish(config, base, self.collector)
         self.children = [Child(spec, base.clock) for spec in self.furniture.children]
+        self.anomalies: AnomalyRuns
         self.engine: Engine
         self._base = base
         self._labels = node.labels
@@ -76,13 +79,24 @@ class Rooms:
         """
         rooms = cls(config, node, base, hostname, await base.state_writer.submit(base.book.latest))
         rooms.forecasts.scorecard = await base.state_writer.submit(base.scores.card, base.clock.now_ms())
+        known = await base.state_writer.submit(base.anomalies.recent)
+        rooms.anomalies = AnomalyRuns(config, base, rooms.forecasts, known)
         rooms.engine = await base.state_writer.submit(
-            lambda: Engine(config.alerts, base.store, rooms.forecasts, base.state, base.data.state, base.clock)
+            lambda: Engine(
+                config.alerts,
+                base.store,
+                rooms.forecasts,
+                base.state,
+                base.data.state,
+                base.clock,
+                anomalies=rooms.anomalies,
+            )
         )
         rooms._dispatcher = Dispatcher(
             rooms.engine.outbox, config.alerts.receiver, base.clock, base.state_writer.submit
         )
-        rooms.collector.add(SelfSource(rooms.children, [base.samples, rooms._alert_samples, rooms._remote_samples]))
+        readings = [base.samples, rooms._alert_samples, rooms._remote_samples, rooms.anomalies.samples]
+        rooms.collector.add(SelfSource(rooms.children, readings))
         return rooms
 
     def page(self) -> bytes:
@@ -111,6 +125,7 @@ class Rooms:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.collector.close()
+        self.anomalies.stop()
         return all(ended) and not stuck
 
     async def collect(self) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.answers import ApiError, Json
 from api.history import recorded_hours
-from api.models import ForecastsAnswer, HistoryAnswer, ScorecardAnswer, TargetsAnswer
+from api.models import AnomaliesAnswer, ForecastsAnswer, HistoryAnswer, ScorecardAnswer, TargetsAnswer
 from api.queries import Queries
 from api.services import Services
 from api.targets import capacity_targets, target_row
@@ -50,6 +50,12 @@ def forecasts_router(services: Services, queries: Queries) -> APIRouter:
             if not newest:
                 raise ApiError(404, f"no forecast of {target}", hint="/v1/targets lists the targets")
         return Json({"forecasts": [{"title": title_of(one.target), **one.to_dict()} for one in newest]})
+
+    @router.get("/anomalies", response_model=AnomaliesAnswer)
+    async def anomalies() -> Response:
+        """What has been unusual about capacity targets: kind, score and reason; what goes on has no end."""
+        rows = [{"title": title_of(one.target), **one.to_dict()} for one in services.anomalies()]
+        return Json({"time": rfc3339(services.clock.now_ms()), "anomalies": rows})
 
     @router.get("/scorecard", response_model=ScorecardAnswer)
     async def scorecard() -> Response:

@@ -46,6 +46,22 @@ FORECAST_METRICS: tuple[Metric, ...] = (
         cadence="event",
     ),
     Metric(
+        "forewarn_anomaly_score",
+        "gauge",
+        "ratio",
+        "1 less the share of normal time that deviates as much as the capacity target does now; 500 targets at most.",
+        ("target",),
+        cadence="event",
+    ),
+    Metric(
+        "forewarn_anomalies_total",
+        "counter",
+        "",
+        "Anomalies of capacity targets that have begun, or become of this kind, since the start.",
+        ("kind",),
+        cadence="event",
+    ),
+    Metric(
         "forewarn_forecast_scored",
         "gauge",
         "",

@@ -14,7 +14,7 @@ from collector.series import Matcher, SeriesKey, labels_of, parse_selector
 from forewarn.base.clock import HOUR
 from forewarn.base.errors import ConfigError
 from tests.support.alert_rig import Rig
-from tests.support.latest_samples import forecast
+from tests.support.latest_samples import forecast, unusual
 
 RULES = shipped_rules()
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -75,6 +75,8 @@ def arrange(rig: Rig, rule: RuleSettings) -> None:
     key = str(example(rule, metric))
     if rule.type == "forecast_breach":
         rig.forecasts.newest = [forecast(key, now, breach_ms=now + 5 * HOUR, breach_early_ms=now + 2 * HOUR)]
+    elif rule.type == "anomaly":
+        rig.standings.now = [unusual(key, now, rule.value or 1.0)]
     elif rule.type == "collector_failing":
         rig.store.put(key, 0, now)
     elif rule.type == "threshold" and not (rule.measure == "silence" and rig.clock.monotonic()):
@@ -86,7 +88,7 @@ def arrange(rig: Rig, rule: RuleSettings) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 async def test_it_fires_and_its_words_are_whole(tmp_path: Path, rule: RuleSettings) -> None:
     rig = Rig(tmp_path, rule.model_dump(by_alias=True, exclude_defaults=True))
-    for _ in range(33):
+    for _ in range(max(33, 3 + int(rule.for_ // 30))):
         arrange(rig, rule)
         await rig.at(30)
     [alert] = rig.engine.alerts()

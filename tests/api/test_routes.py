@@ -25,6 +25,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/targets": models.TargetsAnswer,
     "/v1/forecasts": models.ForecastsAnswer,
     "/v1/scorecard": models.ScorecardAnswer,
+    "/v1/anomalies": models.AnomaliesAnswer,
     "/v1/series": models.SeriesAnswer,
     "/v1/latest?match=forewarn_node_load1": models.LatestAnswer,
     f"/v1/query?match={MEMORY}": models.RangeAnswer,

@@ -10,7 +10,7 @@ from alerts.outcome import Outcome
 from alerts.settings import AlertsSettings
 from forewarn.base.sqlite import open_writer
 from tests.support.hand_clock import HandClock
-from tests.support.latest_samples import Forecasts, LatestSamples
+from tests.support.latest_samples import Forecasts, LatestSamples, Standings
 
 HOT = 'forewarn_gpu_temperature_celsius{gpu="0",sensor="core"}'
 HOT_RULE = {
@@ -31,6 +31,7 @@ class Rig:
         self.clock = HandClock()
         self.store = LatestSamples()
         self.forecasts = Forecasts()
+        self.standings = Standings()
         self.settings = AlertsSettings.model_validate(
             {
                 "rule": rules,
@@ -47,7 +48,15 @@ class Rig:
     def start(self) -> None:
         """Begin, or begin again after the process ended without a word."""
         self.connection = open_writer(self.path)
-        self.engine = Engine(self.settings, self.store, self.forecasts, self.connection, self.path, self.clock)
+        self.engine = Engine(
+            self.settings,
+            self.store,
+            self.forecasts,
+            self.connection,
+            self.path,
+            self.clock,
+            anomalies=self.standings,
+        )
         self.outbox = self.engine.outbox
 
     def restart(self, **changes: Any) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from collector.series import Matcher, SeriesKey
 from collector.store.model import Latest
+from forecast.anomalies.events import Anomaly, Standing
 from forecast.results import Forecast
 
 
@@ -37,6 +38,24 @@ class Forecasts:
 
     def latest(self) -> Sequence[Forecast]:
         return self.newest
+
+
+class Standings:
+    """What a watch for anomalies answers to ``latest``."""
+
+    def __init__(self) -> None:
+        self.now: list[Standing] = []
+
+    def latest(self) -> Sequence[Standing]:
+        return self.now
+
+
+def unusual(target: str, judged_ms: int, score: float) -> Standing:
+    """A target that has left its usual day and is still far from it."""
+    key = SeriesKey.parse(target)
+    reason = "500 W, where 100 W is usual at this hour; 40 times its usual deviation"
+    anomaly = Anomaly(key, "stretch", "watts", judged_ms, judged_ms, None, score, reason)
+    return Standing(key, judged_ms, score, anomaly)
 
 
 def forecast(target: str, as_of_ms: int, *, breach_ms: int | None = None, **changes: object) -> Forecast:
