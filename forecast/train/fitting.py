@@ -20,7 +20,7 @@ class Recipe:
         every: of each window a step looks at one hour in so many.
     """
 
-    steps: int = 1400
+    steps: int = 2500
     batch: int = 256
     rate: float = 2e-3
     warm_up: int = 100
@@ -29,7 +29,6 @@ class Recipe:
     average: float = 0.997
     clip: float = 1.0
     every: int = 3
-    dropout: float = 0.3
 
 
 SHIPPED = Recipe()
@@ -41,7 +40,7 @@ def fit(pool: Pool, seed: int, recipe: Recipe = SHIPPED) -> Network:
     random = np.random.default_rng(seed)
     inputs, targets = Inputs(pool.features), torch.from_numpy(pool.target)
     shapes = inputs.windows.shape[1], inputs.hours.shape[2], inputs.members.shape[1]
-    network = Network(*shapes, recipe.dropout)
+    network = Network(*shapes)
     network.mean.copy_(inputs.windows.mean(0))
     network.deviation.copy_(inputs.windows.std(0) + 1e-3)
     average = copy.deepcopy(network)

@@ -9,7 +9,7 @@ from forecast.combiner.features import Features
 from forecast.combiner.net import LARGEST_INPUT, LARGEST_LOG_WIDTH, LEVELS
 from forecast.sources import Floats
 
-WINDOW_WIDTH, SHARED, HOUR_WIDTH, DEEP_WIDTH = 96, 64, 128, 96
+WINDOW_WIDTH, SHARED, HOUR_WIDTH, DEEP_WIDTH = 160, 96, 160, 96
 """Widths of the layers: of the window statistics, of what hours share, and of each hour."""
 PLAIN_HEAD_START = 1.5
 """The plain combination's logit at the start: the net has to learn what is better."""
@@ -43,13 +43,12 @@ class Inputs:
 class Network(nn.Module):  # type: ignore[misc]  # torch is not typed here
     """Window statistics become a vector that is shared by all hours ahead; each hour weighs the members by it."""
 
-    def __init__(self, windows: int, hours: int, members: int, dropout: float = 0.3) -> None:
+    def __init__(self, windows: int, hours: int, members: int) -> None:
         super().__init__()
         self.first = nn.Linear(windows, WINDOW_WIDTH)
         self.second, self.third = nn.Linear(WINDOW_WIDTH, SHARED), nn.Linear(SHARED, SHARED)
         self.window, self.hour = nn.Linear(SHARED, HOUR_WIDTH), nn.Linear(hours, HOUR_WIDTH)
         self.deep, self.out = nn.Linear(HOUR_WIDTH, DEEP_WIDTH), nn.Linear(DEEP_WIDTH, members + 1 + 2 + 4)
-        self.dropout = nn.Dropout(dropout)
         self.register_buffer("mean", torch.zeros(windows))
         self.register_buffer("deviation", torch.ones(windows))
         self.members = members
@@ -61,9 +60,9 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not typed here
     def forward(self, windows: Tensor, hours: Tensor, members: Tensor, exists: Tensor, tolerance: Tensor) -> Tensor:
         """Quantiles, [n, 72, 5]; see ``forecast.combiner.net.quantiles``."""
         windows = torch.clamp((windows - self.mean) / self.deviation, -LARGEST_INPUT, LARGEST_INPUT)
-        z = self.dropout(gelu(self.first(windows)))
+        z = gelu(self.first(windows))
         z = self.third(gelu(self.second(z)))
-        x = self.dropout(gelu(self.window(z)[:, None] + self.hour(hours)))
+        x = gelu(self.window(z)[:, None] + self.hour(hours))
         out = self.out(gelu(self.deep(x)))
         count = self.members
         allowed = torch.cat([exists, torch.ones_like(exists[:, :1])], dim=1)[:, None]
