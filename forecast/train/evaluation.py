@@ -58,10 +58,13 @@ def _combined(grid: Grid, statistic: str) -> "np.ndarray[tuple[int, ...], np.dty
     return np.concatenate([part.quantiles for part in parts])
 
 
-def _cold(of: Windows, statistic: str) -> dict[str, dict[str, float]]:
-    """MASE with so many hours of history and no more, beside same hour yesterday's and Prophet's."""
+def _cold(of: Windows, statistic: str) -> dict[str, dict[str, float | None]]:
+    """MASE with so many hours of history and no more, beside same hour yesterday's and Prophet's.
+
+    None where it has nothing to say of some series.
+    """
     old = of.grid.length >= max(COLD_HOURS[:-1])
-    result = {}
+    result: dict[str, dict[str, float | None]] = {}
     for hours in COLD_HOURS:
         values = of.grid.values[old].copy()
         values[:, : GRID_HOURS - hours] = np.nan
@@ -72,6 +75,6 @@ def _cold(of: Windows, statistic: str) -> dict[str, dict[str, float]]:
         result[str(hours)] = {
             "mase": float(mase(_combined(young, statistic)[..., 2], some).mean()),
             "yesterday": float(mase(yesterday.repeated(yesterday.day), some).mean()),
-            "prophet": float(mase(prophet, some).mean()) if np.isfinite(prophet).all() else float("nan"),
+            "prophet": float(mase(prophet, some).mean()) if np.isfinite(prophet).all() else None,
         }
     return result
