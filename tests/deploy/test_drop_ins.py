@@ -19,7 +19,10 @@ pytestmark = [
 MODULES = (
     *("collector/__init__.py", "collector/series.py"),
     *(f"collector/attribution/{name}.py" for name in ("__init__", "cgroups", "procfs")),
-    *(f"collector/samplers/{name}.py" for name in ("__init__", "kernel", "series_keys", "tree")),
+    *(
+        f"collector/samplers/{name}.py"
+        for name in ("__init__", "series_keys", "host/__init__", "host/kernel", "host/tree")
+    ),
 )
 LOOK = """
 import sys
