@@ -11,6 +11,7 @@ from forecast.sources import Floats
 
 WINDOW_WIDTH, SHARED, HOUR_WIDTH, DEEP_WIDTH = 160, 96, 160, 96
 """Widths of the layers: of the window statistics, of what hours share, and of each hour."""
+DROPOUT = 0.1
 PLAIN_HEAD_START = 1.5
 """The plain combination's logit at the start: the net has to learn what is better."""
 LOSS_CAP = 2.5
@@ -52,6 +53,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not typed here
         self.register_buffer("mean", torch.zeros(windows))
         self.register_buffer("deviation", torch.ones(windows))
         self.members = members
+        self.dropout = nn.Dropout(DROPOUT)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
             self.out.bias.zero_()
@@ -60,9 +62,9 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not typed here
     def forward(self, windows: Tensor, hours: Tensor, members: Tensor, exists: Tensor, tolerance: Tensor) -> Tensor:
         """Quantiles, [n, 72, 5]; see ``forecast.combiner.net.quantiles``."""
         windows = torch.clamp((windows - self.mean) / self.deviation, -LARGEST_INPUT, LARGEST_INPUT)
-        z = gelu(self.first(windows))
+        z = self.dropout(gelu(self.first(windows)))
         z = self.third(gelu(self.second(z)))
-        x = gelu(self.window(z)[:, None] + self.hour(hours))
+        x = self.dropout(gelu(self.window(z)[:, None] + self.hour(hours)))
         out = self.out(gelu(self.deep(x)))
         count = self.members
         allowed = torch.cat([exists, torch.ones_like(exists[:, :1])], dim=1)[:, None]
