@@ -65,6 +65,13 @@ class Grid:
         return np.asarray(self.values.shape[1] - first, dtype=np.int64)
 
     @cached_property
+    def still(self) -> Flags:
+        """Which series never moved."""
+        low = np.where(self.known, self.values, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(self.known, self.values, -np.inf).max(axis=1, initial=-np.inf)
+        return np.asarray(low == high)
+
+    @cached_property
     def bridged(self) -> Floats:
         """The same without holes: NaN before a series began, nowhere after.
 

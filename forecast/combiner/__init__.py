@@ -59,6 +59,7 @@ def combine(
         quantiles = conformal.widened(quantiles, factors[conformal.group_of(conformal.wander(Past.of(scaled)))])
     if statistic == "min":
         quantiles = quantiles[..., ::-1]
+    quantiles[scaled.still] = scaled.bridged[scaled.still, -1, None, None]  # what never moved goes on as it was
     with np.errstate(over="ignore"):  # of huge values; who uses it sees that it is not finite
         quantiles = quantiles * unit[:, None, None]
     return Combination(quantiles, inputs, unit, weights is not None)

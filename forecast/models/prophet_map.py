@@ -261,11 +261,9 @@ def fit_many(grid: Grid, steps: int = STEPS) -> Fits:
 
 def _flatten(found: Fits, grid: Grid) -> None:
     """A series that never moved goes on as it was; the priors would pull it to 0."""
-    low = np.where(grid.known, grid.values, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(grid.known, grid.values, -np.inf).max(axis=1, initial=-np.inf)
-    flat = (found.design >= 0) & (low == high)
+    flat = (found.design >= 0) & grid.still
     found.theta[flat] = 0.0
-    found.theta[flat, 0] = low[flat] / found.scale[flat]
+    found.theta[flat, 0] = grid.bridged[flat, -1] / found.scale[flat]
     found.sigma[flat] = 0.0
 
 

@@ -58,7 +58,8 @@ def _factors(network: Network, found: Windows, statistic: str) -> Floats:
     told = found.features.restored(apply(network, found.features))
     groups = conformal.group_of(conformal.wander(Past.of(found.grid)))
     everything = np.ones(len(told), dtype=np.bool_)
-    factors = conformal.learned(told, found.actual, groups, series_weights(found, everything))
+    weight = np.where(found.grid.still, 0.0, series_weights(found, everything))
+    factors = conformal.learned(told, found.actual, groups, weight)
     for name, quantiles in (("as it is", told), ("calibrated", conformal.widened(told, factors[groups]))):
         read = {name: round(value, 3) for name, value in figures(quantiles, found, everything).items()}
         log.info("hourly %s, %s: %s", statistic, name, read)
