@@ -44,10 +44,12 @@ def test_a_real_prometheus_scrapes_it_and_promtool_finds_nothing(
             def asked(query: str) -> list[dict[str, object]]:
                 url = f"http://127.0.0.1:{port}/api/v1/query"
                 try:
-                    answer = urllib3.request("GET", url, fields={"query": query}, retries=False).json()
+                    answer = urllib3.request("GET", url, fields={"query": query}, retries=False)
                 except urllib3.exceptions.HTTPError:
                     return []
-                found: list[dict[str, object]] = answer["data"]["result"]
+                if answer.status == 503:  # it listens, and is not ready
+                    return []
+                found: list[dict[str, object]] = answer.json()["data"]["result"]
                 return found
 
             daemon.wait_for(lambda: len(asked('forewarn_gpu_utilization_ratio{hostname!=""}')) == 8, 60)
