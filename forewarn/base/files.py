@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(stream.fileno())
                 os.fchmod(stream.fileno(), 0o600)
                 Path(stream.name).replace(path)
-            except BaseException:
+            except BaseException:  # raised again: whatever it was, no half file stays
                 Path(stream.name).unlink(missing_ok=True)
                 raise
         _sync(path.parent)
