@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from forecast.batch import NAME as COMBINER
 from forecast.batch import Answer, Batch
-from forecast.breach import Limits, find_breach
 from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates, combined
 from forecast.models.base import ModelError
 from forecast.models.snaive24 import SeasonalNaive
+from forecast.outlook import Limits, find_breach
 from forecast.prepare import History, read_history
 from forecast.reference import Reference
 from forecast.results import Forecast, Status

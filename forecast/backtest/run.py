@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from forecast.backtest.answers import Answers, Kind, Statistic, answer
-from forecast.backtest.crossing import Crossing, crossing, fill_crossing
 from forecast.backtest.hourly import HourlySeries, read_hourly
 from forecast.backtest.origins import Origin, Question, read_origins, rolling
 from forecast.backtest.windows import Windows
+from forecast.breach.paths import Crossing, crossing, fill_crossing
 from forecast.sources import Floats
 from forewarn.base.errors import UsageError
 

@@ -113,8 +113,8 @@ def _tell_of_silence(found: "Backtest") -> None:
 def _as_json(
     found: "Backtest", summary: "Summary", crossings: "BreachSummary | None", *, kind: Kind, value: Value, seed: int
 ) -> dict[str, object]:
-    from forecast.backtest.crossing import FILL_METHOD, METHOD
     from forecast.backtest.summary import as_json
+    from forecast.breach.paths import FILL_METHOD, METHOD
 
     answer: dict[str, object] = {
         "horizon_hours": 72,

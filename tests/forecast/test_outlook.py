@@ -1,7 +1,7 @@
 import numpy as np
 
-from forecast.breach import Breach, Limits, find_breach
 from forecast.models.base import Prediction
+from forecast.outlook import Breach, Limits, find_breach
 from forewarn.base import words
 from tests.support.hourly import BEGIN_MS, HOUR_MS, history
 

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from forecast.backtest.crossing import Crossing, crossing, fill_crossing, normal_scores
+from forecast.breach.paths import Crossing, crossing, fill_crossing, normal_scores
 from forecast.grid import GRID_HOURS
 from forecast.scores import LEVELS
 
