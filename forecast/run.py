@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from forecast.batch import NAME as COMBINER
-from forecast.batch import Answer, Batch
+from forecast.batch import Answer, Ask, Batch
 from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates, combined
 from forecast.models.base import ModelError
 from forecast.models.snaive24 import SeasonalNaive
@@ -72,6 +72,10 @@ def _rotated(targets: list[Target], as_of_ms: int) -> list[Target]:
     return targets[turn:] + targets[:turn]
 
 
+def _ask(target: Target, history: History) -> Ask:
+    return Ask(history, target.statistic, target.limit, target.below)
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     model: str
@@ -126,8 +130,8 @@ class _Run:
         found = [Answer()] * len(known)
         for want in (True, False):
             rows = [row for row, one in enumerate(wanted) if one == want]
-            histories = [(known[row][1], known[row][0].statistic) for row in rows]
-            for row, answer in zip(rows, Batch(histories, combined=want).answers(), strict=True):
+            asks = [_ask(*known[row]) for row in rows]
+            for row, answer in zip(rows, Batch(asks, combined=want).answers(), strict=True):
                 found[row] = answer
         return found
 

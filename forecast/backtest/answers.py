@@ -1,14 +1,14 @@
 """What Forewarn says at each origin, and what the forecasts it is compared with say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from forecast.combiner import combine
+from forecast.combiner import Combination, combine
 from forecast.filling import fill_quantiles
-from forecast.grid import DAY_HOURS, Flags, Grid
+from forecast.grid import DAY_HOURS, Flags, Grid, Ints
 from forecast.members.past import Past
 from forecast.models.prophet_map import fit_many
 from forecast.scores import LEVELS
@@ -18,6 +18,8 @@ from forecast.sources import Floats
 Kind = Literal["gauge", "fill", "allocation", "auto"]
 Statistic = Literal["mean", "max"]
 Progress = Callable[[int, int], None]
+Heard = Callable[[Ints, Grid, Combination], None]
+"""Is given the rows of a batch, their past, and what the combiner said."""
 BATCH = 128
 FILL_RISES, FILL_HOURS = 0.9, 48
 YOUNG_DOUBT = np.array([-0.9, -0.5, 0.0, 0.6, 2.0])
@@ -41,7 +43,13 @@ class Answers:
     filled: Flags
 
 
-def answer(grid: Grid, kind: Kind, statistic: Statistic = "mean", progress: Progress | None = None) -> Answers:
+def answer(
+    grid: Grid,
+    kind: Kind,
+    statistic: Statistic = "mean",
+    progress: Progress | None = None,
+    heard: Heard | None = None,
+) -> Answers:
     """All windows' forecasts; what they are does not hang on which other windows there are."""
     count = grid.values.shape[0]
     shape = (count, HORIZON_HOURS)
@@ -60,7 +68,10 @@ def answer(grid: Grid, kind: Kind, statistic: Statistic = "mean", progress: Prog
         if found.filled[rows[0]]:
             said = fill_quantiles(part)
         else:
-            said = combine(part, statistic, fits).quantiles + _doubt(part)
+            combination = combine(part, statistic, fits)
+            said = combination.quantiles + _doubt(part)
+            if heard is not None:
+                heard(rows, part, replace(combination, quantiles=said))
         found.quantiles[rows] = np.maximum.accumulate(_bounded(said, part), axis=2)
         done += rows.size
         if progress is not None:

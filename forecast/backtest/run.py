@@ -11,7 +11,10 @@ from forecast.backtest.answers import Answers, Kind, Statistic, answer
 from forecast.backtest.hourly import HourlySeries, read_hourly
 from forecast.backtest.origins import Origin, Question, read_origins, rolling
 from forecast.backtest.windows import Windows
-from forecast.breach.paths import Crossing, crossing, fill_crossing
+from forecast.breach import Crossing, crossing, fill_crossing
+from forecast.combiner import Combination
+from forecast.grid import Grid, Ints
+from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
 from forewarn.base.errors import UsageError
 
@@ -43,13 +46,13 @@ class Backtest:
         return np.array([question.threshold for question in self.questions], dtype=np.float64)
 
     @property
-    def asked(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    def asked(self) -> Ints:
         """The origin of each question, [m]."""
         return np.array([question.origin for question in self.questions], dtype=np.int64)
 
 
 def backtest(
-    file: Path, origins: int | Path, *, kind: Kind, value: Statistic, seed: int, breaches: bool, stage: Stage
+    file: Path, origins: int | Path, *, kind: Kind, value: Statistic, breaches: bool, stage: Stage
 ) -> Backtest:
     """Read, ask and answer.
 
@@ -58,7 +61,6 @@ def backtest(
         origins: so many rolling ones a series, or a file of them.
         kind: how the series are used up; for ``fill`` values are levels at the hour's end.
         value: the hourly mean or the hourly maximum.
-        seed: of all that is drawn.
         breaches: whether the thresholds of the origins' file are to be answered.
         stage: shows progress.
 
@@ -75,26 +77,33 @@ def backtest(
     if breaches and not questions:
         raise UsageError(f"{origins} gives no thresholds", hint="fill its column threshold where a breach is wanted")
     windows = Windows.of(series, asked, "end" if kind == "fill" else value)
+    told = _Told(questions, value) if breaches else None
     with stage("forecasting") as bar:
-        answers = answer(windows.grid, kind, value, bar)
-    found = Backtest(asked, windows, answers, questions, None)
-    if not breaches:
-        return found
-    return Backtest(asked, windows, answers, questions, _crossing(found, np.random.default_rng(seed)))
+        answers = answer(windows.grid, kind, value, bar, told.heard if told is not None else None)
+    return Backtest(asked, windows, answers, questions, told.crossing(answers) if told is not None else None)
 
 
 def _asked(origins: int | Path, series: Mapping[str, HourlySeries]) -> tuple[list[Origin], list[Question]]:
     return (rolling(series, origins), []) if isinstance(origins, int) else read_origins(origins, series)
 
 
-def _crossing(found: Backtest, random: np.random.Generator) -> Crossing:
-    asked, thresholds = found.asked, found.thresholds
-    curve = np.full((asked.size, found.windows.actual.shape[1]), np.nan)
-    known = np.asarray(found.windows.grid.known.any(axis=1))[asked]
-    filled = found.answers.filled[asked]
-    level, fill = np.flatnonzero(known & ~filled), np.flatnonzero(known & filled)
-    quantiles = found.answers.quantiles
-    past = found.windows.grid.values
-    curve[level] = crossing(quantiles[asked[level]], past[asked[level]], thresholds[level], random).curve
-    curve[fill] = fill_crossing(quantiles[asked[fill]], thresholds[fill]).curve
-    return Crossing(curve)
+class _Told:
+    """The probabilities of all questions; those of gauges and allocations are worked out while forecasts are made."""
+
+    def __init__(self, questions: list[Question], statistic: Statistic) -> None:
+        self._origin = np.array([question.origin for question in questions], dtype=np.int64)
+        self._threshold = np.array([question.threshold for question in questions], dtype=np.float64)
+        self._statistic = statistic
+        self._curve = np.full((len(questions), HORIZON_HOURS), np.nan)
+
+    def heard(self, rows: Ints, grid: Grid, combination: Combination) -> None:
+        """What the combiner says of some of the origins."""
+        mine = np.flatnonzero(np.isin(self._origin, rows))
+        place = np.searchsorted(rows, self._origin[mine])
+        self._curve[mine] = crossing(grid, combination, place, self._threshold[mine], self._statistic).curve
+
+    def crossing(self, answers: Answers) -> Crossing:
+        """All answers, NaN where nothing was known."""
+        fills = answers.filled[self._origin] & np.isfinite(answers.quantiles[self._origin, 0, 0])
+        self._curve[fills] = fill_crossing(answers.quantiles[self._origin[fills]], self._threshold[fills]).curve
+        return Crossing(self._curve)

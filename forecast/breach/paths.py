@@ -4,11 +4,11 @@ Two accounts of the time to the first crossing are joined. The forecast's: paths
 distribution and hang together by a Gaussian copula (Sklar, 1959) with correlation 0.7 exp(-lag / 200 h) +
 0.3 exp(-lag / 3 h). The series': of all 72 hours in its history that began on the same side of the threshold, how
 many had reached it by then. The forecast's counts as much as four such windows that do not overlap, as the prior of a
-beta-binomial would. What fills up has no such past; there the hours hang together completely.
+beta-binomial would.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -22,7 +22,6 @@ METHOD = (
     "paths with the forecast's quantiles (Gaussian copula, correlation 0.7 exp(-lag/200h) + 0.3 exp(-lag/3h)) as a"
     " prior of 4 windows, joined with the share of the series' own past windows that crossed"
 )
-FILL_METHOD = "the forecast's quantiles at each hour, all hours hanging together"
 PATHS = 512
 PAST_EVERY_HOURS = 6
 PRIOR_WINDOWS = 4.0
@@ -33,45 +32,21 @@ _SCORES = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 _FARTHEST = 6.0
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """Of n questions the probability to have crossed by the end of each hour, [n, 72], rising."""
-
-    curve: Floats
-
-    def by(self, hours: int) -> Floats:
-        """The probability to cross within so many hours, [n]."""
-        return np.asarray(self.curve[:, hours - 1])
-
-    def time(self, level: float) -> Floats:
-        """The first hour by which the probability reaches the level, [n]; NaN where that lies beyond the horizon."""
-        reached = self.curve >= level
-        return np.where(reached.any(axis=1), reached.argmax(axis=1), np.nan)
-
-
-def crossing(quantiles: Floats, past: Floats, thresholds: Floats, random: np.random.Generator) -> Crossing:
-    """When a gauge or an allocation reaches its threshold.
+def curves(quantiles: Floats, past: Floats, thresholds: Floats) -> Floats:
+    """The probability to have risen to a threshold by the end of each hour, [n, 72].
 
     Args:
         quantiles: [n, 72, 5].
         past: [n, 672] hours before the origin, NaN where missing.
         thresholds: [n].
-        random: draws the paths, the same for all questions.
     """
-    paths = _paths(random)
-    curves = [np.empty((0, HORIZON_HOURS))]
+    paths = _paths()
+    found = [np.empty((0, HORIZON_HOURS))]
     for rows in _batches(thresholds.size):
         said = _reached(normal_scores(quantiles[rows], thresholds[rows]), paths)
         seen, windows = _seen(past[rows], thresholds[rows])
-        curves.append((seen + PRIOR_WINDOWS * said) / (windows + PRIOR_WINDOWS)[:, None])
-    return Crossing(np.concatenate(curves))
-
-
-def fill_crossing(quantiles: Floats, thresholds: Floats) -> Crossing:
-    """When a level that fills up reaches its threshold."""
-    score = normal_scores(quantiles, thresholds)
-    below = np.vectorize(NormalDist().cdf, otypes=[np.float64])(score)
-    return Crossing(np.maximum.accumulate(1 - below, axis=1))
+        found.append((seen + PRIOR_WINDOWS * said) / (windows + PRIOR_WINDOWS)[:, None])
+    return np.concatenate(found)
 
 
 def normal_scores(quantiles: Floats, thresholds: Floats) -> Floats:
@@ -88,11 +63,12 @@ def normal_scores(quantiles: Floats, thresholds: Floats) -> Floats:
     return np.asarray(np.clip(score, -_FARTHEST, _FARTHEST))
 
 
-def _paths(random: np.random.Generator) -> Floats:
-    """Standard normal paths, [512, 72], each with its mirror image."""
+@cache
+def _paths() -> Floats:
+    """Standard normal paths, [512, 72], each with its mirror image; the same for all questions and at all times."""
     lag = np.abs(np.subtract.outer(np.arange(HORIZON_HOURS), np.arange(HORIZON_HOURS)))
     root = np.linalg.cholesky(0.7 * np.exp(-lag / 200) + 0.3 * np.exp(-lag / 3))
-    half = random.normal(size=(PATHS // 2, HORIZON_HOURS)) @ root.T
+    half = np.random.default_rng(0).normal(size=(PATHS // 2, HORIZON_HOURS)) @ root.T
     return np.concatenate([half, -half])
 
 

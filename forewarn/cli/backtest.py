@@ -76,7 +76,6 @@ def backtest(
         asked,
         kind=kind.value,
         value=value.value,
-        seed=seed,
         breaches=breaches is not None,
         stage=progress,
     )
@@ -114,7 +113,7 @@ def _as_json(
     found: "Backtest", summary: "Summary", crossings: "BreachSummary | None", *, kind: Kind, value: Value, seed: int
 ) -> dict[str, object]:
     from forecast.backtest.summary import as_json
-    from forecast.breach.paths import FILL_METHOD, METHOD
+    from forecast.breach import FILL_METHOD, METHOD
 
     answer: dict[str, object] = {
         "horizon_hours": 72,
