@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.files import sync
 from logship.bulk import Item
 from logship.errors import DeadLetterFullError
 
@@ -57,7 +58,7 @@ class DeadLetters:
         finally:
             os.close(descriptor)
         if size == 0:
-            _flush(self._path.parent)  # the new file's name
+            sync(self._path.parent)  # the new file's name
 
     def _append(self, descriptor: int, size: int, data: bytes) -> None:
         try:
@@ -74,14 +75,6 @@ class DeadLetters:
             f"{self._path} takes no more refused documents: {reason}",
             hint="look at the reasons in it, then move it away or raise logs.dead_letter_bytes",
         )
-
-
-def _flush(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _line(time: str, document: bytes, item: Item) -> bytes:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
+from forewarn.base.files import sync
 from worker.errors import ModelError
 from worker.tokens import BYTE_BOS, BYTE_EOS, BYTE_VOCABULARY, Tokenizer, load_tokenizer
 
@@ -133,10 +133,10 @@ def _make_random(directory: Path) -> None:
         _random_model().save_pretrained(fresh)
         for path in fresh.iterdir():
             path.chmod(0o600)
-            _flush(path)
+            sync(path)
         shutil.rmtree(directory, ignore_errors=True)
         fresh.rename(directory)
-        _flush(directory.parent)
+        sync(directory.parent)
     except OSError as error:
         raise ModelError(f"cannot write the default model to {directory}: {error.strerror}") from error
     log.info("made a small model with random weights", extra={"directory": str(directory), "seed": _RANDOM_SEED})
@@ -146,11 +146,3 @@ def _random_model() -> LlamaForCausalLM:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_RANDOM_SEED)
         return LlamaForCausalLM(LlamaConfig(**_RANDOM_SHAPE))
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

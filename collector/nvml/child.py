@@ -73,13 +73,13 @@ class Sampler:
 
     def _sample(self) -> None:
         self._parent.send({"kind": "begin", "call": "the initialisation", "gpu": ""})
-        session = self._session = Session.open(
+        session = self._session = Session(
             self._nvml,
             self._parent.send,
             look_again=self._retry,
             lists_every=self._lists_every,
             machine=self._machine,
-        )
+        ).open()
         try:
             due = time.monotonic()
             while not self._parent.stopping.is_set():

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, Self
 
 from collector.nvml.codes import DRIVER_GONE, GPU_IS_LOST, NvmlError, code_name
 from collector.nvml.devices import Device, take_inventory
@@ -25,7 +25,7 @@ INVENTORY_SECONDS: Final = 300.0
 
 
 class Session:
-    """An initialised NVML with its GPUs.
+    """NVML with its GPUs, from ``open`` to ``close``.
 
     Args:
         nvml: makes the calls.
@@ -62,37 +62,26 @@ class Session:
         self._begun: float | None = None
         self._at_work = ""
 
-    @classmethod
-    def open(
-        cls,
-        nvml: Nvml,
-        send: Callable[[Frame], None],
-        *,
-        look_again: float,
-        lists_every: float | None = None,
-        machine: Surroundings = HERE,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> "Session":
+    def open(self) -> Self:
         """Initialise NVML and find the GPUs.
 
         Raises:
             AbsentError: there are none that answer.
         """
         try:
-            nvml.call("nvmlInitWithFlags", 0)
+            self._nvml.call("nvmlInitWithFlags", 0)
         except NvmlError as error:
             raise AbsentError(error.code) from error
-        session = cls(nvml, send, look_again=look_again, lists_every=lists_every, machine=machine, monotonic=monotonic)
         try:
-            session._look()
+            self._look()
         except NvmlError as error:
-            session.close()
+            self.close()
             raise AbsentError(error.code) from error
-        if not session._readers:
-            session.close()
-            raise session._nothing_there()
-        session._xids.start()
-        return session
+        if not self._readers:
+            self.close()
+            raise self._nothing_there()
+        self._xids.start()
+        return self
 
     def round(self) -> Frame:
         """Read every GPU once.

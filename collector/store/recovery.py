@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-import os
 import sqlite3
 from pathlib import Path
 
 from collector.store.errors import StoreDamagedError, translated
 from collector.store.schema import MIGRATIONS, ROOM
 from forewarn.base.clock import Clock, rfc3339
+from forewarn.base.files import sync
 from forewarn.base.sqlite import migrate, open_writer
 
 _CHECKED_BYTES = 256 * 2**20
@@ -42,11 +42,7 @@ def set_aside(path: Path, clock: Clock) -> Path:
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(f"{path.name}{suffix}").replace(f"{aside}{suffix}")
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent)
     return aside
 
 

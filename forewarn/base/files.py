@@ -31,7 +31,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             except BaseException:  # raised again: whatever it was, no half file stays
                 Path(stream.name).unlink(missing_ok=True)
                 raise
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise ForewarnError(f"cannot write {path}: {error.strerror}", hint="choose another place") from error
 
@@ -49,12 +49,16 @@ def write_json(path: Path, body: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(folder: Path) -> None:
-    """Make names in a folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until a file's content is on the disk, or a folder's names: what was made, renamed or removed there.
+
+    Raises:
+        OSError: it could not be synced.
+    """
+    opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:

@@ -213,9 +213,9 @@ def play(path: Path) -> dict[str, Any]:
         elif frame["kind"] == "processes":
             lists.extend(frame["gpus"])
 
-    session = Session.open(
+    session = Session(
         Nvml(), take_frame, look_again=math.inf, lists_every=header["interval"], monotonic=lambda: now
-    )
+    ).open()
     rounds = []
     for _ in range(header["rounds"]):
         lists.clear()

@@ -79,7 +79,7 @@ def record(path: Path, *, rounds: int, interval: float, source: str, say: Callab
 
 def _rounds(nvml: Nvml, rounds: int, interval: float, say: Callable[[str], None]) -> None:
     say(f"{rounds} rounds, {interval:g} s apart")
-    session = Session.open(nvml, lambda _: None, look_again=_NEVER, lists_every=interval)
+    session = Session(nvml, lambda _: None, look_again=_NEVER, lists_every=interval).open()
     try:
         for number in range(rounds):
             time.sleep(interval if number else 0)
