@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from dashboards.panels import GPU_LEGEND, Panel, Query, Row, known, plot, rate, select
+from dashboards.panels import GPU_LEGEND, GREEN_RED, RED_ABOVE_0, Panel, Query, Row, known, plot, rate, select
 
-_RED_ABOVE_0 = {"mode": "absolute", "steps": [{"color": "green", "value": None}, {"color": "red", "value": 1}]}
-_GREEN_RED = {"mode": "absolute", "steps": [{"color": "red", "value": None}, {"color": "green", "value": 1}]}
 _STACKED = {"stacking": {"mode": "normal", "group": "A"}, "fillOpacity": 30}
 _HIDDEN = {"Time": True, "__name__": True, "job": True, "uuid": True}
 _LINK = "{{instance}} {{device}} port {{port}}"
@@ -23,7 +21,7 @@ def _timeline(name: str, title: str, legend: str, *, good: bool = False) -> Pane
         known(name).help,
         (Query(select(name), legend),),
         type="state-timeline",
-        defaults={"thresholds": _GREEN_RED if good else _RED_ABOVE_0, "color": {"mode": "thresholds"}},
+        defaults={"thresholds": GREEN_RED if good else RED_ABOVE_0, "color": {"mode": "thresholds"}},
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from collector.catalogue import CATALOGUE
-from dashboards.panels import GPU_LEGEND, Panel, Query, Row, known, plot, rate, select
+from dashboards.panels import GPU_LEGEND, GREEN_RED, RED_ABOVE_0, Panel, Query, Row, known, plot, rate, select
 
 HORIZONS = ("1h", "2h", "3h", "6h", "12h", "18h", "24h", "36h", "48h", "72h")
 """The horizons of forewarn_forecast_value, the nearest first."""
@@ -12,8 +12,6 @@ FILESYSTEM = "forewarn_node_filesystem_avail_bytes"
 DURATION = "forewarn_inference_request_duration_seconds"
 FIRST_TOKEN = "forewarn_inference_time_to_first_token_seconds"  # noqa: S105  a metric's name
 
-_GREEN_RED = {"mode": "absolute", "steps": [{"color": "red", "value": None}, {"color": "green", "value": 1}]}
-_RED_ABOVE_0 = {"mode": "absolute", "steps": [{"color": "green", "value": None}, {"color": "red", "value": 1}]}
 _FULLNESS = {
     "mode": "absolute",
     "steps": [{"color": "green", "value": None}, {"color": "orange", "value": 0.85}, {"color": "red", "value": 0.95}],
@@ -64,13 +62,13 @@ def _state() -> Row:
     return Row(
         "State",
         (
-            _stat("Forewarn", "Version that runs.", select("forewarn_build_info"), thresholds=_GREEN_RED),
+            _stat("Forewarn", "Version that runs.", select("forewarn_build_info"), thresholds=GREEN_RED),
             _stat("GPUs", known("forewarn_gpu_present").help, select("forewarn_gpu_present")),
             _stat(
                 "GPUs missing",
                 "GPUs that this node is known to have and that do not answer.",
                 f"{select('forewarn_gpu_expected')} - {select('forewarn_gpu_present')}",
-                thresholds=_RED_ABOVE_0,
+                thresholds=RED_ABOVE_0,
             ),
             _stat(
                 "Next to run out",
@@ -84,7 +82,7 @@ def _state() -> Row:
                 "Collectors failing",
                 known("forewarn_collector_success").help,
                 f"count by(instance) ({select('forewarn_collector_success')} == 0)",
-                thresholds=_RED_ABOVE_0,
+                thresholds=RED_ABOVE_0,
                 noValue="0",
             ),
             _stat(
@@ -144,7 +142,7 @@ def _gpus() -> Row:
                 known("forewarn_gpu_clock_event_active").help,
                 (Query(reasons, f"{GPU_LEGEND} {{{{reason}}}}"),),
                 type="state-timeline",
-                defaults={"thresholds": _RED_ABOVE_0, "color": {"mode": "thresholds"}},
+                defaults={"thresholds": RED_ABOVE_0, "color": {"mode": "thresholds"}},
             ),
             Panel(
                 "XID errors",
@@ -291,7 +289,7 @@ def _health() -> Row:
                 known("forewarn_collector_success").help,
                 (Query(select("forewarn_collector_success"), "{{instance}} {{collector}}"),),
                 type="state-timeline",
-                defaults={"thresholds": _GREEN_RED, "color": {"mode": "thresholds"}, "min": 0, "max": 1},
+                defaults={"thresholds": GREEN_RED, "color": {"mode": "thresholds"}, "min": 0, "max": 1},
             ),
             Panel(
                 "Age of the last data",

@@ -15,6 +15,9 @@ NODE = 'job=~"$job",instance=~"$instance"'
 GPU = f'{NODE},hostname=~"$hostname",gpu=~"$gpu"'
 GPU_LEGEND = "{{hostname}} GPU {{gpu}}"
 
+GREEN_RED = {"mode": "absolute", "steps": [{"color": "red", "value": None}, {"color": "green", "value": 1}]}
+RED_ABOVE_0 = {"mode": "absolute", "steps": [{"color": "green", "value": None}, {"color": "red", "value": 1}]}
+
 _UNITS = {
     "bytes": "bytes",
     "ratio": "percentunit",
