@@ -50,8 +50,21 @@ def make_forecasts(
         progress: called with the number of targets done and of all, before the first and after each.
         clock: of the machine, unless a test brings its own.
     """
-    run = _Run(reader, settings, as_of_ms, clock or SystemClock())
     found = _rotated(find_targets(reader, targets, as_of_ms), as_of_ms)
+    yield from forecast_targets(reader, settings, found, as_of_ms, progress, clock=clock)
+
+
+def forecast_targets(
+    reader: Reader,
+    settings: ForecastSettings,
+    found: Sequence[Target],
+    as_of_ms: int,
+    progress: Progress | None = None,
+    *,
+    clock: Clock | None = None,
+) -> Iterator[Forecast]:
+    """As ``make_forecasts``, of targets that were found elsewhere, in their order."""
+    run = _Run(reader, settings, as_of_ms, clock or SystemClock())
     done = 0
     for begin in range(0, len(found), BATCH_TARGETS):
         for forecast in run.forecasts(found[begin : begin + BATCH_TARGETS]):
