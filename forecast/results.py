@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from collector.catalogue import Kind
 from collector.series import SeriesKey, labels_of
+from forecast.chance import Chance
 from forecast.packing import pack, unpack
 from forecast.reference import Reference
 from forecast.settings import Statistic
@@ -51,6 +52,7 @@ class Forecast:
         breach_early_ms: the same for the near edge of the 80 % band.
         breach_reason: why no breach is expected, or since when there is one.
         prophet: what Prophet's model says of the same series; None where it has nothing to say.
+        chance: the probability to reach the limit; None without one, or where it is crossed already.
     """
 
     target: SeriesKey
@@ -72,6 +74,7 @@ class Forecast:
     breach_early_ms: int | None = None
     breach_reason: str = ""
     prophet: Reference | None = None
+    chance: Chance | None = None
 
     @property
     def decisive(self) -> bool:
@@ -116,6 +119,7 @@ class Forecast:
             "breach_reason": self.breach_reason,
             "outlook": self.outlook,
             "prophet": self.prophet.to_dict() if self.prophet is not None else None,
+            "chance": self.chance.to_dict() if self.chance is not None else None,
         }
 
     @classmethod
@@ -146,6 +150,7 @@ class Forecast:
             breach_early_ms=_time_in(data["breach_early"]),
             breach_reason=data["breach_reason"],
             prophet=Reference.from_dict(data["prophet"]) if data.get("prophet") is not None else None,
+            chance=Chance.from_dict(data["chance"]) if data.get("chance") is not None else None,
         )
 
 
@@ -193,11 +198,16 @@ MIGRATIONS = (
     ALTER TABLE forecasts ADD COLUMN prophet BLOB;
     ALTER TABLE forecasts ADD COLUMN prophet_changepoints TEXT
     """,
+    """
+    ALTER TABLE forecasts ADD COLUMN chance BLOB;
+    ALTER TABLE forecasts ADD COLUMN crossed_lately INTEGER
+    """,
 )
 
 _COLUMNS = (
     "kind, unit, made_ms, as_of_ms, model, status, reason, history_hours, step_ms, start_ms, points, limit_value,"
-    " below, breach_ms, breach_early_ms, breach_reason, prophet, prophet_changepoints"
+    " below, breach_ms, breach_early_ms, breach_reason, prophet, prophet_changepoints, chance,"
+    " crossed_lately"
 )
 
 
@@ -282,12 +292,14 @@ def _row(forecast: Forecast) -> tuple[Any, ...]:
         forecast.breach_reason,
         forecast.prophet.packed if forecast.prophet is not None else None,
         forecast.prophet.changepoints_text if forecast.prophet is not None else None,
+        forecast.chance.packed if forecast.chance is not None else None,
+        forecast.chance.crossed_lately if forecast.chance is not None else None,
     )
 
 
 def _forecast(row: tuple[Any, ...]) -> Forecast:
     series, statistic, kind, unit, made, as_of, model, status, reason, hours, step, start, points, *rest = row
-    limit, below, breach, early, why, prophet, changepoints = rest
+    limit, below, breach, early, why, prophet, changepoints, chance, crossed_lately = rest
     return Forecast(
         target=SeriesKey.parse(series),
         statistic=statistic,
@@ -308,4 +320,5 @@ def _forecast(row: tuple[Any, ...]) -> Forecast:
         breach_early_ms=early,
         breach_reason=why,
         prophet=Reference.stored(prophet, changepoints),
+        chance=Chance.stored(chance, crossed_lately),
     )

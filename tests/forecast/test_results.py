@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
+from forecast.chance import Chance
 from forecast.packing import pack, unpack
 from forecast.reference import Reference
 from forecast.results import MIGRATIONS, Forecast, ForecastBook
@@ -125,3 +126,35 @@ def test_a_book_from_before_prophet_was_kept_is_read(path: Path) -> None:
     )
     (old,) = ForecastBook(connection, path).latest()
     assert (old.status, old.prophet) == ("no_data", None)
+    assert old.chance is None
+
+
+def chances() -> Chance:
+    curve = np.minimum(0.9, np.arange(72) / 80)
+    return Chance.of(curve, crossed_lately=True)
+
+
+def test_the_chance_of_a_breach_is_kept_to_the_digit(book: ForecastBook) -> None:
+    whole = forecast(chance=chances())
+    data = orjson.loads(orjson.dumps(whole.to_dict()))
+    assert Forecast.from_dict(data) == whole
+    assert data["chance"]["p24"] == 0.2875
+    book.store([whole, forecast("y")])
+    one, other = book.latest()
+    assert one.chance == whole.chance
+    assert other.chance is None
+    assert len(whole.chance.packed) == 144  # type: ignore[union-attr]
+
+
+def test_a_book_from_before_chances_were_kept_is_read(path: Path) -> None:
+    connection = open_writer(path)
+    connection.executescript(
+        "CREATE TABLE schema_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL);"
+        f"INSERT INTO schema_versions VALUES ('forecast', 2); {MIGRATIONS[0]}; {MIGRATIONS[1]};"
+        "INSERT INTO forecast_targets VALUES (1, 'x', 'mean', 1);"
+        "INSERT INTO forecasts VALUES (1, 1, 'gauge', '', "
+        f"{BEGIN_MS}, {BEGIN_MS}, 'combiner', 'ok', '', 90, 1, 1, NULL, 2.0, 0, {BEGIN_MS}, NULL, '', NULL, NULL)"
+    )
+    (old,) = ForecastBook(connection, path).latest()
+    assert (old.model, old.breach_ms, old.chance) == ("combiner", BEGIN_MS, None)
+    assert (path.parent / "state.db.forecast-v2.bak").exists()
