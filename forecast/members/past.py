@@ -12,7 +12,6 @@ from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
 
 AHEAD = np.arange(HORIZON_HOURS)
-DAYS_AHEAD = HORIZON_HOURS // DAY_HOURS
 
 
 @dataclass(frozen=True)
