@@ -47,9 +47,9 @@ class Forecast:
             ``mean`` is the point forecast, of the combiner the median.
         limit: where the capacity ends, or None.
         below: whether it runs out at the lower end.
-        breach_ms: start of the first hour whose expected value is at the limit or beyond it; a time in the past where
-            the limit is crossed already; None where none is expected.
-        breach_early_ms: the same for the near edge of the 80 % band.
+        breach_ms: start of the hour by whose end it is as likely as not that the limit was reached; a time in the past
+            where it is crossed already; None where it stays less likely than that for 72 hours.
+        breach_early_ms: the same for one chance in ten.
         breach_reason: why no breach is expected, or since when there is one.
         prophet: what Prophet's model says of the same series; None where it has nothing to say.
         chance: the probability to reach the limit; None without one, or where it is crossed already.

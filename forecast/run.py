@@ -12,12 +12,12 @@ from forecast.batch import Answer, Ask, Batch
 from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates, combined
 from forecast.models.base import ModelError
 from forecast.models.snaive24 import SeasonalNaive
-from forecast.outlook import Limits, find_breach
+from forecast.outlook import Limits, curve_of, find_breach
 from forecast.prepare import History, read_history
 from forecast.reference import Reference
 from forecast.results import Forecast, Status
 from forecast.settings import ForecastSettings, TargetSettings
-from forecast.sources import Reader
+from forecast.sources import Floats, Reader
 from forecast.targets import Target, find_targets
 from forewarn.base import words
 from forewarn.base.clock import HOUR, Clock, SystemClock
@@ -95,6 +95,7 @@ class _Outcome:
     prediction: Prediction | None
     reason: str
     status: Status = "ok"
+    curve: Floats | None = None
 
 
 class _Run:
@@ -160,7 +161,7 @@ class _Run:
         if answer.prediction is not None:
             try:
                 bounds = bounds_of(history, target.unit, target.ceiling)
-                return _Outcome(COMBINER, answer.prediction.tidy(bounds), "")
+                return _Outcome(COMBINER, answer.prediction.tidy(bounds), "", curve=answer.curve)
             except ModelError as error:
                 reason = f"{COMBINER}: {error}"
         return self._predict(target, history, [reason] if reason else [])
@@ -196,7 +197,9 @@ class _Run:
         prediction = outcome.prediction
         if prediction is None:
             return self._answer(target, history, outcome.status, outcome.reason)
-        breach = find_breach(history, prediction, Limits(target.limit, target.below, target.unit))
+        limits = Limits(target.limit, target.below, target.unit)
+        curve = outcome.curve if outcome.curve is not None else curve_of(target.kind, history, prediction, limits)
+        breach = find_breach(history, prediction, limits, curve)
         return self._answer(
             target,
             history,
@@ -211,6 +214,7 @@ class _Run:
             breach_early_ms=breach.early_ms,
             breach_reason=breach.reason,
             prophet=prophet,
+            chance=breach.chance,
         )
 
     def _failed(self, target: Target, error: Exception) -> Forecast:

@@ -25,6 +25,13 @@ def quantity(value: float, unit: str) -> str:
     return f"{_digits(value / factor)} {name}"
 
 
+def chance(share: float) -> str:
+    """A probability: ``37 %``, ``under 1 %``, ``over 99 %``; never as sure as 0 or 100 %."""
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.99 else f"{100 * share:.0f} %"
+
+
 def duration(seconds: float) -> str:
     """At most two neighbouring units: ``2 d 4 h``, ``5 min``, ``0.25 s``."""
     if abs(seconds) < 10 and seconds != round(seconds):

@@ -52,6 +52,9 @@ def test_a_rising_level_is_forecast_and_its_breach_found(reader: MemoryReader) -
     assert mean.start_ms == NOW_MS // HOUR_MS * HOUR_MS
     assert mean.breach_ms == mean.start_ms + 10 * HOUR_MS
     assert mean.outlook.startswith("reaches 233 GiB on ")
+    assert mean.chance is not None
+    assert (mean.chance.t50, mean.chance.crossed_lately) == (10, False)
+    assert mean.chance.p24 > 0.9
     assert found["disk_used_bytes", "max"].breach_ms == mean.breach_ms
 
 
