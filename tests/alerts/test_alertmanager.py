@@ -16,7 +16,7 @@ from alerts.fingerprint import fingerprint
 from alerts.payload import group_key, webhook_body
 from tests.alerts.test_payload import alert
 from tests.support.listener import Listener, listening
-from tests.support.page_server import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.alertmanager
 

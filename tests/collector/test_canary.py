@@ -8,7 +8,8 @@ import pytest
 from collector.samplers.endpoints.canary import Canary
 from collector.settings import CanarySettings, EndpointSettings
 from forewarn.base.clock import SystemClock
-from tests.support.page_server import PageServer, free_port, page_server
+from tests.support.page_server import PageServer, page_server
+from tests.support.ports import free_port
 
 ANSWER = json.dumps({"id": "cmpl-1", "object": "text_completion", "choices": [{"index": 0, "text": "pong"}]})
 

@@ -18,7 +18,8 @@ from collector.settings import EndpointSettings
 from collector.source import CollectError
 from forewarn.base.clock import SystemClock
 from forewarn.base.lane import StuckError
-from tests.support.page_server import PageServer, free_port, full_listener, page_server
+from tests.support.page_server import PageServer, full_listener, page_server
+from tests.support.ports import free_port
 
 PAGES = Path(__file__).parent.parent / "fixtures" / "endpoints"
 

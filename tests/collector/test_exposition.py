@@ -17,7 +17,8 @@ from collector.series import Sample, Scrape, SeriesKey, labels_of
 from collector.settings import CollectorSettings
 from collector.textformat import parse_page
 from forewarn.base.clock import SystemClock
-from tests.support.page_server import free_port, page_server
+from tests.support.page_server import page_server
+from tests.support.ports import free_port
 
 PAGES = Path(__file__).parent.parent / "fixtures" / "endpoints"
 

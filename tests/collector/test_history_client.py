@@ -14,7 +14,8 @@ from collector.history.prometheus import Access, Prometheus, PrometheusError, To
 from collector.series import Matcher
 from forewarn.base.errors import ForewarnError, UsageError
 from tests.support.listener import listening
-from tests.support.page_server import PageServer, free_port, page_server
+from tests.support.page_server import PageServer, page_server
+from tests.support.ports import free_port
 
 SERIES = "/api/v1/series"
 RANGE = "/api/v1/query_range"

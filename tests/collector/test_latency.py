@@ -17,7 +17,8 @@ from collector.samplers.network.resolver import Resolver, literal
 from collector.settings import NetworkSettings
 from forewarn.base.clock import SystemClock
 from forewarn.base.lane import StuckError
-from tests.support.page_server import free_port, full_listener
+from tests.support.page_server import full_listener
+from tests.support.ports import free_port
 
 V4 = socket.AF_INET
 

@@ -6,7 +6,7 @@ import urllib3
 
 from tests.support.daemon import running
 from tests.support.nvml import FakeNvml, build_fake
-from tests.support.page_server import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.prometheus
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemon import FOREWARN, forewarn, running
-from tests.support.page_server import free_port
+from tests.support.ports import free_port
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 UNITS = {"FOREWARN_UNITS": "true"}

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from typing import Any
 import orjson
 import pytest
 import urllib3
+
+from tests.support.ports import free_port
 
 VERSION = "8.19.21"
 JAVA = 17
@@ -138,8 +139,7 @@ class LocalServer(Server):
     def __init__(self, folder: Path) -> None:
         self._jdk, self._home = prepare()
         self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port = listener.getsockname()[1]
+        self._port = free_port()
         super().__init__(f"http://127.0.0.1:{self._port}")
         self._process: subprocess.Popen[bytes] | None = None
         self._configure()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import urllib3
 
 from collector.series import SeriesKey, labels_of
-from tests.support.page_server import free_port
+from tests.support.ports import free_port
 
 Recorded = dict[SeriesKey, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]
 """Times in milliseconds and values of each series."""

@@ -95,13 +95,6 @@ def page_server(tls: ssl.SSLContext | None = None) -> Iterator[PageServer]:
         thread.join()
 
 
-def free_port() -> int:
-    """A port of loopback on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def full_listener() -> Iterator[int]:
     """The port of a listener whose queue is full: a connect to it is never answered."""

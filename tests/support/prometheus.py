@@ -1,6 +1,5 @@
 """A real Prometheus that scrapes one address every second."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+
+from tests.support.ports import free_port
 
 CONFIG = """\
 global: {{scrape_interval: 1s}}
@@ -45,8 +46,7 @@ class Prometheus:
 def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
     """A Prometheus that has scraped ``target`` (host:port) at least twice."""
     (folder / "prometheus.yml").write_text(CONFIG.format(target=target))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen(
             [

@@ -13,7 +13,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from collector.series import SeriesKey, labels_of
-from tests.support.page_server import free_port
+from tests.support.ports import free_port
 
 Found = dict[SeriesKey, dict[int, float]]
 """Value by time in milliseconds, by series."""

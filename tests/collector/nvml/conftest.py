@@ -7,7 +7,7 @@ from tests.support.nvml import FakeNvml, build_fake
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fake_nvml")
+    return tmp_path_factory.getbasetemp().parent / "fake-nvml"
 
 
 @pytest.fixture
