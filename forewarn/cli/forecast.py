@@ -43,7 +43,7 @@ def forecast(
     if json:
         print_json([each.to_dict() for each in made])
     else:
-        _print(made, moment)
+        print_forecasts(made, moment)
 
 
 def moment_at(text: str) -> int:
@@ -63,7 +63,8 @@ def moment_at(text: str) -> int:
     return moment
 
 
-def _print(made: "list[Forecast]", moment: int) -> None:
+def print_forecasts(made: "list[Forecast]", moment: int) -> None:
+    """A table of them, with notes on those that are not what was to be expected."""
     from forewarn.base.clock import rfc3339
     from forewarn.base.words import quantity
 
