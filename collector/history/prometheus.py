@@ -92,6 +92,7 @@ class Prometheus:
         url: what stands in front of /api/v1, such as http://prometheus:9090.
         access: what it wants to see.
         timeout: seconds for one answer.
+        again: what doing the same again would bring, for hints.
         sleep: waits between two tries.
 
     Raises:
@@ -104,6 +105,7 @@ class Prometheus:
         access: Access = Access(),
         *,
         timeout: float = 60.0,
+        again: str = "the same command goes on where this one stopped",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = _base(url)
@@ -111,6 +113,7 @@ class Prometheus:
         if access.ca_file is not None and not os.access(access.ca_file, os.R_OK):
             raise UsageError(f"cannot read the certificates in {access.ca_file}")
         self._sleep = sleep
+        self._again = again
         self._answered = False
         limits = urllib3.Timeout(connect=min(10.0, timeout), read=timeout)
         self._pool = urllib3.PoolManager(
@@ -162,7 +165,7 @@ class Prometheus:
                     return self._data(answer.status, answer.data)
                 trouble = PrometheusError(
                     f"{self.url} answers with status {answer.status}: {_text(answer.data)}",
-                    hint="the same command goes on where this one stopped",
+                    hint=self._again,
                 )
             if tries == _TRIES:
                 raise trouble
@@ -176,7 +179,7 @@ class Prometheus:
             return PrometheusError(f"{self.url}: {reason}", hint="--ca-file names the certificate of its issuer")
         return PrometheusError(
             f"no answer from {self.url}: {said(reason)}",
-            hint="is the address right? The same command goes on where this one stopped",
+            hint=f"is the address right? {self._again[0].upper()}{self._again[1:]}",
         )
 
     def _data(self, status: int, body: bytes) -> Any:

@@ -1,7 +1,7 @@
 """Hourly means and extremes of a server's series, a part of them after the other.
 
 The server reckons them, by range queries with a step of an hour. Hours are those of the store: from the full hour to a
-millisecond before the next. Series are taken in parts of at most 128, each asked for by the labels that it has, so
+millisecond before the next. Series are taken in parts of at most 64, each asked for by the labels that it has, so
 that neither the server nor we hold many at a time.
 """
 
@@ -22,7 +22,7 @@ from forewarn.base.errors import UsageError
 
 ALIVE_MS = DAY + HOUR
 """Series without a sample for so long get no forecast, and are not even asked for."""
-PART_SERIES = 128
+PART_SERIES = 64
 PART_POINTS = 100_000
 """Points in one answer: about 16 MB while it is read."""
 OURS = "forewarn_forecast_"
@@ -75,6 +75,7 @@ class FleetReader:
         history_ms: how far back.
 
     Attributes:
+        as_of_ms: that moment.
         batches: the series that are there.
 
     Raises:
@@ -84,7 +85,7 @@ class FleetReader:
 
     def __init__(self, server: Prometheus, wanted: Sequence[Wanted], as_of_ms: int, history_ms: int) -> None:
         self._server = server
-        self._as_of_ms = as_of_ms
+        self.as_of_ms = as_of_ms
         self._end_ms = as_of_ms - as_of_ms % HOUR
         self._start_ms = self._end_ms - history_ms + history_ms % HOUR
         self._limits: dict[str, Limits | None] = {}
@@ -112,12 +113,12 @@ class FleetReader:
     def _find(self, wanted: Sequence[Wanted]) -> Iterator[Batch]:
         taken: set[SeriesKey] = set()
         for row in wanted:
-            label_sets = self._server.series([row.selector], self._as_of_ms - ALIVE_MS, self._as_of_ms)
+            label_sets = self._server.series([row.selector], self.as_of_ms - ALIVE_MS, self.as_of_ms)
             found = {_key(labels) for labels in label_sets if not labels["__name__"].startswith(OURS)}
             if row.declared and not found:
                 raise UsageError(
                     f"{self._server.url} has no series like {row.selector} with samples on the day before"
-                    f" {rfc3339(self._as_of_ms)}",
+                    f" {rfc3339(self.as_of_ms)}",
                     hint="try the same selector in the server's own page",
                 )
             keys = sorted(found - taken)
@@ -190,7 +191,7 @@ class FleetReader:
         query = wanted.limit_query
         if query not in self._limits:
             try:
-                self._limits[query] = Limits.ask(self._server, query, self._as_of_ms)
+                self._limits[query] = Limits.ask(self._server, query, self.as_of_ms)
             except UsageError:
                 if wanted.declared:
                     raise

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from forewarn.cli.access import access_of, timeout_of
 from forewarn.cli.backfill import FORECASTING, forecasts_follow
 from forewarn.cli.output import print_json, print_table, progress, say
 
@@ -41,42 +42,19 @@ def load_server(url: str, wanted: Mapping[str, Any], settings: "Config", data: "
 
 
 def _wish(url: str, wanted: Mapping[str, Any]) -> "Wish":
-    from collector.history.prometheus import Access
-    from forewarn.base.errors import UsageError
-    from forewarn.base.types import parse_duration
     from forewarn.history import DEFAULT_SINCE, Wish
 
-    try:
-        timeout = float(parse_duration(wanted["timeout"] or "60s"))
-    except ValueError as error:
-        raise UsageError(f"--timeout: {error}") from None
     return Wish(
         url,
-        Access(
-            wanted["bearer-token-file"],
-            wanted["basic-auth-file"],
-            wanted["ca-file"],
-            tuple(_header(text) for text in wanted["header"] or ()),
-        ),
+        access_of(wanted),
         since=wanted["since"] or DEFAULT_SINCE,
         until=wanted["until"],
         step=wanted["step"],
         matches=wanted["match"] or (),
         hostnames=wanted["hostname"] or (),
         instances=wanted["instance"] or (),
-        timeout=timeout,
+        timeout=timeout_of(wanted),
     )
-
-
-def _header(text: str) -> tuple[str, str]:
-    from forewarn.base.errors import UsageError
-
-    name, colon, value = (part.strip() for part in text.partition(":"))
-    if not (colon and name.replace("-", "").isalnum() and value.isascii() and value.isprintable()):
-        raise UsageError(f"--header: {text!r} is no header", hint="write it like --header 'X-Scope-OrgID: llm'")
-    if name.lower() == "authorization":
-        raise UsageError("--header: a secret is not given in a flag", hint="--bearer-token-file names a file with it")
-    return name, value
 
 
 def _pairs(plan: "Plan") -> dict[tuple[str, str], int]:

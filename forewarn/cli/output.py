@@ -4,10 +4,11 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 WHOLE = 10_000
@@ -19,6 +20,18 @@ def print_json(data: Any) -> None:
     import orjson
 
     sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+def print_json_items(items: Iterable[T], shown: Callable[[T], Any]) -> Iterator[T]:
+    """A JSON array, each item printed when it comes and handed on; nothing where the first one fails."""
+    import orjson
+
+    count = 0
+    for count, item in enumerate(items, 1):
+        sys.stdout.write("[" if count == 1 else ",")
+        sys.stdout.write("\n" + orjson.dumps(shown(item), option=orjson.OPT_INDENT_2).decode())
+        yield item
+    sys.stdout.write("\n]\n" if count else "[]\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
