@@ -1,5 +1,7 @@
 """forewarn forecast."""
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +12,27 @@ from forewarn.cli.output import print_json, print_table, progress, say
 if TYPE_CHECKING:
     from forecast.results import Forecast
 
+_SERVER = "A server only: "
+
+
+class Source(StrEnum):
+    """Where the series are."""
+
+    STORE = "store"
+    PROMETHEUS = "prometheus"
+
+
+class Kind(StrEnum):
+    """How a capacity is used up."""
+
+    GAUGE = "gauge"
+    FILL = "fill"
+    ALLOCATION = "allocation"
+    SATURATED = "saturated"
+
 
 def forecast(
+    *,
     config: ConfigOption = None,
     data_dir_: DataDirOption = None,
     as_of: Annotated[
@@ -20,9 +41,81 @@ def forecast(
     score: Annotated[
         bool, typer.Option("--score", help="How good the daemon's forecasts were whose 72 hours are over.")
     ] = False,
+    source: Annotated[
+        Source, typer.Option(help="This node's store, or a server: Prometheus, VictoriaMetrics, Mimir, Thanos.")
+    ] = Source.STORE,
+    url: Annotated[str | None, typer.Option(help=_SERVER + "its address, such as http://prometheus:9090.")] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help=_SERVER + "series to forecast [default: [[target]], and what every node's Forewarn knows]."),
+    ] = None,
+    kind: Annotated[Kind | None, typer.Option(help=_SERVER + "how they are used up [default: gauge].")] = None,
+    limit: Annotated[float | None, typer.Option(help=_SERVER + "where their capacity ends.")] = None,
+    limit_query: Annotated[
+        str | None,
+        typer.Option(help=_SERVER + "PromQL whose values are the limits, joined by labels.", metavar="PROMQL"),
+    ] = None,
+    below: Annotated[
+        bool, typer.Option("--below", help=_SERVER + "it runs out at the lower end (bytes free, not used).")
+    ] = False,
+    rate: Annotated[
+        bool | None,
+        typer.Option("--rate/--no-rate", help=_SERVER + "they are running totals [default: by their names]."),
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(help=_SERVER + "do it again and again, such as 1h; takes --write-to.")
+    ] = None,
+    write_to: Annotated[
+        str | None,
+        typer.Option(
+            help=_SERVER + "write the forecasts as series: an address, or the name of a [[remote_write]].",
+            metavar="URL|NAME",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help=_SERVER + "processes to spread it over [default: one a core].", min=1)
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help=_SERVER + "Dask scheduler to spread it over.", metavar="tcp://HOST:8786")
+    ] = None,
+    bearer_token_file: Annotated[Path | None, typer.Option(help=_SERVER + "file with a token to send.")] = None,
+    basic_auth_file: Annotated[Path | None, typer.Option(help=_SERVER + "file with user:password.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help=_SERVER + "a header to send, such as 'X-Scope-OrgID: llm'.")
+    ] = None,
+    ca_file: Annotated[Path | None, typer.Option(help=_SERVER + "certificates that vouch for it.")] = None,
+    timeout: Annotated[str | None, typer.Option(help=_SERVER + "how long one answer may take [default: 60s].")] = None,
     json: JsonOption = False,
 ) -> None:
     """Forecast every capacity target 72 h ahead: the interval, the limit, and when it breaches or why it does not."""
+    wanted = {
+        "url": url,
+        "match": match,
+        "kind": None if kind is None else kind.value,
+        "limit": limit,
+        "limit-query": limit_query,
+        "below": below or None,
+        "rate": rate,
+        "every": every,
+        "write-to": write_to,
+        "workers": workers,
+        "dask": dask,
+        "bearer-token-file": bearer_token_file,
+        "basic-auth-file": basic_auth_file,
+        "header": header,
+        "ca-file": ca_file,
+        "timeout": timeout,
+    }
+    if source is Source.PROMETHEUS:
+        from forewarn.cli.forecast_fleet import forecast_server
+
+        forecast_server(wanted, load(config), None if as_of is None else moment_at(as_of), score=score, json=json)
+        return
+    given = next((name for name, value in wanted.items() if value), None)
+    if given is not None:
+        from forewarn.base.errors import UsageError
+
+        raise UsageError(f"--{given} is for a server", hint="--source prometheus --url URL forecasts its series")
     if score:
         from forewarn.cli.scorecard import show_scorecard
 
