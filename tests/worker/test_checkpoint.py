@@ -3,22 +3,20 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import urllib3
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
-from tests.support.worker_process import WorkerProcess, running_worker  # noqa: E402  after the skip
-from worker.checkpoint import load  # noqa: E402
-from worker.errors import ModelError  # noqa: E402
+from tests.support.worker_process import WorkerProcess, running_worker
+from worker.errors import ModelError
 
 WORDS = ["the", "node", "has", "eight", "cards", "every", "card", "is", "warm", "today", "but", "cool", "at", "night"]
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(torch: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers.models.llama.configuration_llama import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaForCausalLM
@@ -58,7 +56,7 @@ def ask(http: urllib3.PoolManager, served: WorkerProcess, **body: object) -> url
 
 
 def test_a_checkpoint_is_served_under_its_name_with_its_tokenizer(
-    http: urllib3.PoolManager, served: WorkerProcess, checkpoint: Path
+    http: urllib3.PoolManager, served: WorkerProcess, checkpoint: Path, torch: ModuleType, load: Any
 ) -> None:
     assert (served.ready["model"], served.ready["random_weights"]) == ("wordy-llama", False)
     answer = ask(http, served, prompt="the card is warm", max_tokens=6, temperature=0, model="wordy-llama").json()
@@ -135,7 +133,7 @@ DAMAGE = [
 
 @pytest.mark.parametrize(("damage", "said"), DAMAGE)
 def test_a_checkpoint_that_is_not_whole_is_refused(
-    checkpoint: Path, tmp_path: Path, damage: Callable[[Path], object], said: str
+    checkpoint: Path, load: Any, tmp_path: Path, damage: Callable[[Path], object], said: str
 ) -> None:
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
     damage(copy)
@@ -145,7 +143,9 @@ def test_a_checkpoint_that_is_not_whole_is_refused(
     assert "\n" not in refused.value.message
 
 
-def test_a_directory_without_a_tokenizer_needs_a_vocabulary_of_bytes(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_directory_without_a_tokenizer_needs_a_vocabulary_of_bytes(
+    checkpoint: Path, load: Any, tmp_path: Path
+) -> None:
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
     (copy / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match="too small for bytes"):

@@ -11,9 +11,6 @@ import pytest
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
 GREEDY = {"temperature": 0, "ignore_eos": True}
 
 
