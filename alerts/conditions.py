@@ -1,16 +1,17 @@
 """The five kinds of condition: each looks at what is known now and says for which series it holds."""
 
-import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from alerts.breaches import breaches
 from alerts.glossary import glossary
-from alerts.inputs import Anomaly, LatestSample, LatestSamples, Prediction, Predictions, Reading, Standing, Standings
+from alerts.inputs import Anomaly, LatestSample, Reading, with_metric
 from alerts.rule import RuleSettings, RuleType
+from alerts.view import View
 from collector.catalogue import metric_of_sample
-from collector.series import Labels, Matcher, SeriesKey, labels_of, parse_selector
-from forewarn.base.words import duration, moment, quantity
+from collector.series import Matcher, SeriesKey, labels_of, parse_selector
+from forewarn.base.words import duration, quantity
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -22,40 +23,6 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _SAID_ELSEWHERE = "another alert says of the same trouble what to do"
 _LAST_SUCCESS = "forewarn_collector_last_success_timestamp_seconds"
-
-
-class View:
-    """What can be known at one evaluation; the forecasts are read once for all rules."""
-
-    def __init__(
-        self,
-        samples: LatestSamples,
-        predictions: Predictions,
-        now_ms: int,
-        started_ms: int,
-        standings: Standings | None = None,
-    ) -> None:
-        self.now_ms = now_ms
-        self.started_ms = started_ms
-        self._standings = standings
-        self._samples = samples
-        self._predictions = predictions
-        self._read: Sequence[Prediction] | None = None
-
-    def latest(self, matchers: Sequence[Matcher], max_age_ms: int) -> list[LatestSample]:
-        """The newest samples that are numbers."""
-        found = self._samples.latest(*matchers, max_age_ms=max_age_ms, now_ms=self.now_ms)
-        return [sample for sample in found if not math.isnan(sample.value)]
-
-    def standings(self) -> Sequence[Standing]:
-        """How the capacity targets stand that are watched for anomalies."""
-        return [] if self._standings is None else self._standings.latest()
-
-    def predictions(self) -> Sequence[Prediction]:
-        """The newest forecasts."""
-        if self._read is None:
-            self._read = self._predictions.latest()
-        return self._read
 
 
 def readings(rule: RuleSettings, view: View) -> list[Reading]:
@@ -80,7 +47,7 @@ def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:
             continue
         held = compare(value, rule.value) or (rule.clear is not None and compare(value, end))
         yield Reading(
-            labels=_with_metric(sample.key),
+            labels=with_metric(sample.key),
             time_ms=sample.time_ms if rule.measure == "value" else view.now_ms,
             value=value,
             raised=compare(value, rule.value),
@@ -117,58 +84,6 @@ def _measured(rule: RuleSettings, sample: LatestSample, view: View) -> tuple[flo
     return (sample.value / totals[0] if totals and totals[0] else None), "ratio"
 
 
-def _forecast_breach(rule: RuleSettings, view: View) -> Iterator[Reading]:
-    matchers = parse_selector(rule.match)
-    by_target: dict[SeriesKey, list[Prediction]] = {}
-    for forecast in view.predictions():
-        fresh = view.now_ms - forecast.as_of_ms <= rule.stale_ms
-        if (
-            fresh
-            and forecast.decisive
-            and forecast.status == "ok"
-            and all(matcher.matches(forecast.target) for matcher in matchers)
-        ):
-            by_target.setdefault(forecast.target, []).append(forecast)
-    for target, forecasts in by_target.items():
-        yield _breach(rule, target, forecasts, view.now_ms)
-
-
-def _breach(rule: RuleSettings, target: SeriesKey, forecasts: Sequence[Prediction], now_ms: int) -> Reading:
-    first = min(forecasts, key=lambda forecast: math.inf if forecast.breach_ms is None else forecast.breach_ms)
-    as_of_ms = max(forecast.as_of_ms for forecast in forecasts)
-    if first.breach_ms is None or first.breach_ms - now_ms > rule.window * 1000:
-        ended = f"no breach is expected within {duration(rule.window)}"
-        return Reading(_with_metric(target), as_of_ms, None, raised=False, held=False, ended=ended)
-    return Reading(
-        labels=_with_metric(target),
-        time_ms=as_of_ms,
-        value=max(0.0, (first.breach_ms - now_ms) / 1000),
-        raised=True,
-        held=True,
-        facts={
-            "value": _lead(first.breach_ms, now_ms),
-            "metric": target.name,
-            "series": str(target),
-            "limit": "" if first.limit is None else quantity(first.limit, first.unit),
-            "breach_in": _lead(first.breach_ms, now_ms),
-            "breach_at": moment(first.breach_ms),
-            "breach_early": _early(first, now_ms),
-            "model": first.model,
-            "history": duration(first.history_hours * 3600),
-        },
-    )
-
-
-def _lead(time_ms: int, now_ms: int) -> str:
-    return "now" if time_ms <= now_ms else f"in {duration((time_ms - now_ms) / 1000)}"
-
-
-def _early(forecast: Prediction, now_ms: int) -> str:
-    if forecast.breach_early_ms is None or forecast.breach_early_ms == forecast.breach_ms:
-        return ""
-    return f" (with one chance in ten {_lead(forecast.breach_early_ms, now_ms)})"
-
-
 def _anomaly(rule: RuleSettings, view: View) -> Iterator[Reading]:
     matchers, least = parse_selector(rule.match), rule.value or 0.0
     for standing in view.standings():
@@ -178,7 +93,7 @@ def _anomaly(rule: RuleSettings, view: View) -> Iterator[Reading]:
         anomaly = standing.anomaly
         strong = anomaly is not None and anomaly.score >= least
         yield Reading(
-            labels=_with_metric(standing.target),
+            labels=with_metric(standing.target),
             time_ms=standing.judged_ms,
             value=anomaly.score if anomaly is not None else standing.score,
             raised=anomaly is not None and strong and anomaly.seen_ms >= standing.judged_ms,
@@ -237,13 +152,9 @@ def _failing_for(sample: LatestSample, view: View) -> str:
     return f"for {duration(view.now_ms / 1000 - found[0].value)}" if found else "since the start"
 
 
-def _with_metric(key: SeriesKey) -> Labels:
-    return labels_of({**dict(key.labels), "metric": key.name})
-
-
 _CONDITIONS: Mapping[RuleType, Callable[[RuleSettings, View], Iterator[Reading]]] = {
     "threshold": _threshold,
-    "forecast_breach": _forecast_breach,
+    "forecast_breach": breaches,
     "anomaly": _anomaly,
     "absent": _absent,
     "collector_failing": _collector_failing,

@@ -3,22 +3,25 @@
 import logging
 import socket
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alerts.alert import Alert
 from alerts.book import AlertBook
-from alerts.conditions import View, readings
+from alerts.conditions import readings
 from alerts.inputs import LatestSamples, Predictions, Reading, Standings
 from alerts.outbox import Outbox
 from alerts.rule import RuleSettings
 from alerts.settings import AlertsSettings
 from alerts.shipped import effective_rules
-from alerts.states import Moment, advance, drop, resolve
+from alerts.stages import advance_all
+from alerts.states import Moment, drop, resolve
 from alerts.tables import MIGRATIONS, ROOM
+from alerts.view import View
 from collector.series import Labels, labels_of
+from forecast.scorecard import Scorecard
 from forewarn.base.clock import DAY, MINUTE, Clock, rfc3339
 from forewarn.base.errors import ForewarnError, StoreError
 from forewarn.base.sqlite import migrate
@@ -86,12 +89,14 @@ class Engine:
         clock: Clock,
         *,
         anomalies: Standings | None = None,
+        card: Callable[[], Scorecard] = Scorecard,
     ) -> None:
         migrate(connection, path, ROOM, MIGRATIONS)
         self._settings = settings
         self._store = store
         self._forecasts = book
         self._anomalies = anomalies
+        self._card = card
         self._connection = connection
         self._path = path
         self._clock = clock
@@ -129,7 +134,9 @@ class Engine:
         begin, now_ms = self._clock.monotonic(), self._clock.now_ms()
         self._started_ms = min(self._started_ms, now_ms)
         moment = Moment(now_ms, self._started_ms)
-        view = View(self._store, self._forecasts, moment.now_ms, moment.started_ms, self._anomalies)
+        view = View(
+            self._store, self._forecasts, now_ms, moment.started_ms, standings=self._anomalies, card=self._card()
+        )
         alerts = {mark: alert.not_after(now_ms) for mark, alert in self._alerts.current.items()}
         for name in self._status:
             self._evaluate_rule(name, view, alerts, moment)
@@ -174,16 +181,16 @@ class Engine:
         return {labels: group[0] for labels, group in by_labels.items() if len(group) == 1}, error
 
     def _identity(self, rule: RuleSettings, reading: Reading) -> Labels:
-        fixed = {"alertname": rule.name, "severity": rule.severity}
+        fixed = {"alertname": rule.name, "severity": reading.severity or rule.severity}
         return labels_of({**dict(reading.labels), **self._own_labels, **rule.labels, **fixed})
 
     def _advance(
         self, rule: RuleSettings, found: Mapping[Labels, Reading], alerts: dict[str, Alert], moment: Moment
     ) -> None:
         marks = {alert.labels: mark for mark, alert in alerts.items() if alert.rule == rule.name}
-        for labels in marks.keys() | found.keys():
+        before = {labels: alerts[mark] for labels, mark in marks.items()}
+        for labels, after in advance_all(rule, before, found, moment):
             mark = marks.get(labels)
-            after = advance(rule, alerts[mark] if mark else None, found.get(labels), labels, moment)
             if after is not None:
                 alerts[mark or after.fingerprint] = after
             elif mark is not None:

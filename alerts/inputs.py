@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from collector.series import Labels, Matcher, SeriesKey
+from alerts.rule import Severity
+from collector.series import Labels, Matcher, SeriesKey, labels_of
+from forecast.chance import Chance
 
 
 class LatestSample(Protocol):
@@ -51,8 +53,23 @@ class Prediction(Protocol):
         ...
 
     @property
+    def statistic(self) -> str:
+        """mean, max or min of each hour."""
+        ...
+
+    @property
     def unit(self) -> str:
         """Base unit of its values."""
+        ...
+
+    @property
+    def below(self) -> bool:
+        """Whether it runs out at the lower end."""
+        ...
+
+    @property
+    def start_ms(self) -> int:
+        """Its first hour."""
         ...
 
     @property
@@ -82,12 +99,21 @@ class Prediction(Protocol):
 
     @property
     def breach_ms(self) -> int | None:
-        """When the expected value reaches the limit."""
+        """When the limit is as likely as not to have been reached; in the past where it is crossed already."""
         ...
 
     @property
-    def breach_early_ms(self) -> int | None:
-        """When the edge of the 80 % band reaches it."""
+    def chance(self) -> Chance | None:
+        """The probability to reach it; None without a limit, or where it is crossed already."""
+        ...
+
+    @property
+    def crossed(self) -> bool:
+        """Whether it was crossed already when the forecast was made."""
+        ...
+
+    def probability(self, from_ms: int, window_ms: int) -> float:
+        """The probability to reach the limit by the end of a window."""
         ...
 
 
@@ -167,6 +193,8 @@ class Reading:
         held: the condition holds, or is not yet cleared.
         facts: words for the templates.
         ended: why it does not hold, in words.
+        severity: of what is told in stages, that of this one; None where the rule has only one.
+        notes: annotations for machines, beside the sentences.
     """
 
     labels: Labels
@@ -176,3 +204,10 @@ class Reading:
     held: bool
     facts: Mapping[str, str] = field(default_factory=dict)
     ended: str = ""
+    severity: Severity | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def with_metric(key: SeriesKey) -> Labels:
+    """A series' labels and its name, as alerts carry them."""
+    return labels_of({**dict(key.labels), "metric": key.name})

@@ -8,17 +8,20 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from alerts.glossary import GLOSSARY_FACTS
 from alerts.wording import placeholders
 from collector.series import parse_selector
+from forecast.episodes import Bar
 from forewarn.base.types import Seconds, Settings
 
 RuleType = Literal["threshold", "forecast_breach", "anomaly", "absent", "collector_failing"]
 Severity = Literal["critical", "warning", "info"]
+URGENCY: tuple[Severity, ...] = ("critical", "warning", "info")
+"""The most urgent first."""
 Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 
 _SHARED_FACTS = frozenset({"labels", "since", "hostname"})
 FACTS: dict[RuleType, frozenset[str]] = {
     "threshold": _SHARED_FACTS | GLOSSARY_FACTS | {"value", "limit", "metric", "series"},
     "forecast_breach": _SHARED_FACTS
-    | {"value", "limit", "metric", "series", "breach_in", "breach_at", "breach_early", "model", "history"},
+    | {"value", "limit", "metric", "series", "outlook", "timing", "evidence", "window", "model", "history", "score"},
     "anomaly": _SHARED_FACTS | {"value", "metric", "series", "kind", "reason"},
     "absent": _SHARED_FACTS | {"metric", "silence"},
     "collector_failing": _SHARED_FACTS | {"failing_for"},
@@ -28,10 +31,12 @@ FACTS: dict[RuleType, frozenset[str]] = {
 _ONLY_FOR: dict[str, frozenset[RuleType]] = {
     "op": frozenset({"threshold"}),
     "value": frozenset({"threshold", "anomaly"}),
-    "clear": frozenset({"threshold"}),
+    "clear": frozenset({"threshold", "forecast_breach"}),
     "measure": frozenset({"threshold"}),
     "per": frozenset({"threshold"}),
     "window": frozenset({"forecast_breach"}),
+    "severity_by_lead": frozenset({"forecast_breach"}),
+    "probability": frozenset({"forecast_breach"}),
 }
 _MATCH_DEFAULT: dict[RuleType, str] = {
     "forecast_breach": '{__name__=~".+"}',
@@ -46,6 +51,7 @@ _STALE_DEFAULT: dict[RuleType, float] = {
     "collector_failing": 300.0,
 }
 _STALE_SILENCE = 86400.0
+_BAR = Bar()
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ALERTNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -53,7 +59,8 @@ _ALERTNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 class RuleSettings(Settings):
     """A condition and what to say when it holds: ``[[alerts.rule]]``.
 
-    A severity is a label, hence part of an alert's identity: a second, more urgent stage is a rule of its own.
+    A severity is a label, hence part of an alert's identity: what becomes more urgent is another alert, which takes
+    the place of the first.
     """
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -69,7 +76,9 @@ class RuleSettings(Settings):
         description="threshold: what it is compared with, in the metric's base unit; anomaly: the least score, 0 to 1.",
     )
     clear: float | None = Field(
-        None, description="threshold: a firing alert ends only when the value is back beyond this one."
+        None,
+        description="threshold: a firing alert ends only when the value is back beyond this one; forecast_breach: only"
+        " when the probability is below this one, unless given two thirds of 'probability'.",
     )
     measure: Literal["value", "age", "silence"] = Field(
         "value",
@@ -79,8 +88,18 @@ class RuleSettings(Settings):
     per: str = Field(
         "", description="threshold: the value is divided by the newest one of this metric with the same labels."
     )
-    window: Seconds = Field(
-        72 * 3600.0, gt=0, description="forecast_breach: how far ahead an expected breach is told of."
+    probability: float = Field(
+        _BAR.begin,
+        gt=0,
+        le=1,
+        description=f"forecast_breach: told is what is so probable within the window; at {_BAR.begin:g} about four of"
+        " five warnings come true.",
+    )
+    window: Seconds = Field(72 * 3600.0, gt=0, le=72 * 3600.0, description="forecast_breach: how far ahead it looks.")
+    severity_by_lead: dict[Severity, Seconds] = Field(
+        default_factory=dict,
+        description="forecast_breach: instead of severity and window, a window for each severity, such as"
+        ' {critical = "6h", warning = "48h", info = "72h"}; the most urgent one that applies is told.',
     )
     unless: str = Field(
         "", description="Series that say of the same trouble already: while one of them is not 0, nothing is raised."
@@ -130,6 +149,7 @@ class RuleSettings(Settings):
         if self.type == "threshold" and (self.op is None or self.value is None):
             raise ValueError(f"rule {self.name}: a threshold needs op and value")
         self._check_clear()
+        self._check_stages()
         for template in (self.summary, self.description):
             if unknown := sorted(placeholders(template) - FACTS[self.type]):
                 known = ", ".join(f"{{{name}}}" for name in sorted(FACTS[self.type] - {"labels"}))
@@ -140,7 +160,7 @@ class RuleSettings(Settings):
         return self
 
     def _given(self, field: str) -> bool:
-        return bool(getattr(self, field) != type(self).model_fields[field].default)
+        return bool(getattr(self, field) != type(self).model_fields[field].get_default(call_default_factory=True))
 
     def _check_selectors(self) -> None:
         if not self.match:
@@ -152,6 +172,8 @@ class RuleSettings(Settings):
                 raise ValueError(f"rule {self.name}: {error}") from error
 
     def _check_clear(self) -> None:
+        if self.type == "forecast_breach" and self.clear is not None and not 0 < self.clear < self.probability:
+            raise ValueError(f"rule {self.name}: clear must lie between 0 and the probability of {self.probability:g}")
         if self.clear is None or self.value is None or self.op is None:
             return
         wrong_side = {">": self.clear > self.value, "<": self.clear < self.value}.get(self.op[0])
@@ -159,6 +181,27 @@ class RuleSettings(Settings):
             raise ValueError(f"rule {self.name}: clear has no meaning with {self.op}")
         if wrong_side:
             raise ValueError(f"rule {self.name}: an alert on {self.op} {self.value:g} cannot clear at {self.clear:g}")
+
+    def _check_stages(self) -> None:
+        if not self.severity_by_lead:
+            return
+        if self._given("severity") or self._given("window"):
+            raise ValueError(f"rule {self.name}: severity_by_lead says severity and window already")
+        windows = [window for _, window in self.stages]
+        if windows != sorted(set(windows)) or not 0 < windows[0] <= windows[-1] <= 72 * 3600:
+            raise ValueError(f"rule {self.name}: severity_by_lead: the more urgent, the shorter; 72h at most")
+
+    @property
+    def stages(self) -> tuple[tuple[Severity, float], ...]:
+        """Severities with their windows in seconds, the most urgent first; of most rules there is one."""
+        if not self.severity_by_lead:
+            return ((self.severity, self.window),)
+        return tuple((each, self.severity_by_lead[each]) for each in URGENCY if each in self.severity_by_lead)
+
+    @property
+    def clear_probability(self) -> float:
+        """The probability below which a firing forecast_breach alert ends."""
+        return self.probability * _BAR.end / _BAR.begin if self.clear is None else self.clear
 
     @property
     def stale_ms(self) -> int:

@@ -2,11 +2,14 @@
 
 import difflib
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
 from alerts.rule import RuleSettings
 from alerts.settings import AlertsSettings
+from collector.series import SeriesKey, parse_selector
+from forecast.episodes import Bar
 from forewarn.base.errors import ConfigError
 
 
@@ -32,3 +35,19 @@ def effective_rules(settings: AlertsSettings) -> tuple[RuleSettings, ...]:
     kept = {name: rule for name, rule in shipped.items() if name not in settings.disabled_rules}
     rules = (kept if settings.shipped_rules else {}) | {rule.name: rule for rule in settings.rule}
     return tuple(rule for rule in rules.values() if rule.enabled)
+
+
+def warning_bars(settings: AlertsSettings) -> Callable[[str], Bar]:
+    """At which probabilities the rules in force begin and end a warning about a series; for the scorecard.
+
+    Raises:
+        ConfigError: see ``effective_rules``.
+    """
+    rules = [rule for rule in effective_rules(settings) if rule.type == "forecast_breach"]
+    bars = [(parse_selector(rule.match), Bar(rule.probability, rule.clear_probability)) for rule in rules]
+
+    def bar(series: str) -> Bar:
+        key = SeriesKey.parse(series)
+        return next((bar for matchers, bar in bars if all(one.matches(key) for one in matchers)), Bar())
+
+    return bar

@@ -120,5 +120,6 @@ def _annotations(rule: RuleSettings, alert: Alert, reading: Reading) -> Labels:
             "summary": fill(rule.summary, facts, labels),
             "description": fill(rule.description, facts, labels),
             "runbook_url": rule.runbook_url,
+            **reading.notes,
         }
     )

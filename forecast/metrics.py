@@ -13,6 +13,7 @@ from forecast.results import Forecast, Status
 from forewarn.base.clock import HOUR
 
 HORIZON_STEPS = (1, 2, 3, 6, 12, 18, 24, 36, 48, 72)
+WINDOW_STEPS = (6, 24, 48, 72)
 QUANTILES = ("mean", "p10", "p90")
 LAST_POINT_HOURS = 3
 """How long past its end a forecast's last point stands in, so that the 72 h line exists between two runs."""
@@ -25,6 +26,7 @@ def samples(forecasts: Sequence[Forecast], now_ms: int, duration_seconds: float 
         if forecast.status == "ok":
             found.extend(_values(forecast, now_ms))
             found.extend(_breach(forecast, now_ms))
+            found.extend(_probabilities(forecast, now_ms))
     found.extend(_limits(forecasts))
     return found
 
@@ -63,6 +65,19 @@ def _breach(forecast: Forecast, now_ms: int) -> Iterator[Sample]:
             "forewarn_forecast_breach_seconds", target=str(forecast.target), statistic=forecast.statistic
         )
         yield Sample(key, max(0.0, (forecast.breach_ms - now_ms) / 1000))
+
+
+def _probabilities(forecast: Forecast, now_ms: int) -> Iterator[Sample]:
+    if forecast.chance is None and not forecast.crossed:
+        return
+    for hours in WINDOW_STEPS:
+        key = SeriesKey.of(
+            "forewarn_forecast_breach_probability_ratio",
+            target=str(forecast.target),
+            statistic=forecast.statistic,
+            window=f"{hours}h",
+        )
+        yield Sample(key, forecast.probability(now_ms, hours * HOUR))
 
 
 def _limits(forecasts: Sequence[Forecast]) -> Iterator[Sample]:

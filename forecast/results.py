@@ -13,7 +13,7 @@ from forecast.packing import pack, unpack
 from forecast.reference import Reference
 from forecast.settings import Statistic
 from forewarn.base import words
-from forewarn.base.clock import DAY, parse_time, rfc3339
+from forewarn.base.clock import DAY, HOUR, parse_time, rfc3339
 from forewarn.base.sqlite import migrate
 
 Status = Literal["ok", "not_enough_history", "no_data", "failed"]
@@ -80,6 +80,20 @@ class Forecast:
     def decisive(self) -> bool:
         """Whether it says when the capacity ends."""
         return decides(self.kind, self.statistic)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the limit was crossed already when it was made."""
+        return self.chance is None and self.breach_ms is not None and self.breach_ms < self.start_ms
+
+    def probability(self, from_ms: int, window_ms: int) -> float:
+        """The probability to reach the limit between the forecast's start and the end of a window that begins later.
+
+        1 where it is crossed already, 0 where there is no limit. The window is cut at the forecast's end.
+        """
+        if self.chance is None:
+            return float(self.crossed)
+        return self.chance.within((from_ms - self.start_ms + window_ms) / HOUR)
 
     @property
     def outlook(self) -> str:

@@ -23,10 +23,14 @@ def _samples(card: Scorecard) -> Iterator[Sample]:
         ("forewarn_forecast_warnings", "outcome", "came_true"): figures.came_true,
         ("forewarn_forecast_warnings", "outcome", "false"): figures.false_warnings,
         ("forewarn_forecast_warnings", "outcome", "missed"): figures.missed,
+        ("forewarn_forecast_brier_ratio", "forecast", "forewarn"): figures.brier,
+        ("forewarn_forecast_brier_ratio", "forecast", "crossed_last_72h"): figures.brier_rule,
     }
     for (name, label, text), value in values.items():
         if value is not None:
             yield _sample(name, value, **{label: text})
+    if figures.calibration_error is not None:
+        yield _sample("forewarn_forecast_calibration_error_ratio", figures.calibration_error)
     if figures.lead_error_hours is not None:
         yield _sample("forewarn_forecast_lead_time_error_seconds", figures.lead_error_hours * 3600)
 

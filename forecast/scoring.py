@@ -12,7 +12,8 @@ from forecast import scores
 from forecast.grid import GRID_HOURS, Grid
 from forecast.members.past import Past
 from forecast.prepare import regular
-from forecast.scorecard import FEWEST_HOURS, Due, Score, due_forecasts
+from forecast.scorebook import FEWEST_HOURS, Due, due_forecasts
+from forecast.scorecard import Score
 from forecast.settings import HORIZON_HOURS, TargetSettings
 from forecast.sources import Floats, Reader
 from forecast.targets import Target, find_targets
@@ -102,19 +103,21 @@ def _scores(due: Sequence[Due], past: Floats, actual: Floats) -> list[Score]:
 
 def _outcome(due: Due, past: Floats, actual: Floats) -> dict[str, Any]:
     """What became of the limit; nothing where there is none, or it was crossed already when the forecast was made."""
-    already = due.breach_ms is not None and due.breach_ms < due.start_ms
-    if due.limit is None or already:
+    if due.limit is None or due.chance is None:
         return {}
     side = -1.0 if due.below else 1.0
-    (crossed,) = scores.first_crossing(side * actual[None], np.array([side * due.limit]))
+    (hour,) = scores.first_crossing(side * actual[None], np.array([side * due.limit]))
     recent = side * past[-HORIZON_HOURS:]
-    warned = due.breach_ms is not None
-    late = (due.breach_ms - due.start_ms) / HOUR - crossed if due.breach_ms is not None else np.nan
+    crossed = bool(np.isfinite(hour))
+    expected = due.chance.t50
     return {
-        "warned": warned,
-        "crossed": bool(np.isfinite(crossed)),
+        "p24": due.chance.p24,
+        "p48": due.chance.p48,
+        "p72": due.chance.p72,
+        "crossed": crossed,
+        "crossed_hour": int(hour) if crossed else None,
         "rule_warned": bool((recent[np.isfinite(recent)] >= side * due.limit).any()),
-        "lead_error_hours": _known(late),
+        "lead_error_hours": float(expected - hour) if crossed and expected is not None else None,
     }
 
 

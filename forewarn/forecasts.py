@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from alerts.shipped import warning_bars
 from forecast.results import Forecast
 from forecast.scorecard import Score, Scorecard
 from forewarn.base.errors import StoreError
@@ -38,10 +39,19 @@ class ForecastRuns:
         self._child: Child | None = None
         self._running = asyncio.Lock()
         self._stopped = False
+        self._bars = warning_bars(config.alerts)
 
     def latest(self) -> list[Forecast]:
         """The newest forecast of every target and statistic."""
         return list(self._newest.values())
+
+    async def read_card(self) -> None:
+        """Work the scorecard out anew.
+
+        Raises:
+            StoreError: the scores cannot be read.
+        """
+        self.scorecard = await self._base.change_state(self._base.scores.card, self._base.clock.now_ms(), self._bars)
 
     async def run(self) -> bool:
         """Make one forecast of every target; False where the run did not come to its end."""
@@ -98,7 +108,7 @@ class ForecastRuns:
         try:
             await self._base.change_state(self._base.book.store, self._arrived)
             await self._base.change_state(self._base.scores.store, self._scores)
-            self.scorecard = await self._base.change_state(self._base.scores.card, self._base.clock.now_ms())
+            await self.read_card()
         except StoreError as error:
             facts = {"error": error.message, "hint": error.hint}
             log.error("the forecasts cannot be kept", extra=facts)  # noqa: TRY400  the error's text says all

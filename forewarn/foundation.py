@@ -11,7 +11,7 @@ from collector.series import Sample, Scrape, SeriesKey
 from collector.store import IntegrityCheck, Store
 from forecast.anomalies.book import AnomalyBook
 from forecast.results import ForecastBook
-from forecast.scorecard import ScoreBook
+from forecast.scorebook import ScoreBook
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.crew import Crew
 from forewarn.base.errors import StoreError

@@ -78,7 +78,7 @@ class Rooms:
             ConfigError: the configuration refers to what is not there.
         """
         rooms = cls(config, node, base, hostname, await base.state_writer.submit(base.book.latest))
-        rooms.forecasts.scorecard = await base.state_writer.submit(base.scores.card, base.clock.now_ms())
+        await rooms.forecasts.read_card()
         known = await base.state_writer.submit(base.anomalies.recent)
         rooms.anomalies = AnomalyRuns(config, base, rooms.forecasts, known)
         rooms.engine = await base.state_writer.submit(
@@ -90,6 +90,7 @@ class Rooms:
                 base.data.state,
                 base.clock,
                 anomalies=rooms.anomalies,
+                card=lambda: rooms.forecasts.scorecard,
             )
         )
         rooms._dispatcher = Dispatcher(

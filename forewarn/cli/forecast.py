@@ -119,7 +119,7 @@ def forecast(
     if score:
         from forewarn.cli.scorecard import show_scorecard
 
-        show_scorecard(data_dir(data_dir_).state, as_of, json=json)
+        show_scorecard(data_dir(data_dir_).state, load(config), as_of, json=json)
         return
     from collector.store import StoreReader
     from forecast.run import make_forecasts

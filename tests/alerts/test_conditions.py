@@ -1,22 +1,10 @@
 """What each kind of rule finds."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from alerts.alert import Alert
-from forewarn.base.clock import HOUR
 from tests.support.alert_rig import Rig
-from tests.support.latest_samples import forecast
-
-GPU = 'forewarn_gpu_memory_used_bytes{gpu="3"}'
-BREACH = {
-    "name": "WillFill",
-    "type": "forecast_breach",
-    "summary": "{series} reaches {limit} {breach_in}",
-    "description": "at {breach_at}{breach_early}, {model}, {history}",
-}
 
 
 @pytest.mark.parametrize(
@@ -77,91 +65,6 @@ async def test_silence_of_one_series_among_others(tmp_path: Path) -> None:
     assert [a.state for a in await rig.at(0)] == ["resolved"]
 
 
-async def breaches(rig: Rig, *rows: Any) -> list[Alert]:
-    rig.forecasts.newest = list(rows)
-    return await rig.at(0)
-
-
-async def test_a_forecast_breach_says_when_against_what_and_from_what(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, BREACH)
-    now = rig.clock.now_ms()
-    [alert] = await breaches(rig, forecast(GPU, now, breach_ms=now + 52 * HOUR, breach_early_ms=now + 30 * HOUR))
-    assert alert.state == "firing"
-    assert dict(alert.annotations) == {
-        "summary": f"{GPU} reaches 76 GiB in 2 d 4 h",
-        "description": "at Sun 17 Jan 12:00 UTC (with one chance in ten in 1 d 6 h), prophet, 28 d",
-    }
-    assert dict(alert.labels)["metric"] == "forewarn_gpu_memory_used_bytes"
-    assert alert.value == 52 * 3600
-
-
-async def test_the_earlier_of_two_statistics_makes_one_alert(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, BREACH)
-    now = rig.clock.now_ms()
-    rows = [
-        forecast(GPU, now, breach_ms=now + 50 * HOUR),
-        forecast(GPU, now, breach_ms=now + 20 * HOUR, statistic="max"),
-    ]
-    [alert] = await breaches(rig, *rows)
-    assert alert.value == 20 * 3600
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"breach_hours": 73},
-        {"breach_hours": None},
-        {"breach_hours": None, "early_hours": 1},
-        {"breach_hours": 5, "status": "failed"},
-        {"breach_hours": 5, "age_hours": 4},
-    ],
-)
-async def test_what_is_no_breach(tmp_path: Path, changes: dict[str, Any]) -> None:
-    rig = Rig(tmp_path, BREACH)
-    now = rig.clock.now_ms()
-    hours, early = changes["breach_hours"], changes.get("early_hours")
-    row = forecast(
-        GPU,
-        now - changes.get("age_hours", 0) * HOUR,
-        breach_ms=None if hours is None else now + hours * HOUR,
-        breach_early_ms=None if early is None else now + early * HOUR,
-        status=changes.get("status", "ok"),
-    )
-    assert await breaches(rig, row) == []
-
-
-async def test_for_asks_for_a_second_forecast_that_says_the_same(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, BREACH | {"for": "1m"})
-    start = rig.clock.now_ms()
-    [alert] = await breaches(rig, forecast(GPU, start, breach_ms=start + 20 * HOUR))
-    assert alert.state == "pending"
-    assert [a.state for a in await rig.at(1800)] == ["pending"]
-    await rig.clock.advance(1800)
-    now = rig.clock.now_ms()
-    [alert] = await breaches(rig, forecast(GPU, now, breach_ms=now + 19 * HOUR))
-    assert alert.state == "firing"
-
-
-async def test_a_forecast_that_turns_ends_the_alert_and_one_that_fails_does_not(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, BREACH)
-    now = rig.clock.now_ms()
-    await breaches(rig, forecast(GPU, now, breach_ms=now + 20 * HOUR))
-    await rig.clock.advance(3600)
-    assert [a.state for a in await breaches(rig, forecast(GPU, now + HOUR, status="failed"))] == ["firing"]
-    [alert] = await breaches(rig, forecast(GPU, now + HOUR))
-    assert (alert.state, alert.ended) == ("resolved", "no breach is expected within 3 d")
-
-
-async def test_stages_are_two_rules_with_two_identities(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, BREACH, BREACH | {"name": "Urgent", "window": "6h", "severity": "critical"})
-    now = rig.clock.now_ms()
-    first = await breaches(rig, forecast(GPU, now, breach_ms=now + 7 * HOUR))
-    assert [a.severity for a in first] == ["warning"]
-    second = await breaches(rig, forecast(GPU, now, breach_ms=now + 5 * HOUR))
-    assert [a.severity for a in second] == ["critical", "warning"]
-    assert second[1].fingerprint == first[0].fingerprint
-
-
 async def test_absent_waits_for_the_collectors_and_ends_with_the_first_sample(tmp_path: Path) -> None:
     rule = {"name": "A", "type": "absent", "match": 'up{job="w",x=~"y.*"}', "summary": "{metric} for {silence}"}
     rig = Rig(tmp_path, rule)
@@ -217,11 +120,3 @@ async def test_what_is_so_or_not_ends_in_words_and_not_in_a_number(tmp_path: Pat
     rig.store.put("stuck", 0, rig.clock.now_ms())
     [alert] = await rig.at(2)
     assert dict(alert.annotations)["ended"] == "that is no longer so, after 2 s"
-
-
-async def test_peaks_of_a_capped_level_are_no_breach(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, BREACH)
-    now = rig.clock.now_ms()
-    capped = {"kind": "saturated", "unit": "ratio", "limit": 0.98, "breach_ms": now + 3 * HOUR}
-    assert await breaches(rig, forecast(GPU, now, statistic="max", **capped)) == []
-    assert [a.state for a in await breaches(rig, forecast(GPU, now, **capped))] == ["firing"]

@@ -12,6 +12,7 @@ from collector.store import Store, StoreSettings
 from forecast.results import ForecastBook
 from forewarn.base.clock import HOUR, SystemClock
 from forewarn.base.sqlite import open_writer
+from tests.support.hourly import chance
 from tests.support.latest_samples import forecast
 from tests.support.listener import listening
 
@@ -26,7 +27,7 @@ async def test_shipped_rules_over_the_real_store_and_book(tmp_path: Path) -> Non
         store.append(Scrape(now, [Sample(lost, 1.0)]))
         book = ForecastBook(connection, path)
         used = 'forewarn_gpu_memory_used_bytes{gpu="0",uuid="GPU-0"}'
-        book.store([forecast(used, now, breach_ms=now + 52 * HOUR, points={})])
+        book.store([forecast(used, now, breach_ms=now + 50 * HOUR, chance=chance({40: 0.3, 50: 0.81}), points={})])
         with listening() as listener:
             settings = AlertsSettings.model_validate({"receiver": [{"name": "ops", "url": listener.url}]})
             engine = Engine(settings, store, book, connection, path, clock)
@@ -43,7 +44,7 @@ async def test_shipped_rules_over_the_real_store_and_book(tmp_path: Path) -> Non
             outcome = await asyncio.to_thread(Webhook(settings.receiver[0], clock).post, delivery.body)
             assert outcome.verdict == "delivered"
             [alert] = json.loads(listener.requests[0].body)["alerts"]
-        assert alert["annotations"]["summary"] == "GPU 0 memory is expected to reach 76 GiB in 2 d 4 h"
+        assert alert["annotations"]["summary"] == "GPU 0 memory will probably reach 76 GiB within 72 h (81 %)"
         assert alert["labels"]["uuid"] == "GPU-0"
     finally:
         store.close()

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from alerts.settings import AlertsSettings, ReceiverSettings, RuleSettings
 
+BREACH = {"name": "A", "type": "forecast_breach"}
 THRESHOLD = {"name": "A", "type": "threshold", "match": "x", "op": ">", "value": 5}
 RECEIVER = {"name": "ops", "url": "http://h/"}
 
@@ -25,6 +26,13 @@ RECEIVER = {"name": "ops", "url": "http://h/"}
         (THRESHOLD | {"op": "<", "clear": 4}, "an alert on < 5 cannot clear at 4"),
         (THRESHOLD | {"op": "==", "clear": 4}, "clear has no meaning with =="),
         (THRESHOLD | {"window": "1h"}, "'window' has no meaning in a rule of type 'threshold'"),
+        (THRESHOLD | {"severity_by_lead": {"info": "1h"}}, "'severity_by_lead' has no meaning"),
+        (BREACH | {"clear": 0.6}, "clear must lie between 0 and the probability of 0.6"),
+        (BREACH | {"probability": 60}, "less than or equal to 1"),
+        (BREACH | {"severity_by_lead": {"info": "1h"}, "severity": "info"}, "says severity and window already"),
+        (BREACH | {"severity_by_lead": {"info": "1h", "critical": "6h"}}, "the more urgent, the shorter"),
+        (BREACH | {"severity_by_lead": {"info": "4d"}}, "72h at most"),
+        (BREACH | {"severity_by_lead": {"page": "4h"}}, "'critical', 'warning' or 'info'"),
         (THRESHOLD | {"summary": "{breach_in}"}, "{breach_in} is not known for 'threshold'"),
         (THRESHOLD | {"summary": "{value"}, "lone '{'"),
         (THRESHOLD | {"summary": "{value.__class__}"}, "no placeholder"),

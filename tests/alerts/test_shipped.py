@@ -11,9 +11,9 @@ from alerts.settings import AlertsSettings
 from alerts.shipped import effective_rules, shipped_rules
 from collector.catalogue import CATALOGUE, Metric, metric_of_sample
 from collector.series import Matcher, SeriesKey, labels_of, parse_selector
-from forewarn.base.clock import HOUR
 from forewarn.base.errors import ConfigError
 from tests.support.alert_rig import Rig
+from tests.support.hourly import chance
 from tests.support.latest_samples import forecast, unusual
 
 RULES = shipped_rules()
@@ -74,7 +74,7 @@ def arrange(rig: Rig, rule: RuleSettings) -> None:
     now, [metric, *_] = rig.clock.now_ms(), metrics_of(rule)
     key = str(example(rule, metric))
     if rule.type == "forecast_breach":
-        rig.forecasts.newest = [forecast(key, now, breach_ms=now + 5 * HOUR, breach_early_ms=now + 2 * HOUR)]
+        rig.forecasts.newest = [forecast(key, now, chance=chance({2: 0.1, 4: 0.7}))]
     elif rule.type == "anomaly":
         rig.standings.now = [unusual(key, now, rule.value or 1.0)]
     elif rule.type == "collector_failing":
@@ -139,7 +139,7 @@ def test_names_are_unique() -> None:
 
 @pytest.mark.parametrize("metric", [m for m in CATALOGUE.values() if m.kind], ids=lambda metric: metric.name)
 def test_each_capacity_has_exactly_one_rule_for_the_next_three_days(metric: Metric) -> None:
-    three_days = [r for r in RULES if r.type == "forecast_breach" and r.window == 72 * 3600]
+    three_days = [r for r in RULES if r.type == "forecast_breach" and r.stages[-1][1] == 72 * 3600]
     assert sum(metric in metrics_of(rule) for rule in three_days) == 1
 
 

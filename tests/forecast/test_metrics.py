@@ -6,7 +6,7 @@ from collector.catalogue import CATALOGUE
 from collector.exposition import render
 from collector.series import Sample, Scrape
 from forecast.metrics import samples
-from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
+from tests.support.hourly import BEGIN_MS, HOUR_MS, chance, forecast
 
 
 def values(found: list[Sample], name: str, **labels: str) -> list[float]:
@@ -49,14 +49,25 @@ def test_a_breach_in_the_past_is_now() -> None:
     assert values(found, "forewarn_forecast_breach_seconds") == [0.0]
 
 
+def test_probabilities_are_those_of_the_windows_from_the_scrape_on() -> None:
+    name = "forewarn_forecast_breach_probability_ratio"
+    likely = forecast("x", chance=chance({6: 0.1, 7: 0.2, 24: 0.4, 48: 0.7}))
+    at_start, later = samples([likely], BEGIN_MS), samples([likely], BEGIN_MS + HOUR_MS)
+    assert values(at_start, name, target="x", statistic="mean") == [0.1, 0.4, 0.7, 0.7]
+    assert values(later, name, window="6h") == [0.2]
+    over = forecast("x", breach_ms=BEGIN_MS - HOUR_MS)
+    assert values(samples([over], BEGIN_MS), name) == [1.0] * 4
+    assert values(samples([forecast("x", limit=None)], BEGIN_MS), name) == []
+
+
 def test_every_sample_is_in_the_catalogue_with_its_labels() -> None:
-    for sample in samples([forecast(breach_ms=BEGIN_MS)], BEGIN_MS, 1.0):
+    for sample in samples([forecast(breach_ms=BEGIN_MS, chance=chance({9: 0.5}))], BEGIN_MS, 1.0):
         assert {name for name, _ in sample.key.labels} == set(CATALOGUE[sample.key.name].labels)
 
 
 @pytest.mark.prometheus
 def test_promtool_accepts_the_metrics() -> None:
-    quoted = forecast('forewarn_gpu_memory_used_bytes{gpu="0"}', breach_ms=BEGIN_MS)
+    quoted = forecast('forewarn_gpu_memory_used_bytes{gpu="0"}', breach_ms=BEGIN_MS, chance=chance({9: 0.5}))
     page = render(Scrape(BEGIN_MS, samples([quoted], BEGIN_MS, 1.0)), "node1")
     assert rb'target="forewarn_gpu_memory_used_bytes{gpu=\"0\"}"' in page
     done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)

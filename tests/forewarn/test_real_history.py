@@ -59,7 +59,7 @@ def test_history_becomes_a_forecast_and_the_forecast_a_notification(tmp_path: Pa
             payload = on_call.requests[0].json()
             assert payload["version"] == "4"
             (alert,) = [each for each in payload["alerts"] if each["labels"]["series"] == name]
-            assert alert["labels"]["alertname"] in {"CapacityWillRunOut", "CapacityRunsOutWithinHours"}
+            assert alert["labels"]["alertname"] == "CapacityWillRunOut"
             shown = daemon.get("/v1/alerts")["alerts"]
             assert alert["fingerprint"] in {each["fingerprint"] for each in shown}
 

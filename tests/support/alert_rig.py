@@ -8,6 +8,7 @@ from alerts.engine import Engine
 from alerts.outbox import Delivery, Idle
 from alerts.outcome import Outcome
 from alerts.settings import AlertsSettings
+from forecast.scorecard import Scorecard
 from forewarn.base.sqlite import open_writer
 from tests.support.hand_clock import HandClock
 from tests.support.latest_samples import Forecasts, LatestSamples, Standings
@@ -32,6 +33,7 @@ class Rig:
         self.store = LatestSamples()
         self.forecasts = Forecasts()
         self.standings = Standings()
+        self.card = Scorecard()
         self.settings = AlertsSettings.model_validate(
             {
                 "rule": rules,
@@ -56,6 +58,7 @@ class Rig:
             self.path,
             self.clock,
             anomalies=self.standings,
+            card=lambda: self.card,
         )
         self.outbox = self.engine.outbox
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from collector.series import SeriesKey
+from forecast.chance import Chance
 from forecast.prepare import History
 from forecast.results import POINT_NAMES, Forecast
 
@@ -36,3 +37,9 @@ def forecast(key: str = "x", **changes: object) -> Forecast:
         "limit": 2.0,
     }
     return Forecast(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def chance(steps: dict[int, float], *, crossed_lately: bool = False) -> Chance:
+    """A chance that rises at the ends of some hours: ``{6: 0.2, 48: 0.7}`` is 20 % within 6 h, 70 % within 48 h."""
+    curve = [max((share for hours, share in steps.items() if hours <= hour + 1), default=0.0) for hour in range(72)]
+    return Chance.of(curve, crossed_lately=crossed_lately)

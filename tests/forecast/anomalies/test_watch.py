@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alerts.conditions import View, readings
+from alerts.conditions import readings
 from alerts.rule import RuleSettings
+from alerts.view import View
 from collector.series import SeriesKey
 from forecast.anomalies.book import AnomalyBook
 from forecast.anomalies.events import Anomaly
@@ -192,11 +193,11 @@ def test_a_rule_tells_of_strong_anomalies_with_their_reason(least: float, *, rai
         {"name": "Odd", "type": "anomaly", "value": least, "summary": "{series} {kind}: {reason}"}
     )
     now_ms = at(STEP_BEGINS + 10)
-    [reading] = readings(rule, View(LatestSamples(), Forecasts(), now_ms, BEGIN_MS, watch))
+    [reading] = readings(rule, View(LatestSamples(), Forecasts(), now_ms, BEGIN_MS, standings=watch))
     assert reading.raised is reading.held is raised
     assert "usual at this hour" in reading.facts["reason"]
     assert dict(reading.labels) == {"gpu": "0", "metric": "power_watts"}
     watch.judge(at(STEP_BEGINS + 120), [])
-    [reading] = readings(rule, View(LatestSamples(), Forecasts(), at(STEP_BEGINS + 120), BEGIN_MS, watch))
+    [reading] = readings(rule, View(LatestSamples(), Forecasts(), at(STEP_BEGINS + 120), BEGIN_MS, standings=watch))
     assert not reading.held
-    assert readings(rule, View(LatestSamples(), Forecasts(), at(STEP_BEGINS + 200), BEGIN_MS, watch)) == []
+    assert readings(rule, View(LatestSamples(), Forecasts(), at(STEP_BEGINS + 200), BEGIN_MS, standings=watch)) == []
