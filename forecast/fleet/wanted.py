@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from collector.catalogue import CATALOGUE, Kind, Metric
 from collector.history.prometheus import Prometheus, conditions_of
 from collector.series import Matcher, SeriesKey, parse_selector
 from forecast.settings import TargetSettings
-from forewarn.base.clock import MINUTE
+from forewarn.base.clock import HOUR, MINUTE
 from forewarn.base.errors import UsageError
 
 _RUNNING_TOTALS = ("_total", "_sum", "_count", "_bucket")
-_LOOKBACK_MS = 5 * MINUTE
-"""The step of a question with one answer: VictoriaMetrics looks back so far, as Prometheus always does."""
-_LAST = "last_over_time({name}[1h])"
-"""A limit that is recorded more rarely than every five minutes is one all the same."""
+LIMIT_LOOKBACK_MS = HOUR
+_STEP_MS = 5 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ def _of_metric(metric: Metric) -> Wanted:
     if limit is None:
         return Wanted(matchers, metric.kind, declared=False)
     if limit.metric is not None:
-        query = _LAST.format(name=limit.metric)
-        return Wanted(matchers, metric.kind, None, query, limit.share, below=limit.below, declared=False)
+        return Wanted(matchers, metric.kind, None, limit.metric, limit.share, below=limit.below, declared=False)
     end = None if limit.value is None else limit.value * limit.share
     return Wanted(matchers, metric.kind, end, below=limit.below, declared=False)
 
@@ -92,16 +91,18 @@ class Limits:
 
     @classmethod
     def ask(cls, server: Prometheus, query: str, at_ms: int) -> "Limits":
-        """What a query answers at a moment.
+        """What a query answered last, at a moment or within the hour before.
 
         Raises:
             UsageError: nothing.
             PrometheusError: there is no answer.
         """
-        lines = server.range(query, at_ms, at_ms, _LOOKBACK_MS)
-        if not lines:
-            raise UsageError(f"{server.url} answers {query} with nothing", hint="is there a limit at that time?")
-        return cls([(line.labels, float(line.values[-1])) for line in lines])
+        lines = server.range(query, at_ms - LIMIT_LOOKBACK_MS, at_ms, _STEP_MS)
+        known = [(line.labels, line.values[np.isfinite(line.values)]) for line in lines]
+        found = [(labels, float(values[-1])) for labels, values in known if values.size]
+        if not found:
+            raise UsageError(f"{server.url} answers {query} with nothing", hint="is it recorded?")
+        return cls(found)
 
     def of(self, key: SeriesKey) -> float | None:
         """The value that belongs to a series; None where none does."""
