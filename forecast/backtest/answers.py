@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from forecast.adaptive import reaching, widened
 from forecast.combiner import Combination, combine
 from forecast.filling import fill_quantiles
 from forecast.grid import DAY_HOURS, Flags, Grid, Ints
@@ -48,9 +49,20 @@ def answer(
     kind: Kind,
     statistic: Statistic = "mean",
     progress: Progress | None = None,
+    *,
     heard: Heard | None = None,
+    widening: Floats | None = None,
 ) -> Answers:
-    """All windows' forecasts; what they are does not hang on which other windows there are."""
+    """All windows' forecasts; what they are does not hang on which other windows there are.
+
+    Args:
+        grid: the past of each window.
+        kind: how the series are used up.
+        statistic: which value of each hour it is.
+        progress: called with the number of windows done and of all.
+        heard: is told what the combiner says.
+        widening: [n, 2] what the 95 % and the 80 % band of what does not fill up are multiplied by.
+    """
     count = grid.values.shape[0]
     shape = (count, HORIZON_HOURS)
     found = Answers(
@@ -72,6 +84,9 @@ def answer(
             said = combination.quantiles + _doubt(part)
             if heard is not None:
                 heard(rows, part, replace(combination, quantiles=said))
+            said = reaching(said, part)
+            if widening is not None:
+                said = widened(said, widening[rows])
         found.quantiles[rows] = np.maximum.accumulate(_bounded(said, part), axis=2)
         done += rows.size
         if progress is not None:

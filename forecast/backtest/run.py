@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from forecast.backtest.answers import Answers, Kind, Statistic, answer
+from forecast.backtest.earlier import widening
 from forecast.backtest.hourly import HourlySeries, read_hourly
 from forecast.backtest.origins import Origin, Question, read_origins, rolling
 from forecast.backtest.windows import Windows
@@ -78,8 +79,13 @@ def backtest(
         raise UsageError(f"{origins} gives no thresholds", hint="fill its column threshold where a breach is wanted")
     windows = Windows.of(series, asked, "end" if kind == "fill" else value)
     told = _Told(questions, value) if breaches else None
+    factors = None
+    if kind != "fill":
+        with stage("forecasting what is over") as bar:
+            factors = widening(series, asked, kind, value, bar)
     with stage("forecasting") as bar:
-        answers = answer(windows.grid, kind, value, bar, told.heard if told is not None else None)
+        heard = told.heard if told is not None else None
+        answers = answer(windows.grid, kind, value, bar, heard=heard, widening=factors)
     return Backtest(asked, windows, answers, questions, told.crossing(answers) if told is not None else None)
 
 
