@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Generator
 
 import pytest
 
@@ -23,6 +24,31 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    _leave_out_what_cannot_be(items)
+    for item in items:
+        if group := _shared(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Reports name a test as one can ask for it again: without the group that xdist appends."""
+    report = yield
+    if marker := item.get_closest_marker("xdist_group"):
+        report.nodeid = report.nodeid.removesuffix(f"@{marker.args[0]}")
+    return report
+
+
+def _shared(item: pytest.Item) -> str:
+    """The module whose fixture the test shares with others: they run in one process, so that it is set up once."""
+    assert isinstance(item, pytest.Function)
+    found = [found for defs in item._fixtureinfo.name2fixturedefs.values() for found in defs[-1:]]
+    shared = [each for each in found if each.scope != "function" and each.func.__module__.startswith("tests.")]
+    shared.sort(key=lambda each: (each.scope != "session", each.func.__module__))
+    return shared[0].func.__module__ if shared else ""
+
+
+def _leave_out_what_cannot_be(items: list[pytest.Item]) -> None:
     """Leave out what needs a server that is not installed; in CI as root that is a failure, not a skip."""
     strict = os.environ.get("CI") == "true" and os.geteuid() == 0
     for item in items:

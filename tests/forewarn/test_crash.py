@@ -9,7 +9,7 @@ import pytest
 
 from collector.store import StoreReader
 from tests.support.daemon import running
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 
 ROUNDS = 12
 INTERVAL = 1.0
@@ -31,7 +31,7 @@ def stored(path: Path) -> list[int]:
 @pytest.mark.timeout(300)
 def test_killed_again_and_again(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     moments = random.Random(20)
-    nvml = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    nvml = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     nvml.set_gpus(2)
     kept: list[int] = []
     for _ in range(ROUNDS):

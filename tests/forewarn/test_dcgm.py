@@ -9,7 +9,7 @@ import pytest
 
 from collector.store.query.reader import StoreReader
 from tests.support.daemon import RunningDaemon, running
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 from tests.support.prometheus import Prometheus, prometheus
 
 pytestmark = pytest.mark.prometheus
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def daemon(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
-    nvml = FakeNvml(folder / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    nvml = FakeNvml(folder / "nvml.state", shared_fake(tmp_path_factory))
     nvml.set_gpus(8)
     with running(folder / "data", config=CONFIG, env=nvml.environ()) as daemon:
         daemon.wait_for(lambda: sum("DCGM_FI_PROF_PCIE_TX_BYTES{" in series for series in daemon.metrics()) == 8)

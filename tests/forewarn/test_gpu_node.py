@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support.daemon import RunningDaemon, running
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 
 QUICK = "[collector]\ninterval = 1\n"
 PARENT_LIMIT_MIB = 90
@@ -21,7 +21,7 @@ PARENT_LIMIT_MIB = 90
 
 @pytest.fixture
 def nvml(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    fake = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    fake = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     fake.set_gpus(8)
     return fake
 

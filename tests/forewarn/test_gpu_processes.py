@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.daemon import RunningDaemon, forewarn, running
 from tests.support.gpu_processes import process, put_processes
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 
 GIB = 2**30
 QUICK = "[collector]\ninterval = 1\n[forecast]\nenabled = false\n"
@@ -20,7 +20,7 @@ QUICK = "[collector]\ninterval = 1\n[forecast]\nenabled = false\n"
 
 @pytest.fixture
 def nvml(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    fake = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    fake = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     fake.set_gpus(2)
     return fake
 

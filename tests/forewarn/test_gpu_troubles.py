@@ -10,14 +10,14 @@ import pytest
 from collector.nvml.health.diagnosis import DIAGNOSES
 from tests.support.daemon import RunningDaemon, forewarn, running
 from tests.support.driver_tree import DriverTree
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 
 XID_TOTAL = "forewarn_gpu_xid_errors_total"
 
 
 @pytest.fixture
 def nvml(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    fake = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    fake = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     fake.set_gpus(2)
     return fake
 

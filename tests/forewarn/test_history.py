@@ -16,7 +16,7 @@ from forewarn.history import HistoryImport, Wish
 from tests.support.daemon import forewarn, running
 from tests.support.fleet import UUIDS, fleet
 from tests.support.history_servers import HistoryServer, history_server
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(240)]
 
@@ -39,7 +39,7 @@ def backfill(server: HistoryServer, *arguments: str) -> list[str]:
 def test_a_new_node_forecasts_on_its_first_day(
     server: HistoryServer, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    nvml = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    nvml = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     nvml.set_gpus(2)
     for gpu, uuid in enumerate(UUIDS["gpu-a"]):
         nvml.text("uuid", uuid, gpu)

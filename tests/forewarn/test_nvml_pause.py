@@ -11,14 +11,14 @@ import psutil
 import pytest
 
 from tests.support.daemon import RunningDaemon, forewarn, running
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 
 QUICK = '[collector]\ninterval = 1\n[collector.nvml]\nkernel_log = "off"\n[alerts]\nevaluate_every = 1\n'
 
 
 @pytest.fixture
 def nvml(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    fake = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    fake = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     fake.set_gpus(2)
     return fake
 

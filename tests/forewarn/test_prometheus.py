@@ -5,7 +5,7 @@ import pytest
 import urllib3
 
 from tests.support.daemon import running
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.prometheus
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.prometheus
 def test_a_real_prometheus_scrapes_it_and_promtool_finds_nothing(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    nvml = FakeNvml(tmp_path / "nvml.state", build_fake(tmp_path_factory.getbasetemp().parent / "fake-nvml"))
+    nvml = FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))
     nvml.set_gpus(8)
     config = '[collector]\ninterval = 1\n[metrics]\nlisten = "127.0.0.1:{port}"\n'
     with running(tmp_path / "data", config=config.format(port=free_port()), env=nvml.environ()) as daemon:

@@ -6,6 +6,10 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 SOURCES = Path(__file__).resolve().parents[1] / "fakes" / "nvml"
 EVERY = "*"
@@ -32,6 +36,11 @@ def build_fake(folder: Path, *, without: Sequence[str] = ()) -> Path:
             subprocess.run([*command, "-o", built, *SOURCES.glob("*.c"), "-lm", "-lpthread"], check=True)
             built.replace(library)
     return target
+
+
+def shared_fake(factory: "pytest.TempPathFactory", *, without: Sequence[str] = ()) -> Path:
+    """``build_fake`` in a folder that all processes of a test run share."""
+    return build_fake(factory.getbasetemp().parent / "fake-nvml", without=without)
 
 
 class FakeNvml:

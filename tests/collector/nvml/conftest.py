@@ -2,14 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nvml import FakeNvml, build_fake
-
-
-@pytest.fixture(scope="session")
-def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp().parent / "fake-nvml"
+from tests.support.nvml import FakeNvml, shared_fake
 
 
 @pytest.fixture
-def fake(builds: Path, tmp_path: Path) -> FakeNvml:
-    return FakeNvml(tmp_path / "nvml.state", build_fake(builds))
+def fake(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> FakeNvml:
+    return FakeNvml(tmp_path / "nvml.state", shared_fake(tmp_path_factory))

@@ -11,7 +11,7 @@ from collector.catalogue import CATALOGUE, core_metrics
 from collector.catalogue.gpu import GPU_METRICS
 from collector.nvml.child import EXIT_DRIVER_CHANGED
 from tests.support.driver_tree import DriverTree
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 from tests.support.nvml_child import NvmlChild, values
 
 GIB = 2**30
@@ -149,9 +149,9 @@ def test_what_is_not_offered_is_not_asked_for_again(fake: FakeNvml) -> None:
     assert ("forewarn_gpu_temperature_celsius", "sensor=memory") not in found
 
 
-def test_an_older_library_is_read_by_its_older_calls(builds: Path, tmp_path: Path) -> None:
+def test_an_older_library_is_read_by_its_older_calls(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     older = ["nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetFieldValues"]
-    fake = FakeNvml(tmp_path / "state", build_fake(builds, without=older))
+    fake = FakeNvml(tmp_path / "state", shared_fake(tmp_path_factory, without=older))
     fake.set("memory_used", 10 * GIB)
     fake.set("memory_reserved", GIB)
     with NvmlChild(fake.environ()) as child:

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from collector.rounds import MAX_SERIES_OF
 from forewarn.base.frames import Frame
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 from tests.support.nvml_child import NvmlChild, values
 
 GIB = 2**30
@@ -154,9 +156,9 @@ def test_a_gpu_that_is_lost_takes_its_slices_along(fake: FakeNvml) -> None:
     assert not slices(frame, "memory_total_bytes")
 
 
-def test_an_older_library_gives_what_it_has(builds: Path, tmp_path: Path) -> None:
+def test_an_older_library_gives_what_it_has(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     without = ["nvmlDeviceGetMemoryInfo_v2", "nvmlGpmMigSampleGet"]
-    fake = FakeNvml(tmp_path / "state", build_fake(builds, without=without))
+    fake = FakeNvml(tmp_path / "state", shared_fake(tmp_path_factory, without=without))
     fake.mig(0, *CUT)
     fake.set("mig_memory_used", GIB)
     fake.set("mig_memory_reserved", MIB)

@@ -1,14 +1,13 @@
 """Every number that the driver tells, from its own unit to ours."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from collector.catalogue import CATALOGUE
 from collector.nvml.readings.calls import FAST, MEDIUM, SLOW
 from collector.nvml.readings.fields import FAST_FIELDS, GPM, GPM_LINKS, LINK_ERRORS, MEDIUM_FIELDS, SLOW_FIELDS
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 from tests.support.nvml_child import NvmlChild, values
 
 MIB = 2**20
@@ -127,8 +126,8 @@ def series(text: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def found(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, ...], float]]:
-    fake = FakeNvml(tmp_path_factory.mktemp("readings") / "state", build_fake(builds))
+def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, ...], float]]:
+    fake = FakeNvml(tmp_path_factory.mktemp("readings") / "state", shared_fake(tmp_path_factory))
     fake.set("retired_pages_offered", 1)
     fake.set("field_type_197", 3)
     fake.set("field_type_198", 3)
@@ -213,8 +212,8 @@ def test_every_kind_of_link_error_is_summed_over_the_links(link_errors: dict[str
 
 
 @pytest.fixture(scope="module")
-def link_errors(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    fake = FakeNvml(tmp_path_factory.mktemp("links") / "state", build_fake(builds))
+def link_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    fake = FakeNvml(tmp_path_factory.mktemp("links") / "state", shared_fake(tmp_path_factory))
     fake.set("nvlink_count", 4)
     for number in LINK_ERRORS:
         fake.set(f"field_{number}", number)

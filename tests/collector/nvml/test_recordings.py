@@ -13,7 +13,7 @@ import pytest
 from collector.nvml.recorder.checks import _Counter, _unit
 from tests.support.daemon import FOREWARN, forewarn, running
 from tests.support.gpu_processes import process, put_processes
-from tests.support.nvml import FakeNvml, build_fake
+from tests.support.nvml import FakeNvml, shared_fake
 from tests.support.nvml_replay import expected_path, read_recording
 
 ROOT = Path(__file__).parents[3]
@@ -53,8 +53,8 @@ def record(fake: FakeNvml, file: Path, *arguments: str) -> subprocess.CompletedP
 
 
 @pytest.fixture(scope="module")
-def machine(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    fake = FakeNvml(tmp_path_factory.mktemp("machine") / "nvml.state", build_fake(builds))
+def machine(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    fake = FakeNvml(tmp_path_factory.mktemp("machine") / "nvml.state", shared_fake(tmp_path_factory))
     fake.set_gpus(2)
     fake.text("uuid", UUID, 1)
     fake.text("serial", SERIAL, 1)
