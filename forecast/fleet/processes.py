@@ -26,11 +26,13 @@ class Processes:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="forecasts")
         self._mine = threading.local()
         self._workers: list[_Worker] = []
+        self._closing = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._end_workers()
         self._threads.shutdown()
@@ -39,7 +41,7 @@ class Processes:
     @property
     def pids(self) -> list[int]:
         """The processes that live."""
-        return [worker.pid for worker in self._workers if worker.alive]
+        return [worker.pid for worker in self._workers if not worker.ended]
 
     def done(self, jobs: Iterable[Job]) -> Iterator[list[Forecast]]:
         """What becomes of each job, in order."""
@@ -51,8 +53,9 @@ class Processes:
             try:
                 return worker.do(job)
             except (EOFError, OSError):
-                if worker.ended:
+                if self._closing:
                     return []  # nobody waits for it any more
+                worker.end()
                 log.warning("a forecasting process ended; its series are tried again", extra={"pid": worker.pid})
         return job.lost(LOST)
 
@@ -63,7 +66,7 @@ class Processes:
     def _worker(self) -> "_Worker":
         """This thread's own."""
         worker: _Worker | None = getattr(self._mine, "worker", None)
-        if worker is None or not worker.alive:
+        if worker is None or worker.ended:
             worker = self._mine.worker = _Worker()
             self._workers.append(worker)
         return worker
@@ -81,10 +84,6 @@ class _Worker:
     @property
     def pid(self) -> int:
         return self._process.pid or 0
-
-    @property
-    def alive(self) -> bool:
-        return not self.ended and self._process.is_alive()
 
     def do(self, job: Job) -> list[Forecast]:
         pipe: Connection = self._pipe
