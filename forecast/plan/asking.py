@@ -1,0 +1,40 @@
+"""What is asked of a plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from collector.series import Matcher
+from forecast.plan.outlook import NEEDED_DAYS
+
+HORIZONS = tuple(NEEDED_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked.
+
+    Attributes:
+        days: the farthest horizon: 3, 14 or 30.
+        probability: of a breach, that is still borne.
+        grow: the factor by which demand is taken to grow at once.
+        matchers: the capacities; all where there are none.
+    """
+
+    days: int = HORIZONS[-1]
+    probability: float = 0.05
+    grow: float = 1.0
+    matchers: tuple[Matcher, ...] = ()
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Horizons up to the farthest, in days."""
+        return tuple(days for days in HORIZONS if days <= self.days)
+
+
+def short_of(days: int, horizons: Sequence[int]) -> dict[str, str]:
+    """By ``14d`` and the like, why nothing is said so far ahead after so many days of history."""
+    return {
+        f"{ahead}d": f"needs {NEEDED_DAYS[ahead]} days of history, has {days}"
+        for ahead in horizons
+        if days < NEEDED_DAYS[ahead]
+    }
