@@ -102,9 +102,16 @@ class ForecastSummary(BaseModel):
     as_of: str
     history_hours: float
     worst: float | None = Field(description="The expected value of the worst hour of the next 72.")
-    breach: str | None = Field(description="When the expected value reaches the limit.")
-    breach_early: str | None = Field(description="When the edge of the 80 % interval does.")
+    breach: str | None = Field(
+        description="When it is as likely as not that the limit is reached; in the past where it is crossed already."
+    )
+    breach_early: str | None = Field(description="When one chance in ten is reached.")
+    breach_late: str | None = Field(description="When nine chances in ten are reached.")
     breach_reason: str
+    probability: dict[str, float] | None = Field(
+        description="To reach the limit within 24h, 48h and 72h; null without a limit, or where it is crossed already."
+    )
+    crossed_last_72h: bool | None = Field(description="What the plain rule says, for comparison.")
 
 
 class TargetRow(BaseModel):
@@ -121,6 +128,9 @@ class TargetRow(BaseModel):
     current: float | None
     breach: str | None
     breach_statistic: str | None
+    lead: str = Field(description="The statistic that most probably reaches the limit; breach and probability are its.")
+    crossed: bool = Field(description="Whether the limit is crossed already.")
+    probability: dict[str, float] | None = Field(description="To reach the limit within 24h, 48h and 72h.")
     statistics: dict[str, ForecastSummary]
 
 
@@ -142,6 +152,36 @@ class HistoryAnswer(BaseModel):
     max: list[float]
 
 
+class ChanceOfBreach(BaseModel):
+    """The way to the limit, in probabilities."""
+
+    p24: float = Field(description="To reach it within 24 hours of the forecast's start.")
+    p48: float
+    p72: float
+    t10: int | None = Field(description="The hour, counted from 0, by whose end one chance in ten is reached.")
+    t50: int | None
+    t90: int | None
+    crossed_lately: bool = Field(description="Whether the plain rule says so: it was reached in the last 72 hours.")
+    curve: list[float] = Field(description="The probability to have reached it by the end of each of the 72 hours.")
+
+
+class Changepoint(BaseModel):
+    """Where the slope of Prophet's trend changed."""
+
+    time: str
+    slope_change_a_day: float
+
+
+class ProphetRow(BaseModel):
+    """Prophet's forecast of the same series, and its parts; their sum is the mean."""
+
+    mean: list[float]
+    trend: list[float]
+    weekly: list[float]
+    daily: list[float]
+    changepoints: list[Changepoint]
+
+
 class ForecastRow(BaseModel):
     """A forecast in full."""
 
@@ -151,6 +191,8 @@ class ForecastRow(BaseModel):
     statistic: str
     status: str
     points: dict[str, list[float]]
+    chance: ChanceOfBreach | None = Field(description="null without a limit, or where it is crossed already.")
+    prophet: ProphetRow | None = Field(description="null where the history is too short for it.")
 
 
 class ForecastsAnswer(BaseModel):
@@ -171,11 +213,24 @@ class ScoredFigures(BaseModel):
     coverage_80: float | None
     coverage_95: float | None
     quantile_score: float | None
-    came_true: int = Field(description="Forecasts that expected a crossing of the limit which came.")
+    judged: int = Field(description="Forecasts with a probability of a crossing whose outcome is known.")
+    crossed: int = Field(description="How many of these saw one.")
+    brier_24: float | None = Field(description="Mean squared difference between the probability and what came.")
+    brier_48: float | None
+    brier: float | None = Field(description="The same within 72 hours.")
+    brier_rule: float | None = Field(
+        description="The same of the plain rule, its yes and no each at the probability that was best in hindsight."
+    )
+    calibration_error: float | None = Field(
+        description="Mean distance of the stated probability from the share that came; null before there are enough."
+    )
+    came_true: int = Field(description="Warnings after which the limit was reached within 72 hours.")
     false_warnings: int
-    missed: int
+    missed: int = Field(description="Crossings before which there was no warning.")
+    lead_hours: float | None = Field(description="Of warnings that came true, the median time to the crossing.")
     rule_came_true: int = Field(description="The same for the plain rule that it crossed in the last 72 hours.")
     rule_false_warnings: int
+    rule_missed: int
     lead_error_hours: float | None = Field(description="Median distance of the expected crossing from the real one.")
     lead_bias_hours: float | None = Field(description="Above 0 where crossings are expected too late.")
 
@@ -208,6 +263,15 @@ class AnomaliesAnswer(BaseModel):
     anomalies: list[AnomalyRow]
 
 
+class ReliabilityBin(BaseModel):
+    """What was stated beside what came."""
+
+    tenth: int = Field(description="0 for stated probabilities under 0.1, 9 for those from 0.9 on.")
+    forecasts: int
+    stated: float
+    seen: float
+
+
 class ScorecardAnswer(BaseModel):
     """How good the forecasts were."""
 
@@ -215,6 +279,7 @@ class ScorecardAnswer(BaseModel):
     since: str | None = Field(description="Forecasts made from then on count.")
     overall: ScoredFigures
     targets: list[ScoredTarget] = Field(description="The worst beside same hour yesterday first.")
+    reliability: list[ReliabilityBin] = Field(description="Of all probabilities within 72 hours, by tenths.")
 
 
 class AlertRow(BaseModel):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from api.targets import CapacityTarget
 from api.wording import clock_time, count, duration
+from forewarn.base import words
 from forewarn.base.clock import HOUR
 
 HORIZON_MS = 72 * HOUR
@@ -65,9 +66,14 @@ def _breaches(ahead: Sequence[CapacityTarget], now_ms: int) -> str:
         return ""
     first = ahead[0]
     at = first.breach_ms or now_ms
-    what = f"{first.expected} in {duration(at - now_ms)} ({clock_time(at)})" if at > now_ms else first.reached
+    what = f"{first.expected} in {duration(at - now_ms)} ({_sure(first, at)})" if at > now_ms else first.reached
     more = f", {len(ahead) - 1} more within 3 days" if len(ahead) > 1 else ""
     return f"{_capital(first.title)} {what}{more}"
+
+
+def _sure(target: CapacityTarget, at_ms: int) -> str:
+    chance = target.lead.chance
+    return clock_time(at_ms) if chance is None else f"{clock_time(at_ms)}, {words.chance(chance.p72)} within 3 days"
 
 
 def _alerts(alerts: AlertCount) -> str:

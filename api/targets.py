@@ -7,7 +7,8 @@ from typing import Any
 from api.wording import expected, reached, title_of
 from collector.series import SeriesKey
 from forecast.results import Forecast
-from forewarn.base.clock import rfc3339
+from forecast.settings import HORIZON_HOURS
+from forewarn.base.clock import HOUR, rfc3339
 
 MEAN = "mean"
 
@@ -21,14 +22,13 @@ class CapacityTarget:
 
     @property
     def lead(self) -> Forecast:
-        """The forecast to speak of: the one that runs out first, else that of the mean, else any.
+        """The forecast to speak of: the one that most probably breaches, else that of the mean, else any.
 
         Where a level is capped (utilization), its peaks touch the cap on any busy day: there only the mean speaks.
         """
-        forecasts = [each for each in self.forecasts.values() if each.decisive]
-        breaching = [forecast for forecast in forecasts if forecast.breach_ms is not None]
-        if breaching:
-            return min(breaching, key=lambda forecast: forecast.breach_ms or 0)
+        asked = [each for each in self.forecasts.values() if each.decisive and (each.chance or each.breach_ms)]
+        if asked:
+            return max(asked, key=lambda forecast: (*_nearness(forecast), forecast.statistic == MEAN))
         return self.forecasts.get(MEAN) or next(iter(self.forecasts.values()))
 
     @property
@@ -76,6 +76,9 @@ def target_row(target: CapacityTarget, current: float | None) -> dict[str, Any]:
         "current": current,
         "breach": _time(lead.breach_ms),
         "breach_statistic": lead.statistic if lead.breach_ms is not None else None,
+        "lead": lead.statistic,
+        "crossed": lead.crossed,
+        "probability": _probabilities(lead),
         "statistics": {name: _summary(forecast) for name, forecast in sorted(target.forecasts.items())},
     }
 
@@ -92,6 +95,9 @@ def _summary(forecast: Forecast) -> dict[str, Any]:
         "worst": _worst(forecast.points.get(MEAN, ()), below=forecast.below),
         "breach": _time(forecast.breach_ms),
         "breach_early": _time(forecast.breach_early_ms),
+        "breach_late": _time(_late(forecast)),
+        "probability": _probabilities(forecast),
+        "crossed_last_72h": None if forecast.chance is None else forecast.chance.crossed_lately,
         "breach_reason": forecast.breach_reason,
     }
 
@@ -106,8 +112,27 @@ def _time(moment_ms: int | None) -> str | None:
     return None if moment_ms is None else rfc3339(moment_ms)
 
 
-def _order(target: CapacityTarget) -> tuple[float, float, str]:
-    return (float("inf") if target.breach_ms is None else target.breach_ms, -_fullness(target.lead), target.title)
+def _probabilities(forecast: Forecast) -> dict[str, float] | None:
+    """To reach the limit within so many hours of the forecast's start; None where that is not asked."""
+    chance = forecast.chance
+    return None if chance is None else {"24h": chance.p24, "48h": chance.p48, "72h": chance.p72}
+
+
+def _late(forecast: Forecast) -> int | None:
+    """When nine chances in ten are reached."""
+    hour = None if forecast.chance is None else forecast.chance.t90
+    return None if hour is None else forecast.start_ms + hour * HOUR
+
+
+def _nearness(forecast: Forecast) -> tuple[float, float]:
+    """How near a breach is: by when it is as likely as not, then by how likely it is at all; the more, the nearer."""
+    by_time = float("-inf") if forecast.breach_ms is None else -float(forecast.breach_ms)
+    return by_time, forecast.probability(forecast.start_ms, HORIZON_HOURS * HOUR)
+
+
+def _order(target: CapacityTarget) -> tuple[float, float, float, str]:
+    by_time, probability = _nearness(target.lead)
+    return (-by_time, -probability, -_fullness(target.lead), target.title)
 
 
 def _fullness(forecast: Forecast) -> float:

@@ -42,7 +42,10 @@ def forecasts_router(services: Services, queries: Queries) -> APIRouter:
 
     @router.get("/forecasts", response_model=ForecastsAnswer)
     async def forecasts(target: Target = None) -> Response:
-        """The newest forecasts in full: 72 hourly points with their 80 % and 95 % intervals, limit, expected breach."""
+        """The newest forecasts in full: 72 hourly points with their 80 % and 95 % intervals, limit, chance of a breach.
+
+        Prophet's forecast and its parts stand beside ours.
+        """
         newest = await queries.run(services.book.latest)
         if target is not None:
             key = _key(target)

@@ -93,6 +93,10 @@ async def test_a_forecast_in_full(api: httpx.AsyncClient) -> None:
     for one in forecasts:
         assert one["target"] == target
         assert [len(one["points"][name]) for name in ("mean", "p2.5", "p10", "p90", "p97.5")] == [72] * 5
+        assert len(one["chance"]["curve"]) == 72
+        assert 50 < one["chance"]["t50"] < 66
+        parts = one["prophet"]
+        assert parts["mean"][9] == pytest.approx(sum(parts[name][9] for name in ("trend", "weekly", "daily")), rel=1e-4)
 
 
 async def test_the_history_of_a_target_is_hourly(api: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ from api.targets import CapacityTarget, capacity_targets, target_row
 from collector.series import SeriesKey
 from forecast.results import Forecast
 from forewarn.base.clock import HOUR, parse_time
+from tests.support.hourly import chance
 
 NOW = parse_time("2026-01-27T10:00:00Z")
 
@@ -62,6 +63,29 @@ def test_a_coming_breach_and_an_alert() -> None:
         "warning",
         "GPU 3 memory expected to be full in 2 d 4 h (Thu 14:00 UTC); 1 alert firing",
     )
+
+
+def test_how_probable_it_is_is_said() -> None:
+    likely = forecast(MEMORY, breach_ms=NOW + 40 * HOUR, chance=chance({41: 0.5, 60: 0.72}))
+    assert sentence(8, [likely])[1] == (
+        "GPU 3 memory expected to be full in 1 d 16 h (Thu 02:00 UTC, 72 % within 3 days)"
+    )
+
+
+def test_the_statistic_that_most_probably_breaches_leads() -> None:
+    mean = forecast(MEMORY, chance=chance({60: 0.1}))
+    peak = forecast(MEMORY, statistic="max", chance=chance({20: 0.05, 60: 0.3}, crossed_lately=True))
+    [target] = capacity_targets([mean, peak])
+    row = target_row(target, current=2.0)
+    assert (row["lead"], row["breach"], row["crossed"]) == ("max", None, False)
+    assert row["probability"] == {"24h": 0.05, "48h": 0.05, "72h": 0.3}
+    told = row["statistics"]["max"]
+    assert (told["breach_late"], told["crossed_last_72h"], told["probability"]) == (None, True, row["probability"])
+
+
+def test_of_two_that_do_not_run_out_the_likelier_leads() -> None:
+    unlikely, likelier = forecast(MEMORY, chance=chance({9: 0.1})), forecast(DISK, chance=chance({70: 0.2}))
+    assert [one.key for one in capacity_targets([unlikely, likelier])] == [likelier.target, unlikely.target]
 
 
 def test_the_first_to_run_out_leads() -> None:
