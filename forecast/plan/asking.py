@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from collector.series import Matcher
 from forecast.plan.outlook import NEEDED_DAYS
 
 HORIZONS = tuple(NEEDED_DAYS)
+FACTORS = np.geomspace(0.25, 8.0, 41)
+"""Growths of demand that are asked about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import numpy as np
 
 from collector.series import SeriesKey
 from forecast.grid import GRID_HOURS
-from forecast.models import FEWEST_HOURS
 from forecast.plan.longrange import HISTORY_DAYS
 from forecast.prepare import History, read_history
 from forecast.results import decides
@@ -16,7 +15,8 @@ from forecast.targets import Target
 from forewarn.base import words
 from forewarn.base.clock import DAY
 
-FEWEST_KNOWN = 12
+FEWEST_HOURS, FEWEST_KNOWN = 24, 12
+"""Of history; and of these, hours with a value in four weeks."""
 LONGEST_SILENCE_HOURS = 24
 WEEK_HOURS = 168
 

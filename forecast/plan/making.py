@@ -9,7 +9,7 @@ import numpy as np
 from collector.series import SeriesKey
 from forecast.chance import Chance
 from forecast.plan.answer import Plan, Resource
-from forecast.plan.asking import Ask, short_of
+from forecast.plan.asking import FACTORS, Ask, short_of
 from forecast.plan.demand import Demand, deciding, read
 from forecast.plan.loads import Allowed, Drivers
 from forecast.plan.needs import find_needs
@@ -23,8 +23,6 @@ from forewarn.base.clock import HOUR
 
 log = logging.getLogger(__name__)
 
-FACTORS = np.geomspace(0.25, 8.0, 41)
-"""Growths of demand that are asked about."""
 BATCH = 48
 Progress = Callable[[int, int], None]
 Chances = Mapping[SeriesKey, Chance]
