@@ -1,13 +1,14 @@
-"""What is asked of a plan."""
+"""What is asked of a plan. Light: the daemon's parent process reads it too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from collector.series import Matcher
-from forecast.plan.outlook import NEEDED_DAYS
+from collector.series import Matcher, parse_selector
 
+NEEDED_DAYS = {3: 1, 14: 21, 30: 45}
+"""By horizon, days of history: half as many more as lie ahead, so that the past shows errors at that lead."""
 HORIZONS = tuple(NEEDED_DAYS)
 FACTORS = np.geomspace(0.25, 8.0, 41)
 """Growths of demand that are asked about."""
@@ -21,18 +22,27 @@ class Ask:
         days: the farthest horizon: 3, 14 or 30.
         probability: of a breach, that is still borne.
         grow: the factor by which demand is taken to grow at once.
-        matchers: the capacities; all where there are none.
+        target: a selector of the capacities; all where it is empty.
     """
 
     days: int = HORIZONS[-1]
     probability: float = 0.05
     grow: float = 1.0
-    matchers: tuple[Matcher, ...] = ()
+    target: str = ""
 
     @property
     def horizons(self) -> tuple[int, ...]:
         """Horizons up to the farthest, in days."""
         return tuple(days for days in HORIZONS if days <= self.days)
+
+    @property
+    def matchers(self) -> tuple[Matcher, ...]:
+        """The selector's conditions.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return parse_selector(self.target) if self.target else ()
 
 
 def short_of(days: int, horizons: Sequence[int]) -> dict[str, str]:

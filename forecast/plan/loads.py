@@ -29,9 +29,9 @@ class Load:
 
 LOADS = (
     Load("requests", "forewarn_inference_requests_total", "requests/s"),
-    Load("prompt tokens", "forewarn_inference_prompt_tokens_total", "tokens/s"),
-    Load("generated tokens", "forewarn_inference_generation_tokens_total", "tokens/s"),
-    Load("running requests", "forewarn_inference_requests_running", "requests"),
+    Load("prompt tokens", "forewarn_inference_prompt_tokens_total", "prompt tokens/s"),
+    Load("generated tokens", "forewarn_inference_generation_tokens_total", "generated tokens/s"),
+    Load("running requests", "forewarn_inference_requests_running", "running requests"),
 )
 
 
@@ -45,8 +45,8 @@ class Allowed:
         unit: of the figures.
         explained: part of the resource's variance that it explains on days left out.
         peak: highest hour of the last week.
-        most: the load at which an hour breaches with the probability asked for; None where that is more than twice the
-            highest load seen.
+        most: the load at which an hour breaches with the probability asked for; None where that is more than half as
+            much again as the highest load seen.
         headroom: how far that lies over the peak, as a part of it; None as ``most``.
     """
 

@@ -60,7 +60,8 @@ class _Making:
     progress: Progress
 
     def plan(self, targets: Sequence[Target]) -> Plan:
-        wanted = [one for one in targets if all(matcher.matches(one.key) for matcher in self.ask.matchers)]
+        matchers = self.ask.matchers
+        wanted = [one for one in targets if all(matcher.matches(one.key) for matcher in matchers)]
         chosen = deciding(wanted)
         known: dict[SeriesKey, tuple[Target, History]] = {}
         silent: list[Resource] = []
@@ -185,7 +186,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if not wanted:
-        notes.append("no capacity fits the selector" if ask.matchers else "no capacity is recorded")
+        return ("no capacity fits the selector" if ask.target else "no capacity is recorded",)
     limitless = sorted({str(one.key) for one in wanted if one.limit is None})
     if limitless:
         notes.append(f"without a limit, so never full: {', '.join(limitless[:5])}{', ...' if limitless[5:] else ''}")

@@ -9,6 +9,7 @@ from forecast.breach import crossing, fill_crossing
 from forecast.combiner import Combination, combine
 from forecast.filling import fill_quantiles
 from forecast.grid import Grid, Ints
+from forecast.plan.asking import NEEDED_DAYS
 from forecast.plan.demand import Demand
 from forecast.plan.longrange import LONGEST_DAYS, LongRange
 from forecast.plan.trials import DAY_HOURS, daily_peaks
@@ -22,8 +23,6 @@ ENDS = np.concatenate(
 """Hours from now to the end of each point of a curve: 72 hours, then days."""
 HANDOVER_DAYS = 4
 """Days after the third in which the three days' forecast hands over to the long range."""
-NEEDED_DAYS = {3: 1, 14: 21, 30: 45}
-"""By horizon, days of history: half as many more as lie ahead, so that the past shows errors at that lead."""
 
 
 def point_of(days: int) -> int:

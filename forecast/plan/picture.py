@@ -9,10 +9,10 @@ from html import escape
 from forecast.plan.answer import Need, Plan, Resource
 from forecast.plan.outlook import ENDS
 from forecast.plan.wording import farthest_room, more, times
-from forewarn.base.clock import rfc3339
+from forewarn.base import words
 
-WIDTH = 1120
-LEFT, RIGHT = 250, 230
+WIDTH = 1180
+LEFT, RIGHT = 250, 290
 ROW, HEAD, SECTION, MARGIN = 30, 64, 58, 24
 MOST_ROWS = 24
 SOON_SHARE = 0.3
@@ -21,10 +21,10 @@ INK, MUTED, LINE, BAND, BAD, GOOD = "#18202c", "#566072", "#e2e6eb", "#f0f2f5", 
 SHADES = ((0.05, "#fdf0d9"), (0.1, "#f9dba6"), (0.25, "#f2b366"), (0.5, "#e07b39"), (0.75, "#c4452b"), (0.9, "#98180f"))
 """From which probability on a cell has which colour."""
 _STYLE = (
-    "text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:%s}"
-    ".m{fill:%s}.s{font-size:12px}.h{font-weight:600}.t{font-size:18px;font-weight:600}.e{text-anchor:end}"
-    ".c{text-anchor:middle}.b{fill:%s}.g{fill:%s}"
-) % (INK, MUTED, BAD, GOOD)
+    f"text{{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:{INK}}}"
+    f".m{{fill:{MUTED}}}.b{{fill:{BAD}}}.g{{fill:{GOOD}}}.s{{font-size:12px}}.h{{font-weight:600}}"
+    ".t{font-size:18px;font-weight:600}.c{text-anchor:middle}"
+)
 Title = Callable[[str], str]
 
 
@@ -64,7 +64,7 @@ def _heading(plan: Plan, host: str) -> Iterator[str]:
     whose = f"Capacity plan of {host}" if host else "Capacity plan"
     yield _text(MARGIN, MARGIN + 18, whose, "t")
     grown = f", demand grown by the factor {plan.grow:g} at once" if plan.grow != 1 else ""
-    said = f"as of {rfc3339(plan.as_of_ms)}; a probability of {100 * plan.probability:g} % is borne{grown}"
+    said = f"as of {words.moment(plan.as_of_ms)}; a probability of {100 * plan.probability:g} % is borne{grown}"
     yield _text(MARGIN, MARGIN + 40, said, "m")
 
 
@@ -79,30 +79,42 @@ def _axis(plan: Plan, top: int, rows: int) -> Iterator[str]:
         yield f'<line x1="{x:.1f}" y1="{top + SECTION - 6}" x2="{x:.1f}" y2="{bottom}" stroke="{LINE}"/>'
         yield _text(x, top + SECTION - 12, label, "m s c")
     for place, name in enumerate(("10 / 50 / 90 % by", "may grow")):
-        yield _text(WIDTH - RIGHT + 16 + place * 132, top + SECTION - 12, name, "m s")
+        yield _text(WIDTH - RIGHT + 30 + place * 136, top + SECTION - 12, name, "m s")
 
 
 def _row(resource: Resource, title: Title, plan: Plan, top: int) -> Iterator[str]:
     yield _text(MARGIN, top + 19, _cut(title(resource.target), 34))
-    begin = 0
-    for hours, chance in zip(ENDS.tolist(), resource.curve, strict=True):
-        if hours > plan.horizons[-1] * 24:
-            break
-        x, width = _x(begin, plan), _x(hours, plan) - _x(begin, plan)
-        colour = _shade(chance)
-        yield f'<rect x="{x:.2f}" y="{top + 4}" width="{width + 0.3:.2f}" height="{ROW - 8}" fill="{colour}"/>'
-        begin = hours
-    unknown = next((end for end, chance in zip(ENDS.tolist(), resource.curve, strict=True) if chance is None), None)
-    if unknown is not None and unknown <= plan.horizons[-1] * 24:
-        known = max((end for end, chance in zip(ENDS, resource.curve, strict=True) if chance is not None), default=0)
+    far = plan.horizons[-1] * 24
+    known = 0
+    for begin, end, colour in _cells(resource, far):
+        x, width = _x(begin, plan), _x(end, plan) - _x(begin, plan)
+        yield f'<rect x="{x:.1f}" y="{top + 4}" width="{width:.1f}" height="{ROW - 8}" fill="{colour}"/>'
+        known = end
+    if known < far:
         yield _text(_x(known, plan) + 8, top + 19, "history too short", "m s")
     half = resource.time(0.5)
     if half is not None and not resource.full:
         x = _x(half, plan)
         yield f'<line x1="{x:.1f}" y1="{top + 2}" x2="{x:.1f}" y2="{top + ROW - 2}" stroke="{INK}" stroke-width="2"/>'
-    yield _text(WIDTH - RIGHT + 16, top + 19, times(resource), "b" if half is not None else "")
+    yield _text(WIDTH - RIGHT + 30, top + 19, times(resource), "b" if half is not None else "")
     room = farthest_room(resource)
-    yield _text(WIDTH - RIGHT + 148, top + 19, room, "b" if "-" in room else "")
+    yield _text(WIDTH - RIGHT + 166, top + 19, room, "b" if "-" in room else "")
+
+
+def _cells(resource: Resource, far: int) -> Iterator[tuple[int, int, str]]:
+    """Stretches of one colour: hours from, hours to, colour; as far as the probability is known."""
+    begin = end = 0
+    colour = ""
+    for hours, chance in zip(ENDS.tolist(), resource.curve, strict=True):
+        if hours > far or chance is None:
+            break
+        shade = _shade(chance)
+        if shade != colour and end > begin:
+            yield begin, end, colour
+            begin = end
+        colour, end = shade, hours
+    if end > begin:
+        yield begin, end, colour
 
 
 def _key(top: int) -> Iterator[str]:
@@ -112,20 +124,22 @@ def _key(top: int) -> Iterator[str]:
         yield f'<rect x="{x}" y="{top - 11}" width="16" height="13" fill="{colour}"/>'
         yield _text(x + 21, top, f"{100 * least:.0f}-{100 * most:.0f} %", "m s")
         x += 92
-    yield _text(MARGIN, top, "| as likely as not", "m s")
+    yield f'<line x1="{MARGIN + 2}" y1="{top - 13}" x2="{MARGIN + 2}" y2="{top + 3}" stroke="{INK}" stroke-width="2"/>'
+    yield _text(MARGIN + 10, top, "as likely as not", "m s")
 
 
 def _needs(needs: Sequence[Need], horizons: Sequence[int], top: int) -> Iterator[str]:
     if not needs:
         return
-    yield _text(MARGIN, top + 22, "GPUs needed beyond those that are there", "h")
+    kinds = sorted({f"{need.count} of {need.model or 'all models'}" for need in needs})
+    yield _text(MARGIN, top + 22, f"GPUs needed beyond those that are there: {', '.join(kinds)}", "h")
     columns = {days: LEFT + 370 + place * 130 for place, days in enumerate(horizons)}
     yield _text(LEFT, top + SECTION - 12, "peak of the week over capacity", "m s")
     for days, x in columns.items():
         yield _text(x, top + SECTION - 12, f"next {days} days", "m s")
     for place, need in enumerate(needs):
         y = top + SECTION + place * ROW
-        yield _text(MARGIN, y + 19, _cut(f"{need.title} ({need.count} GPUs)", 34))
+        yield _text(MARGIN, y + 19, _cut(need.title, 34))
         yield f'<rect x="{LEFT}" y="{y + 7}" width="300" height="{ROW - 14}" fill="{BAND}"/>'
         if need.peak is not None:
             share = need.peak / need.capacity if need.capacity > 0 else 1.0
@@ -139,9 +153,7 @@ def _needs(needs: Sequence[Need], horizons: Sequence[int], top: int) -> Iterator
             yield _text(x, y + 19, said, "m s" if count is None else "h b" if count else "g h")
 
 
-def _shade(chance: float | None) -> str:
-    if chance is None:
-        return "#ffffff"
+def _shade(chance: float) -> str:
     return next((colour for least, colour in reversed(SHADES) if chance >= least), BAND)
 
 

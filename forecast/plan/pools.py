@@ -92,7 +92,8 @@ def _of_gpus(name: str, model: str, mine: Sequence[tuple[Target, History]]) -> P
     demand = Demand(trimmed(total), float(limits.sum()), extreme=target.statistic != "mean")
     title = "GPU memory" if name == MEMORY else "GPU utilization"
     notes = (*_saturated(demand), *_uneven(values - base[:, None], limits))
-    return Pool(title, model, len(found), target.unit, demand, float(limits.mean()), notes)
+    unit = target.unit if name == MEMORY else "GPUs"
+    return Pool(title, model, len(found), unit, demand, float(limits.mean()), notes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ FEWEST_DAYS = 4
 LEAST_SWING = 0.2
 """The load's middle 90 % in units of its highest value: less says nothing about more load."""
 LEAST_EXPLAINED = 0.5
-FARTHEST = 2.0
+FARTHEST = 1.5
 """No statement beyond so many times the highest load seen: queues do not stay on their line."""
 DRAWS = 200
 QUARTERS = 4
@@ -68,7 +68,7 @@ class Relation:
         return np.asarray((1 - np.searchsorted(ordered, room, side="left") / ordered.size).mean(axis=1))
 
     def load_at(self, limit: float, probability: float, highest: float) -> float | None:
-        """The least load with that probability of a breach in an hour; None where it lies beyond twice the highest."""
+        """The least load with that probability of a breach in an hour; None beyond 1.5 times the highest seen."""
         loads = np.linspace(0.0, FARTHEST * highest, POINTS)
         chance = np.maximum.accumulate(self.chance(loads, limit))
         reached = np.flatnonzero(chance >= probability)
