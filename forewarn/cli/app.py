@@ -16,6 +16,7 @@ from forewarn.cli import (
     forecast,
     logs,
     nvml,
+    plan,
     query,
     run,
     service,
@@ -37,6 +38,7 @@ app.command(short_help="Run the daemon until SIGTERM or Ctrl-C.")(run.run)
 app.command(short_help="Run it on a simulated node of 8 GPUs.")(demo.demo)
 app.command(short_help="How the running daemon is.")(status.status)
 app.command(short_help="What lies ahead of every capacity.")(forecast.forecast)
+app.command(short_help="When resources are full, and how many more GPUs are needed.")(plan.plan)
 app.command(short_help="What was recorded, in windows of time.")(query.query)
 app.command()(alerts.alerts)
 app.command()(backfill.backfill)
