@@ -1,6 +1,6 @@
 """What the API asks of the rest of the program; the daemon hands it in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from api.settings import ApiSettings
 from collector.series import Matcher
 from collector.store import Latest, Rollup, Series, Table
 from forecast.anomalies.events import Anomaly
+from forecast.plan.asking import Ask
 from forecast.results import Forecast
 from forecast.scorecard import Scorecard
 from forewarn.base.clock import Clock
@@ -57,6 +58,7 @@ class Services:
             store, receivers and whatever else it runs.
         scorecard: how good the forecasts of the last 30 days were.
         anomalies: the newest first, those that go on among them.
+        plan: makes capacity plans; None where none are made.
         clock: the time.
         hostname: this node's name.
         interval_seconds: time between two rounds of the collector.
@@ -77,6 +79,7 @@ class Services:
     simulated: bool = False
     scorecard: Callable[[], Scorecard] = Scorecard
     anomalies: Callable[[], Sequence[Anomaly]] = list
+    plan: Callable[[Ask], Awaitable[dict[str, Any]]] | None = None
 
     @property
     def fresh_ms(self) -> int:
