@@ -11,6 +11,7 @@ from api.routes.catalogue import catalogue_router
 from api.routes.forecasts import forecasts_router
 from api.routes.health import probe_router, status_router
 from api.routes.page import page_router
+from api.routes.plan import plan_router
 from api.routes.series import series_router
 from api.services import Services
 from api.static_files import load_static
@@ -30,6 +31,7 @@ def create_app(services: Services) -> FastAPI:
         series_router(services, queries),
         alerts_router(services),
         catalogue_router(),
+        *([plan_router(services.plan)] if services.plan is not None else []),
     )
     return _application(routers, [Middleware(KnownHosts, names=names)], openapi_url="/openapi.json")
 
