@@ -31,6 +31,7 @@ from forewarn.gpus import GpuDesk
 from forewarn.limit import TimeLimit
 from forewarn.node import Node, Takes
 from forewarn.pace import Pace, follow_clock
+from forewarn.plans import Plans
 from forewarn.requests import Requests
 from forewarn.rooms import Rooms
 from forewarn.serve import HttpServer, bind, url_of
@@ -203,12 +204,15 @@ class Daemon:
     async def _serve(self, listeners: list[tuple[socket.socket, bool]]) -> None:
         self.url = url_of(listeners[0][0])
         now = _Now(self)
+        plans = Plans(lambda: self.config, self.base)
+        self._ending.push_async_callback(plans.stop)
         services = Services(
             metrics=now.page,
             store=self.base.store,
             book=now,
             scorecard=now.scorecard,
             anomalies=now.anomalies,
+            plan=plans.make,
             alerts=now.alerts,
             rules=now.rules,
             status=Status(self.base, lambda: self.rooms, self.url).report,
