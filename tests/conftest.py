@@ -6,6 +6,13 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.support.turns import Turns
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the child that forecasts; idle threads of BLAS wait by computing
+import numpy as np  # noqa: F401
+
+del os.environ["OPENBLAS_NUM_THREADS"]
+
 PROGRAMS = {
     "prometheus": ("prometheus", "promtool"),
     "alertmanager": ("prometheus-alertmanager",),
@@ -13,6 +20,7 @@ PROGRAMS = {
     "browser": ("chromium",),
     "systemd": ("systemd-analyze",),
 }
+TURNS = pytest.StashKey[Turns]()
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +31,30 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(variable)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        session.config.stash[TURNS] = Turns(session.config._tmp_path_factory.getbasetemp().parent)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Where several processes run tests: one that measures runs while no other does."""
+    turns = item.config.stash.get(TURNS, None)
+    if turns is None:
+        return (yield)
+    alone = _is_alone(item)
+    with turns.turn(alone=alone, stays=alone and nextitem is not None and _is_alone(nextitem)):
+        return (yield)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _leave_out_what_cannot_be(items)
     for item in items:
-        if group := _shared(item):
+        if group := "alone" if _is_alone(item) else _shared(item):
             item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DEVICE = Path("/dev/fuse")
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _DETACH = 2
+_CLONE_FS, _CLONE_NEWNS = 0x200, 0x20000
+_PRIVATE = 0x4000 | 1 << 18
 
 
 def can_mount() -> bool:
@@ -19,17 +22,38 @@ def can_mount() -> bool:
 def dead_mount(directory: Path) -> Iterator[Path]:
     """Mount it on a directory; at the end the connection is cut, and every call that hangs gets an error.
 
+    Only this thread, and the threads and processes that it starts meanwhile, see the mount: it would alarm the daemons
+    of tests that run beside this one.
+
     Raises:
         OSError: the kernel refuses the mount.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    server = os.open(DEVICE, os.O_RDWR)
-    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
-    if libc.mount(b"dead", os.fsencode(directory), b"fuse", 0, options.encode()) != 0:
-        os.close(server)
-        raise OSError(ctypes.get_errno(), "mount refused")
+    with _mounts_apart():
+        server = os.open(DEVICE, os.O_RDWR)
+        try:
+            options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+            _call("mount", b"dead", os.fsencode(directory), b"fuse", 0, options.encode())
+            yield directory
+        finally:
+            os.close(server)
+            _LIBC.umount2(os.fsencode(directory), _DETACH)
+
+
+@contextmanager
+def _mounts_apart() -> Iterator[None]:
+    """A mount name space for this thread, see mount_namespaces(7); setns(2) loses the current directory."""
+    before, place = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY), Path.cwd()
+    _call("unshare", _CLONE_NEWNS)
     try:
-        yield directory
+        _call("mount", b"none", b"/", None, _PRIVATE, None)
+        yield
     finally:
-        os.close(server)
-        libc.umount2(os.fsencode(directory), _DETACH)
+        _call("unshare", _CLONE_FS)
+        _call("setns", before, _CLONE_NEWNS)
+        os.close(before)
+        os.chdir(place)
+
+
+def _call(name: str, *arguments: object) -> None:
+    if getattr(_LIBC, name)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{name} refused")
