@@ -79,12 +79,14 @@ class Rate:
         """Growth per second over the hour, and in its slowest and fastest 5 minutes.
 
         Growth over a gap belongs to the whole gap, not to the first window after it. Where the samples before the
-        first window are out of sight, over how long it grew is not known, and it is left out.
+        first window are out of sight, over how long it grew is not known, and it is left out. What is below zero after
+        a reset did not grow.
         """
         found = reader.rollup(self.series_id, start_ms - HOUR, end_ms, WINDOW)
         times, seconds = found.times[1:], np.diff(found.times) / 1000
         inside = times >= start_ms
-        return _by_hour(times[inside], (found.increase[1:] / seconds)[inside], np.ones(np.count_nonzero(inside)))
+        rates = np.maximum(found.increase[1:], 0.0) / seconds
+        return _by_hour(times[inside], rates[inside], np.ones(np.count_nonzero(inside)))
 
     def windows(self, reader: Reader, start_ms: int, end_ms: int) -> Times:
         """Starts of the 5-minute windows that have samples."""
