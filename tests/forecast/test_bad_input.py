@@ -300,7 +300,7 @@ def asked(file: Path, names: list[str], kind: str) -> tuple[dict[str, np.ndarray
 FILE = {name: made for name, made in BAD.items() if name != "nothing_but_nan"}
 
 
-@pytest.mark.parametrize("kind", ["auto", "gauge", "fill"])
+@pytest.mark.parametrize("kind", ["auto", "fill"])
 def test_a_file_with_bad_series_is_answered_whole(folder: Path, kind: str) -> None:
     names = ["good", *FILE]
     file = written(folder / "all.csv", {"good": good(), **{name: made() for name, made in BAD.items()}})
