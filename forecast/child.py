@@ -4,7 +4,7 @@ The first frame holds ``store`` (path), ``forecast`` (settings), ``targets`` (ro
 Sent are ``{"kind": "progress", "done": n, "total": n}``, ``{"kind": "forecast", "forecast": {...}}`` for each target;
 where the first frame names ``state`` (path), ``{"kind": "scores", "scores": [...]}`` for each target with stored
 forecasts whose 72 hours are over; and at the end ``{"kind": "done", "forecasts": n, "seconds": s}`` or ``{"kind":
-"error", "message": ..., "hint": ...}``.
+"error", "message": ..., "hint": ...}``. From what is stored in ``state`` the bands learn, too.
 """
 
 import logging
@@ -49,6 +49,7 @@ def main(parent: Parent) -> None:
 
 def _run(parent: Parent, settings: "ForecastSettings", rows: "list[TargetSettings]") -> None:
     from collector.store import StoreReader  # noqa: PLC0415
+    from forecast.earlier import read_earlier  # noqa: PLC0415
     from forecast.run import make_forecasts  # noqa: PLC0415
     from forecast.scoring import score_due  # noqa: PLC0415
 
@@ -62,7 +63,8 @@ def _run(parent: Parent, settings: "ForecastSettings", rows: "list[TargetSetting
     count = 0
     as_of_ms = parent.settings["as_of_ms"]
     try:
-        for forecast in make_forecasts(reader, settings, rows, as_of_ms, progress, clock=clock):
+        earlier = read_earlier(Path(parent.settings["state"]), as_of_ms) if "state" in parent.settings else None
+        for forecast in make_forecasts(reader, settings, rows, as_of_ms, progress, earlier=earlier, clock=clock):
             parent.send({"kind": "forecast", "forecast": forecast.to_dict()})
             count += 1
             if parent.stopping.is_set():

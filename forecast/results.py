@@ -53,6 +53,8 @@ class Forecast:
         breach_reason: why no breach is expected, or since when there is one.
         prophet: what Prophet's model says of the same series; None where it has nothing to say.
         chance: the probability to reach the limit; None without one, or where it is crossed already.
+        widening: what the 95 % and the 80 % band were multiplied by, for how earlier ones held.
+        demand: of a level that is capped and stood at its cap, the demand expected at each hour; empty otherwise.
     """
 
     target: SeriesKey
@@ -75,6 +77,8 @@ class Forecast:
     breach_reason: str = ""
     prophet: Reference | None = None
     chance: Chance | None = None
+    widening: tuple[float, float] = (1.0, 1.0)
+    demand: tuple[float, ...] = ()
 
     @property
     def decisive(self) -> bool:
@@ -134,6 +138,8 @@ class Forecast:
             "outlook": self.outlook,
             "prophet": self.prophet.to_dict() if self.prophet is not None else None,
             "chance": self.chance.to_dict() if self.chance is not None else None,
+            "widening": self.widening,
+            "demand": self.demand,
         }
 
     @classmethod
@@ -165,6 +171,8 @@ class Forecast:
             breach_reason=data["breach_reason"],
             prophet=Reference.from_dict(data["prophet"]) if data.get("prophet") is not None else None,
             chance=Chance.from_dict(data["chance"]) if data.get("chance") is not None else None,
+            widening=tuple(data["widening"]) if "widening" in data else (1.0, 1.0),
+            demand=tuple(data.get("demand", ())),
         )
 
 
@@ -216,12 +224,17 @@ MIGRATIONS = (
     ALTER TABLE forecasts ADD COLUMN chance BLOB;
     ALTER TABLE forecasts ADD COLUMN crossed_lately INTEGER
     """,
+    """
+    ALTER TABLE forecasts ADD COLUMN widening_95 REAL;
+    ALTER TABLE forecasts ADD COLUMN widening_80 REAL;
+    ALTER TABLE forecasts ADD COLUMN demand BLOB
+    """,
 )
 
 _COLUMNS = (
     "kind, unit, made_ms, as_of_ms, model, status, reason, history_hours, step_ms, start_ms, points, limit_value,"
     " below, breach_ms, breach_early_ms, breach_reason, prophet, prophet_changepoints, chance,"
-    " crossed_lately"
+    " crossed_lately, widening_95, widening_80, demand"
 )
 
 
@@ -308,12 +321,15 @@ def _row(forecast: Forecast) -> tuple[Any, ...]:
         forecast.prophet.changepoints_text if forecast.prophet is not None else None,
         forecast.chance.packed if forecast.chance is not None else None,
         forecast.chance.crossed_lately if forecast.chance is not None else None,
+        *forecast.widening,
+        pack([forecast.demand]) if forecast.demand else None,
     )
 
 
 def _forecast(row: tuple[Any, ...]) -> Forecast:
     series, statistic, kind, unit, made, as_of, model, status, reason, hours, step, start, points, *rest = row
-    limit, below, breach, early, why, prophet, changepoints, chance, crossed_lately = rest
+    limit, below, breach, early, why, prophet, changepoints, chance, crossed_lately, *adapted = rest
+    widening_95, widening_80, demand = adapted
     return Forecast(
         target=SeriesKey.parse(series),
         statistic=statistic,
@@ -335,4 +351,6 @@ def _forecast(row: tuple[Any, ...]) -> Forecast:
         breach_reason=why,
         prophet=Reference.stored(prophet, changepoints),
         chance=Chance.stored(chance, crossed_lately),
+        widening=(widening_95 or 1.0, widening_80 or 1.0),
+        demand=tuple(unpack(demand)[0]) if demand is not None else (),
     )

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from forecast.batch import NAME as COMBINER
-from forecast.batch import Answer, Ask, Batch
-from forecast.models import FEWEST_HOURS, NotEnoughHistoryError, Prediction, bounds_of, candidates, combined
+from forecast.batch import Answer, Batch
+from forecast.earlier import Past
+from forecast.methods import Ask
+from forecast.models import NotEnoughHistoryError, Prediction, bounds_of, candidates, fewest_hours, method
 from forecast.models.base import ModelError
 from forecast.models.snaive24 import SeasonalNaive
 from forecast.outlook import Limits, curve_of, find_breach
@@ -17,7 +18,7 @@ from forecast.prepare import History, read_history
 from forecast.reference import Reference
 from forecast.results import Forecast, Status
 from forecast.settings import ForecastSettings, TargetSettings
-from forecast.sources import Floats, Reader
+from forecast.sources import Reader
 from forecast.targets import Target, find_targets
 from forewarn.base import words
 from forewarn.base.clock import HOUR, Clock, SystemClock
@@ -25,8 +26,8 @@ from forewarn.base.clock import HOUR, Clock, SystemClock
 log = logging.getLogger(__name__)
 
 LONGEST_SILENCE_HOURS = 24
-FEWEST_KNOWN = 12
-"""Hours with a value: a long history with hardly any says nothing about a day."""
+KNOWN_SHARE = 0.5
+"""Of the hours that a forecast needs so many must have a value: a long history with hardly any says nothing."""
 BATCH_TARGETS = 64
 Progress = Callable[[int, int], None]
 
@@ -38,6 +39,7 @@ def make_forecasts(
     as_of_ms: int,
     progress: Progress | None = None,
     *,
+    earlier: Past | None = None,
     clock: Clock | None = None,
 ) -> Iterator[Forecast]:
     """Forecasts of all targets as of a moment, as they are made.
@@ -48,10 +50,11 @@ def make_forecasts(
         targets: the ``[[target]]`` rows.
         as_of_ms: nothing later than this is looked at.
         progress: called with the number of targets done and of all, before the first and after each.
+        earlier: stored forecasts, for the bands to learn from.
         clock: of the machine, unless a test brings its own.
     """
     found = _rotated(find_targets(reader, targets, as_of_ms), as_of_ms)
-    yield from forecast_targets(reader, settings, found, as_of_ms, progress, clock=clock)
+    yield from forecast_targets(reader, settings, found, as_of_ms, progress, earlier=earlier, clock=clock)
 
 
 def forecast_targets(
@@ -61,10 +64,11 @@ def forecast_targets(
     as_of_ms: int,
     progress: Progress | None = None,
     *,
+    earlier: Past | None = None,
     clock: Clock | None = None,
 ) -> Iterator[Forecast]:
     """As ``make_forecasts``, of targets that were found elsewhere, in their order."""
-    run = _Run(reader, settings, as_of_ms, clock or SystemClock())
+    run = _Run(reader, settings, as_of_ms, clock or SystemClock(), earlier or {})
     done = 0
     for begin in range(0, len(found), BATCH_TARGETS):
         for forecast in run.forecasts(found[begin : begin + BATCH_TARGETS]):
@@ -85,8 +89,7 @@ def _rotated(targets: list[Target], as_of_ms: int) -> list[Target]:
     return targets[turn:] + targets[:turn]
 
 
-def _ask(target: Target, history: History) -> Ask:
-    return Ask(history, target.statistic, target.limit, target.below)
+_NOTHING = Answer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +98,16 @@ class _Outcome:
     prediction: Prediction | None
     reason: str
     status: Status = "ok"
-    curve: Floats | None = None
+    answer: Answer = _NOTHING
 
 
 class _Run:
-    def __init__(self, reader: Reader, settings: ForecastSettings, as_of_ms: int, clock: Clock) -> None:
+    def __init__(self, reader: Reader, settings: ForecastSettings, as_of_ms: int, clock: Clock, earlier: Past) -> None:
         self._reader = reader
         self._settings = settings
         self._as_of_ms = as_of_ms
         self._clock = clock
+        self._earlier = earlier
         self._end = clock.monotonic() + settings.deadline
 
     def forecasts(self, targets: Sequence[Target]) -> Iterator[Forecast | None]:
@@ -128,26 +132,37 @@ class _Run:
         if history.values.size and history.silent_hours > LONGEST_SILENCE_HOURS:
             end_ms = history.end_ms - history.silent_hours * HOUR
             return self._answer(target, history, "no_data", f"no value since {words.moment(end_ms)}")
-        if history.hours < FEWEST_HOURS or history.values.size < FEWEST_HOURS:
-            reason = f"has {words.hours(history.hours)} of history, {FEWEST_HOURS} h are needed"
+        fewest = fewest_hours(self._settings.model, target.kind)
+        if history.hours < fewest or history.values.size < fewest:
+            reason = f"has {words.hours(history.hours)} of history, {fewest} h are needed"
             return self._answer(target, history, "not_enough_history", reason)
-        if history.known < FEWEST_KNOWN:
-            reason = f"only {history.known} hours have a value, {FEWEST_KNOWN} are needed"
+        if history.known < KNOWN_SHARE * fewest:
+            reason = f"only {history.known} hours have a value, {KNOWN_SHARE * fewest:g} are needed"
             return self._answer(target, history, "not_enough_history", reason)
         return history
 
     def _batched(self, known: Sequence[tuple[Target, History]]) -> list[Answer]:
-        """Prophet's model of all, and the combiner's answer where it is wanted and there is time."""
-        if self._late():
-            return [Answer()] * len(known)
-        wanted = [combined(self._settings.model, target.kind) for target, _ in known]
-        found = [Answer()] * len(known)
-        for want in (True, False):
+        """Prophet's model of all, and our rule's answer; where there is no time left, of what fills up alone."""
+        late = self._late()
+        wanted = [method(self._settings.model, target.kind) for target, _ in known]
+        found = [_NOTHING] * len(known)
+        for want in {one for one in wanted if one == "fill" or not late}:
             rows = [row for row, one in enumerate(wanted) if one == want]
-            asks = [_ask(*known[row]) for row in rows]
-            for row, answer in zip(rows, Batch(asks, combined=want).answers(), strict=True):
+            asks = [self._ask(*known[row]) for row in rows]
+            for row, answer in zip(rows, Batch(asks, want).answers(), strict=True):
                 found[row] = answer
         return found
+
+    def _ask(self, target: Target, history: History) -> Ask:
+        return Ask(
+            history,
+            target.statistic,
+            target.kind,
+            target.limit,
+            target.below,
+            bounds_of(history, target.unit, target.ceiling).high,
+            self._earlier.get((str(target.key), target.statistic), ()),
+        )
 
     def _told(self, target: Target, history: History, answer: Answer) -> Forecast:
         try:
@@ -156,14 +171,14 @@ class _Run:
             return self._failed(target, error)
 
     def _chosen(self, target: Target, history: History, answer: Answer) -> "_Outcome":
-        """The combiner's answer where there is one, else a single model's."""
+        """Our rule's answer where there is one, else a single model's."""
         reason = answer.reason
         if answer.prediction is not None:
             try:
                 bounds = bounds_of(history, target.unit, target.ceiling)
-                return _Outcome(COMBINER, answer.prediction.tidy(bounds), "", curve=answer.curve)
+                return _Outcome(answer.model, answer.prediction.tidy(bounds), "", answer=answer)
             except ModelError as error:
-                reason = f"{COMBINER}: {error}"
+                reason = f"{answer.model}: {error}"
         return self._predict(target, history, [reason] if reason else [])
 
     def _late(self) -> bool:
@@ -171,9 +186,9 @@ class _Run:
 
     def _predict(self, target: Target, history: History, notes: list[str]) -> _Outcome:
         """What the first model that has an answer says; why the ones before it have none."""
-        models, note = candidates(self._settings.model, target.kind, history.values.size, below=target.below)
+        models, note = candidates(self._settings.model, history.values.size)
         notes += [note] if note else []
-        if self._late() and target.kind != "fill":
+        if self._late():
             notes.append(f"the run's {self._settings.deadline:g} s were used up")
             models = [SeasonalNaive()]
         status: Status = "not_enough_history"
@@ -198,7 +213,8 @@ class _Run:
         if prediction is None:
             return self._answer(target, history, outcome.status, outcome.reason)
         limits = Limits(target.limit, target.below, target.unit)
-        curve = outcome.curve if outcome.curve is not None else curve_of(target.kind, history, prediction, limits)
+        answer = outcome.answer
+        curve = answer.curve if answer.curve is not None else curve_of(target.kind, history, prediction, limits)
         breach = find_breach(history, prediction, limits, curve)
         return self._answer(
             target,
@@ -215,6 +231,8 @@ class _Run:
             breach_reason=breach.reason,
             prophet=prophet,
             chance=breach.chance,
+            widening=answer.widening,
+            demand=answer.demand,
         )
 
     def _failed(self, target: Target, error: Exception) -> Forecast:

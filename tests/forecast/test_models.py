@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.models import Model, candidates, combined
+from forecast.models import Model, candidates, fewest_hours, method
 from forecast.models.base import Bounds, ModelError, NotEnoughHistoryError, Prediction, bounds_of
-from forecast.models.fill import Fill, find_cleanups
 from forecast.models.prophet import ProphetModel
 from forecast.models.prophet_map import ProphetMap
 from forecast.models.snaive24 import SeasonalNaive
@@ -67,49 +66,6 @@ def test_one_day_of_history_has_a_wide_band_and_no_narrower_one_further_ahead() 
     assert (np.diff(width) >= 0).all()
 
 
-def test_fill_integrates_the_rate_by_hour_of_day() -> None:
-    rate = np.where(np.arange(24) < 8, 0.0, 3.0)
-    steps = np.tile(rate, 9)
-    values = 100 + np.concatenate([[0.0], np.cumsum(steps)])
-    prediction = Fill().predict(history(values[:150]))
-    np.testing.assert_allclose(prediction.mean, values[150 : 150 + 66].tolist() + prediction.mean[66:].tolist())
-    np.testing.assert_allclose(prediction.mean[71] - values[149], 3 * rate.sum())
-
-
-def test_fill_goes_on_from_the_last_value_over_a_silent_end() -> None:
-    values = np.arange(100, dtype=float)
-    values[97:] = np.nan
-    prediction = Fill().predict(history(values))
-    np.testing.assert_allclose(prediction.mean, np.arange(100, 172))
-
-
-@pytest.mark.parametrize("falling", [False, True])
-def test_cleanups_do_not_slow_the_filling(falling: bool) -> None:  # noqa: FBT001
-    steps = np.full(24 * 8, 2.0)
-    steps[[30, 31, 100]] = -120.0
-    sign = -1.0 if falling else 1.0
-    values = 1000 + sign * np.cumsum(steps)
-    assert np.flatnonzero(find_cleanups(np.diff(values), falling=falling)).tolist() == [29, 30, 99]
-    prediction = Fill(falling=falling).predict(history(values))
-    np.testing.assert_allclose(np.diff(prediction.mean), sign * 2.0, atol=1e-9)
-    toward_empty = prediction.bands["p97.5" if falling else "p2.5"]
-    assert abs(toward_empty[71] - prediction.mean[71]) > 100, "that clean-ups happen is part of the band"
-
-
-def test_a_random_walk_does_not_look_like_something_that_fills() -> None:
-    random = np.random.default_rng(3)
-    steps = random.normal(0, 1, 24 * 7)
-    drift = Fill().predict(history(np.cumsum(steps))).mean[-1] - steps.sum()
-    assert abs(drift - 72 * steps.mean()) < 5
-
-
-def test_fill_needs_half_a_day_of_steps() -> None:
-    values = np.full(48, np.nan)
-    values[[0, 20, 40, 47]] = 1.0
-    with pytest.raises(NotEnoughHistoryError, match="hourly steps"):
-        Fill().predict(history(values))
-
-
 @pytest.mark.parametrize("model", [ProphetModel(), ProphetMap()], ids=lambda model: model.name)
 def test_prophet_finds_a_trend_with_a_daily_shape_and_skips_what_is_missing(model: Model) -> None:
     hours = np.arange(24 * 17)
@@ -137,7 +93,7 @@ def test_prophet_speaks_to_nobody() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-@pytest.mark.parametrize("model", [SeasonalNaive(), Fill(), ProphetModel(), ProphetMap()], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [SeasonalNaive(), ProphetModel(), ProphetMap()], ids=lambda model: model.name)
 def test_a_constant_stays_constant(model: Model) -> None:
     prediction = model.predict(history(np.full(24 * 9, 42.0))).tidy(Bounds())
     np.testing.assert_allclose(prediction.mean, 42.0, rtol=1e-6)
@@ -163,33 +119,29 @@ def test_bounds_come_from_the_unit_and_the_past() -> None:
 
 
 def test_which_model_is_tried() -> None:
-    def names(*arguments: object) -> list[str]:
-        return [model.name for model in candidates(*arguments, below=False)[0]]  # type: ignore[arg-type]
+    def names(choice: str, hours: float) -> list[str]:
+        return [model.name for model in candidates(choice, hours)[0]]
 
-    assert names("auto", "gauge", 500.0) == ["snaive24"]
-    assert names("auto", "fill", 24.0) == ["fill"]
-    assert names("prophet", "gauge", 100.0) == ["snaive24"]
-    assert names("prophet", "gauge", 168.0) == ["prophet", "prophet_map", "snaive24"]
-    assert names("prophet", "fill", 500.0) == ["prophet", "prophet_map", "snaive24"]
-    assert names("prophet_map", "gauge", 500.0) == ["prophet_map", "snaive24"]
-    assert names("snaive24", "fill", 500.0) == ["snaive24"]
+    assert names("auto", 500.0) == ["snaive24"]
+    assert names("prophet", 100.0) == ["snaive24"]
+    assert names("prophet", 168.0) == ["prophet", "prophet_map", "snaive24"]
+    assert names("prophet_map", 500.0) == ["prophet_map", "snaive24"]
+    assert names("snaive24", 500.0) == ["snaive24"]
 
 
-def test_the_combiner_answers_for_all_but_what_fills() -> None:
-    assert [combined("auto", kind) for kind in ("gauge", "saturated", "allocation", "fill")] == [
-        True,
-        True,
-        True,
-        False,
-    ]
-    assert not combined("prophet", "gauge")
+def test_each_kind_has_its_rule_and_what_fills_speaks_soonest() -> None:
+    rules = {kind: method("auto", kind) for kind in ("gauge", "saturated", "allocation", "fill")}
+    assert rules == {"gauge": "combiner", "saturated": "demand", "allocation": "combiner", "fill": "fill"}
+    assert method("prophet", "gauge") is None
+    assert fewest_hours("auto", "fill") == 6
+    assert fewest_hours("auto", "gauge") == fewest_hours("snaive24", "fill") == 24
 
 
 def test_without_the_extra_the_reason_names_it() -> None:
     code = (
         "import sys; sys.modules['prophet'] = None  # as if it were not there\n"
         "from forecast.models import candidates\n"
-        "models, note = candidates('prophet', 'gauge', 500.0, below=False)\n"
+        "models, note = candidates('prophet', 500.0)\n"
         "print([model.name for model in models], note)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
