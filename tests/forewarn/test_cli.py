@@ -63,7 +63,7 @@ def test_an_extra_that_a_forecast_misses_is_named_once(tmp_path: Path) -> None:
 
 
 def test_a_load_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None:
-    path, data = history(tmp_path / "history.csv", "load", 1_500_000), tmp_path / "data"
+    path, data = history(tmp_path / "history.csv", "load", 400_000), tmp_path / "data"
     with subprocess.Popen(
         [FOREWARN, "backfill", str(path), "--data-dir", str(data)], stderr=subprocess.PIPE, text=True
     ) as load:

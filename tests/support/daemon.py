@@ -39,7 +39,7 @@ class RunningDaemon:
                 self._ready.set()
         self._ready.set()
 
-    def wait_ready(self, seconds: float = 30.0) -> None:
+    def wait_ready(self, seconds: float = 60.0) -> None:
         """Wait until it serves."""
         self._ready.wait(seconds)
         assert self.url, "\n".join(self.lines)

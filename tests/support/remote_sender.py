@@ -122,6 +122,8 @@ async def main(folder: Path, url: str, seconds: float) -> None:
         while time.monotonic() < end:
             number += 1
             rig.append([Sample(key, float(number)) for key in KEYS[: 20 + number % 10]], time.time_ns() // 1_000_000)
+            sys.stdout.write("appended\n")
+            sys.stdout.flush()
             await rig.crew.submit(rig.store.compact)
             await asyncio.sleep(0.02)
         await rig.caught_up()

@@ -331,6 +331,10 @@ async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tm
         with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
             child.settled_round()
             found = by_text(await source.health.collect())
+            async with asyncio.timeout(30):
+                while not (tmp_path / "gpus.json").exists():  # a busy disk takes longer than one collection waits
+                    await asyncio.sleep(0.05)
+                    await source.health.collect()
             await source.health.close()
             assert {str(sample.key.label("gpu")) for sample in await source.collect()} == set("012"[:count])
     assert (found["forewarn_gpu_expected"], found["forewarn_gpu_present"]) == (3, 2)

@@ -115,7 +115,10 @@ async def test_kill_9_of_the_sender_loses_nothing(tmp_path: Path, kind: type[Rec
             command = [sys.executable, "-m", "tests.support.remote_sender", str(tmp_path), receiver.url]
             process = await asyncio.create_subprocess_exec(*command, "60" if left else "0.5", stdout=subprocess.PIPE)
             if left:
-                await asyncio.sleep(dice.uniform(0.9, 1.6))
+                assert process.stdout is not None
+                for _ in range(dice.randint(5, 25)):
+                    await process.stdout.readline()
+                await asyncio.sleep(dice.uniform(0.0, 0.05))
                 process.kill()
             out, _ = await process.communicate()
         assert process.returncode == 0, out

@@ -19,7 +19,8 @@ from forewarn.base.errors import StoreError
 from tests.support.set_clock import SetClock
 from tests.support.store_writer import BASE_MS, EVERY_MS, HISTORY, KEYS, SETTINGS, TOGETHER
 
-KILLS = 10
+KILLS = (1, 40, 2, 25, 1, 60, 3, 10, 5, 30)
+"""After so many acknowledged scrapes the writer is killed, one after the other."""
 FAR = 10**11
 
 
@@ -27,8 +28,8 @@ FAR = 10**11
 def test_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "metrics.db"
     seen = {"scrape": 0, "history": 0, "histories": 0}
-    for round_number in range(KILLS):
-        seen |= _write_and_kill(path, seen["scrape"] + 1, random.uniform(0.02, 0.5))
+    for round_number, scrapes in enumerate(KILLS):
+        seen |= _write_and_kill(path, seen["scrape"] + 1, scrapes, random.uniform(0.0, 0.02))
         stored = _check(path, seen)
         assert stored - seen["scrape"] in (0, 1), round_number
         seen["scrape"] = stored
@@ -44,16 +45,18 @@ def test_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     assert _check(path, seen) == seen["scrape"]
 
 
-def _write_and_kill(path: Path, start: int, seconds: float) -> dict[str, int]:
-    """Run the writer; what it told of before it was killed that many seconds after its first word."""
+def _write_and_kill(path: Path, start: int, scrapes: int, seconds: float) -> dict[str, int]:
+    """Run the writer; what it told of before it was killed, which is so many seconds after so many scrapes."""
     command = [sys.executable, "-m", "tests.support.store_writer", str(path), str(start)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "open None\n"
-        first = writer.stdout.readline()
+        lines = []
+        while sum(line.startswith("scrape") for line in lines) < scrapes:
+            lines.append(writer.stdout.readline())
         time.sleep(seconds)
         writer.send_signal(signal.SIGKILL)
-        told = [line.split() for line in (first + writer.stdout.read()).split("\n")[:-1]]
+        told = [line.split() for line in ("".join(lines) + writer.stdout.read()).split("\n")[:-1]]
     assert writer.returncode == -signal.SIGKILL
     return {kind: int(number) for kind, number in told}
 
@@ -70,7 +73,7 @@ def _check(path: Path, seen: dict[str, int]) -> int:
         newest.add(int(numbers[-1]))
         missing = set(range(2, seen["scrape"] + 1)) - set(numbers.tolist())
         # The writer begins again one after the newest, so that the place of a scrape in flight stays empty.
-        assert len(missing) <= KILLS
+        assert len(missing) <= len(KILLS)
         rollup = reader.rollup(ids[key], BASE_MS, BASE_MS + FAR, 3_600_000)
         assert int(rollup.count.sum()) == len(times)
         assert float(rollup.sum.sum()) == float(values.sum())
