@@ -2,16 +2,16 @@
 
 import importlib.util
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
 from forecast.fleet.job import Job
-from forecast.fleet.spread import LOST, in_order
+from forecast.fleet.processes import Processes
+from forecast.fleet.spread import in_order
 from forecast.results import Forecast
 from forewarn.base.errors import ForewarnError, MissingExtraError
-
-_CONNECT_SECONDS = 10.0
 
 
 class ClusterError(ForewarnError):
@@ -23,20 +23,22 @@ class Cluster:
 
     Args:
         address: of the scheduler, such as tcp://scheduler:8786; Dask's own configuration holds certificates for tls://.
+        patience: seconds in which it must answer.
 
     Raises:
         MissingExtraError: dask.distributed is not installed.
         ClusterError: no scheduler answers, it has no workers, or they have another Forewarn.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience: float = 10.0) -> None:
         if importlib.util.find_spec("distributed") is None:
             raise MissingExtraError("--dask", "dask")
         from distributed import Client  # noqa: PLC0415  only who has a cluster pays for it
 
         self._address = address
+        self._here = Processes(1)
         try:
-            self._client: Any = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+            self._client: Any = Client(address, timeout=patience, set_as_default=False)
         except (OSError, ValueError) as error:  # the latter is what Dask says of a malformed address
             raise ClusterError(f"no Dask scheduler answers at {address}", hint="is the address right?") from error
         try:
@@ -50,6 +52,7 @@ class Cluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.close()
+        self._here.__exit__(kind, error, at)
 
     def done(self, jobs: Iterable[Job]) -> Iterator[list[Forecast]]:
         """What becomes of each job, in order.
@@ -57,9 +60,10 @@ class Cluster:
         Raises:
             ClusterError: the scheduler is gone.
         """
-        return in_order(
-            lambda job: _Task(self, job, self._client.submit(job.forecasts, pure=False)), jobs, self._workers
-        )
+        return in_order(self._begun, jobs, self._workers)
+
+    def _begun(self, job: Job) -> "_Task":
+        return _Task(self, job, self._client.submit(job.forecasts, pure=False))
 
     def _looked_at(self) -> int:
         """How many jobs run at once."""
@@ -77,20 +81,24 @@ class Cluster:
         """What is said where the scheduler is."""
         return ClusterError(f"the Dask scheduler at {self._address} is gone", hint="run the command again")
 
+    def given_up(self, job: Job) -> list[Forecast]:
+        """A job that Dask gave up, done here: it blames all that a lost worker was to do, not the guilty one alone."""
+        return next(self._here.done([job]))
 
+
+@dataclass(frozen=True, slots=True)
 class _Task:
-    def __init__(self, cluster: Cluster, job: Job, future: Any) -> None:
-        self._cluster = cluster
-        self._job = job
-        self._future = future
+    cluster: Cluster
+    job: Job
+    future: Any
 
     def result(self) -> list[Forecast]:
         from distributed import CancelledError, KilledWorker  # noqa: PLC0415  as above
 
         try:
-            found: list[Forecast] = self._future.result()
+            found: list[Forecast] = self.future.result()
         except KilledWorker:
-            return self._job.lost(LOST)
+            return self.cluster.given_up(self.job)
         except CancelledError as error:
-            raise self._cluster.gone() from error
+            raise self.cluster.gone() from error
         return found

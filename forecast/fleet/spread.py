@@ -10,7 +10,7 @@ from forecast.results import Forecast
 
 TRIES = 3
 """Workers that a job may take down with it."""
-LOST = f"{TRIES} workers ended while they were at it"
+LOST = "every worker that was given it ended"
 AHEAD = 3
 """Jobs that are read ahead for each worker."""
 

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from collector.series import SeriesKey
 from forecast.fleet.hourly import HourlyReader
@@ -42,19 +44,29 @@ def job(number: int) -> Job:
 
 @dataclass(frozen=True, slots=True)
 class DeadlyJob(Job):
-    """Kills its worker as many times as ``deaths`` says; each is a line in the file."""
+    """Kills its worker as many times as ``deaths`` says; each is a line in the file.
+
+    ``lives`` are the seconds before it does: Dask's nannies look after a worker from when it stands.
+    """
 
     record: Path = Path()
     deaths: int = 1
+    lives: float = 0.0
 
     def forecasts(self) -> list[Forecast]:
         with self.record.open("a") as file:
             file.write(f"{os.getpid()}\n")
         if len(self.record.read_text().splitlines()) <= self.deaths:
+            time.sleep(self.lives)
             os.kill(os.getpid(), signal.SIGKILL)
         return Job.forecasts(self)
 
 
-def deadly(number: int, record: Path, deaths: int) -> DeadlyJob:
+def deadly(number: int, record: Path, deaths: int, lives: float = 0.0) -> DeadlyJob:
     plain = job(number)
-    return DeadlyJob(plain.part, plain.settings, plain.as_of_ms, plain.made_ms, record, deaths)
+    return DeadlyJob(plain.part, plain.settings, plain.as_of_ms, plain.made_ms, record, deaths, lives)
+
+
+def as_bytes(found: list[list[Forecast]]) -> bytes:
+    """Every digit of them."""
+    return orjson.dumps([[each.to_dict() for each in some] for some in found])

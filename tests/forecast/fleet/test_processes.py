@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from forecast.fleet.job import Job
 from forecast.fleet.processes import Processes
 from forecast.fleet.spread import LOST
 from forecast.results import Forecast
-from tests.support.fleet_jobs import deadly, job
+from tests.support.fleet_jobs import as_bytes, deadly, job
 
 COUNT = 6
 
@@ -37,7 +36,7 @@ def test_the_result_is_the_same_to_the_byte_whatever_the_spread(alone: list[list
     assert [(each.target.label("part"), each.target.label("n")) for some in found for each in some[::2]] == [
         (str(number), str(row)) for number in range(COUNT) for row in range(3)
     ]
-    assert pickle.dumps(found) == pickle.dumps(alone)
+    assert as_bytes(found) == as_bytes(alone)
 
 
 def test_a_worker_that_dies_costs_a_try_of_its_job(
