@@ -1,5 +1,6 @@
 """The parent's side, fed by hand and by a real child."""
 
+import asyncio
 import logging
 import time
 from pathlib import Path
