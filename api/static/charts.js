@@ -119,8 +119,39 @@ function mark(chart, seconds, text, style, dash, row = 0) {
   context.restore();
 }
 
-// data: [times, recorded, mean, p90, p10, p97.5, p2.5, limit] in seconds and base units.
-export function forecastChart(element, { data, unit, limit, showLimit, now, breach, onHover }) {
+// On the line of the limit: from one chance in ten to nine, with a knot at one half; open where nine lie beyond.
+function reachBar(chart, { early, middle, late }, limit, showLimit) {
+  const { left, top, width } = chart.bbox;
+  const x = (moment) => Math.min(left + width, Math.max(left, chart.valToPos(moment / 1000, "x", true)));
+  const y = showLimit ? chart.valToPos(limit, "y", true) : top + 40 * devicePixelRatio;
+  const [from, to] = [x(early), late === null ? left + width : x(late)];
+  const context = chart.ctx;
+  context.save();
+  context.strokeStyle = context.fillStyle = colour("reach");
+  context.lineWidth = 8 * devicePixelRatio;
+  context.beginPath();
+  context.moveTo(from, y);
+  context.lineTo(Math.max(to, from + 3 * devicePixelRatio), y);
+  context.stroke();
+  context.lineWidth = 2 * devicePixelRatio;
+  context.strokeStyle = context.fillStyle = colour("limit");
+  for (const end of late === null ? [from] : [from, to]) {
+    context.beginPath();
+    context.moveTo(end, y - 7 * devicePixelRatio);
+    context.lineTo(end, y + 7 * devicePixelRatio);
+    context.stroke();
+  }
+  if (middle !== null) {
+    context.beginPath();
+    context.arc(x(middle), y, 5 * devicePixelRatio, 0, 2 * Math.PI);
+    context.fill();
+  }
+  context.restore();
+}
+
+// data: [times, recorded, mean, p90, p10, p97.5, p2.5, limit, prophet] in seconds and base units.
+// reach: {early, middle, late} in milliseconds, when the limit is reached with 10, 50 and 90 %; null beyond the horizon.
+export function forecastChart(element, { data, unit, limit, showLimit, showProphet, now, reach, onHover }) {
   const edge = { stroke: "transparent", points: { show: false } };
   const options = {
     scales: { x: { time: true }, y: { range: forecastRange(showLimit, limit, unit) } },
@@ -132,6 +163,7 @@ export function forecastChart(element, { data, unit, limit, showLimit, now, brea
       { stroke: colour("expected"), width: 2, dash: [7, 4], points: { show: false } },
       edge, edge, edge, edge,
       { stroke: colour("limit"), width: 1.6, dash: [2, 4], points: { show: false }, show: showLimit },
+      { stroke: colour("prophet"), width: 1.6, points: { show: false }, show: showProphet },
     ],
     bands: [
       { series: [5, 6], fill: colour("band95") },
@@ -140,21 +172,28 @@ export function forecastChart(element, { data, unit, limit, showLimit, now, brea
     hooks: {
       draw: [(chart) => {
         mark(chart, now / 1000, "now", colour("muted"), [3, 3]);
-        if (breach > now) mark(chart, breach / 1000, weekTime(breach), colour("limit"), [3, 3], 1);
+        if (reach.early !== null) reachBar(chart, reach, limit, showLimit);
+        if (reach.middle > now) mark(chart, reach.middle / 1000, weekTime(reach.middle), colour("limit"), [3, 3], 1);
       }],
       setCursor: [(chart) => onHover(chart.cursor.idx ?? null)],
     },
   };
-  draw(element, `${unit}|${limit}|${showLimit}|${breach}|${data[0][0]}|${dark.matches}`, options, data);
+  draw(element, `${unit}|${limit}|${showLimit}|${showProphet}|${Object.values(reach)}|${data[0][0]}|${dark.matches}`, options, data);
 }
 
-// lines: [{colour, dash}], data: [times, ...values].
-export function smallChart(element, { data, unit, lines }) {
+const fromZero = (_chart, _low, high) => [0, (high || 1) * 1.12];
+const around = (_chart, low, high) => {
+  const room = (high - low) * 0.12 || Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+};
+
+// lines: [{colour, dash}], data: [times, ...values]; days: whether it spans days, and swings around some level.
+export function smallChart(element, { data, unit, lines, days = false }) {
   const options = {
-    scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, (high || 1) * 1.12] } },
-    axes: axes(unit, 2 * HOUR, 24),
+    scales: { x: { time: true }, y: { range: days ? around : fromZero } },
+    axes: axes(unit, days ? 24 * HOUR : 2 * HOUR, 24),
     cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
     series: [{}, ...lines.map((line) => ({ stroke: colour(line.colour), width: 1.6, dash: line.dash, points }))],
   };
-  draw(element, `${unit}|${lines.length}|${dark.matches}`, options, data);
+  draw(element, `${unit}|${lines.length}|${days}|${dark.matches}`, options, data);
 }

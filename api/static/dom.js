@@ -48,4 +48,7 @@ export function meter(share, text, label, { warn = 0.85, bad = 0.95 } = {}) {
 
 export const tag = (text, tone = "") => h("span", { class: "tag", "data-tone": tone }, text);
 
+export const tile = (name, value, note = "", tone = "") =>
+  h("div", { "data-tone": tone }, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, note)));
+
 export const empty = (text) => h("p", { class: "empty" }, text);

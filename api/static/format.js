@@ -51,6 +51,12 @@ export function part(value, whole, unit) {
   return `${word === wholeWord ? one.slice(0, -word.length) : one} of ${all}`;
 }
 
+export function percent(share) {
+  if (share === null || share === undefined) return "–";
+  if (share < 0.01) return "< 1 %";
+  return share > 0.99 ? "> 99 %" : `${Math.round(share * 100)} %`;
+}
+
 export function duration(ms) {
   const minutes = Math.max(0, Math.round(ms / 60000));
   const [days, hours, left] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60];
@@ -67,8 +73,6 @@ export function age(ms) {
 export const ago = (ms) => `${age(ms)} ago`;
 
 export const weekTime = (ms) => clock.format(ms).replace(",", "");
-
-export const until = (ms, now) => (ms <= now ? "now" : `in ${duration(ms - now)} (${weekTime(ms)})`);
 
 // Steps for an axis: powers of two for bytes, so that the labels are round.
 export function axisSteps(unit) {

@@ -6,6 +6,7 @@ import { byId, setText } from "./dom.js";
 import { draw, updateTargets } from "./forecast.js";
 import { age, ago } from "./format.js";
 import { drawInference } from "./inference.js";
+import { showAnomalies, showScore } from "./record.js";
 import { showAlerts, showCore, showGpus, showHealth, showHost, showTargets } from "./sections.js";
 
 const NEWEST = '{__name__=~"forewarn_.*|process_.*",__name__!~".*_bucket"}';
@@ -36,7 +37,13 @@ const madeOf = (targets) => targets.map((row) => `${row.target} ${Object.values(
 
 async function charts() {
   page.drawnAt = Date.now();
-  await Promise.all([draw(), drawInference(Date.now() + page.skew)]);
+  await Promise.all([draw(), drawInference(Date.now() + page.skew), record()]);
+}
+
+async function record() {
+  const [anomalies, score] = await Promise.all([get("/v1/anomalies"), get("/v1/scorecard")]);
+  showAnomalies(anomalies.anomalies, Date.parse(anomalies.time));
+  showScore(score);
 }
 
 function showStatus(status) {

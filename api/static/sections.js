@@ -1,7 +1,7 @@
 // The sections that show newest values: alerts, GPUs, host, targets, core metrics, the daemon's own health.
 
 import { byId, empty, fill, h, meter, table, tag } from "./dom.js";
-import { age, ago, duration, part, quantity, until, weekTime } from "./format.js";
+import { age, ago, duration, part, percent, quantity, weekTime } from "./format.js";
 import { choose, chosenStatistic } from "./forecast.js";
 
 const TONES = { critical: "bad", warning: "warn", info: "" };
@@ -73,7 +73,12 @@ const urgency = (moment, now) => (moment - now < 24 * 3600 * 1000 ? "bad" : "war
 
 function breachTag(breach, now) {
   const moment = Date.parse(breach);
-  return tag(until(moment, now), urgency(moment, now));
+  return h("span", { title: weekTime(moment) }, tag(moment <= now ? "crossed" : `in ${duration(moment - now)}`, urgency(moment, now)));
+}
+
+function likely(share) {
+  if (share >= 0.3) return tag(percent(share), share >= 0.6 ? "bad" : "warn");
+  return h("span", { class: share < 0.01 ? "muted" : "" }, percent(share));
 }
 
 export function showTargets(rows, now) {
@@ -81,7 +86,7 @@ export function showTargets(rows, now) {
     fill(byId("targets"), empty("Capacity targets appear with the first forecast."));
     return;
   }
-  const columns = [["Target", ""], ["Now", "number"], ["Worst hour expected", "number"], ["Limit", "number"], ["Reached", ""], ["Forecast", ""]];
+  const columns = [["Target", ""], ["Now", "number"], ["Worst hour expected", "number"], ["Limit", "number"], ["In 24 h", "number"], ["48 h", "number"], ["72 h", "number"], ["As likely as not", ""], ["Forecast", ""]];
   fill(byId("targets"), table(columns, rows.map((row) => targetCells(row, now))));
 }
 
@@ -97,6 +102,7 @@ function targetCells(row, now) {
     quantity(row.current, row.unit),
     quantity(told.worst, row.unit),
     quantity(row.limit, row.unit),
+    ...["24h", "48h", "72h"].map((span) => (row.probability ? likely(row.probability[span]) : "–")),
     row.breach ? breachTag(row.breach, now) : h("span", { class: "muted" }, told.status === "ok" ? (row.limit === null ? "no limit set" : "not in 3 days") : "–"),
     h("span", { class: "muted" }, told.status === "ok" ? model : told.reason),
   ];

@@ -3,12 +3,16 @@
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import urllib3
 from playwright.sync_api import Browser, expect
 
-from forewarn.base.clock import SystemClock
+from collector.series import SeriesKey
+from forecast.anomalies.events import Anomaly
+from forecast.scorecard import Bin, Figures, Scorecard, TargetFigures
+from forewarn.base.clock import DAY, HOUR, SystemClock
 from tests.support.api_node import ApiNode, SomeOf, served
 from tests.support.browser import Visit, chromium, visit
 
@@ -86,7 +90,9 @@ def test_every_chart_has_a_sentence_and_a_table(browser: Browser, address: str) 
         page = settled(visited).page
         label = page.locator("#forecast-chart").get_attribute("aria-label")
         assert label is not None
-        assert re.match(r"filesystem /var/lib/models: Now .* GiB; .* limit 163 GiB; reached in 2 d", label)
+        assert re.match(
+            r"filesystem /var/lib/models: Now .* GiB; .* limit 163 GiB; a chance of > \d\d % to reach it", label
+        )
         assert page.locator("#forecast-table tbody tr").count() == 72
         page.get_by_text("The forecast as a table").click()
         expect(page.locator("#forecast-table")).to_be_visible()
@@ -109,6 +115,80 @@ def test_a_target_is_picked_by_keyboard_and_from_the_table(browser: Browser, add
         page.select_option("#target", label="host memory")
         expect(page.locator("#forecast-summary")).to_contain_text("hourly mean expected")
         assert visited.complaints == []
+
+
+def test_how_probable_a_breach_is_stands_beside_each_target(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        tiles = page.locator("#forecast-chances")
+        expect(tiles).to_contain_text(re.compile("Reached within 24 h< 1 %.*Reached within 72 h> 99 %"))
+        expect(tiles).to_contain_text(re.compile(r"As likely as not by\w{3} \d\d:\d\din 2 d"))
+        expect(tiles).to_contain_text("In the last 72 hnot reached")
+        row = page.locator("#targets tbody tr").first
+        assert row.locator("td").nth(5).text_content() == "> 99 %"
+        expect(row).to_contain_text("in 2 d")
+        reached = "() => document.querySelector('#forecast-legend .reach').closest('li').checkVisibility()"
+        assert page.evaluate(reached)
+        page.locator("#targets button", has_text="filesystem /").last.click()
+        expect(page.locator("#forecast-summary")).to_contain_text("a chance of < 1 % to reach it")
+        assert not page.evaluate(reached), "there is nothing to mark"
+
+
+def test_prophets_forecast_and_its_parts_are_a_click_away(browser: Browser, address: str) -> None:
+    with visit(browser, address) as visited:
+        page = settled(visited).page
+        page.select_option("#target", label="GPU 0 utilization")
+        expect(page.locator("#forecast-summary")).to_contain_text("limit 98 %")
+        before = visited.painted("#forecast-chart")
+        page.locator("#prophet-toggle").check()
+        page.wait_for_timeout(500)
+        assert visited.painted("#forecast-chart") > before
+        page.locator("#prophet-details summary").click()
+        for part in ("trend", "weekly", "daily"):
+            expect(page.locator(f"#prophet-{part} canvas")).to_be_visible()
+            assert visited.painted(f"#prophet-{part}") > 300
+            assert "in the next three days" in (page.locator(f"#prophet-{part}").get_attribute("aria-label") or "")
+        expect(page.locator("#prophet-changepoints")).to_contain_text("hangepoint")
+        page.get_by_text("The forecast as a table").click()
+        assert page.locator("#forecast-table thead th").last.text_content() == "Prophet"
+        assert visited.complaints == []
+
+
+def test_what_was_unusual_and_how_good_the_forecasts_were(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clock = SystemClock()
+    known = ApiNode(tmp_path_factory.mktemp("known"), SomeOf(clock.now_ms(), lambda key: "node" in key.name))
+    now = clock.now_ms()
+    power = SeriesKey.of("forewarn_gpu_power_watts", gpu="0")
+    known.unusual = [
+        Anomaly(power, "flat_line", "watts", now - 9 * HOUR, now - 8 * HOUR, now - 8 * HOUR, 0.9996, "exactly 0 W"),
+        Anomaly(power, "level_shift", "watts", now - HOUR, now, None, 0.9999, "<b>500 W</b>, where 100 W is usual"),
+        Anomaly(power, "point", "watts", now - 90 * HOUR, now, now - 80 * HOUR, 0.9999, "long ago"),
+    ]
+    figures = Figures(500, 0.7, 1.0, 1.4, 0.7, 0.5, 0.79, 0.94, judged=200, brier=0.113, brier_rule=0.14, came_true=8)
+    figures = replace(figures, false_warnings=2, missed=3, lead_hours=30.6, lead_error_hours=4.0)
+    bins = (Bin(0, 150, 0.04, 0.05), Bin(8, 50, 0.84, 0.82))
+    known.card = Scorecard(now - 30 * DAY, figures, (TargetFigures("x", "max", figures),), bins)
+    try:
+        with served(known) as url, visit(browser, url) as visited:
+            page = visited.page
+            cards = page.locator("#anomalies article")
+            expect(cards).to_have_count(2, timeout=15_000)
+            expect(cards.first).to_contain_text("going onGPU 0 powerlevel shift, for 1 h, score 0.9999")
+            expect(cards.first).to_contain_text("<b>500 W</b>, where 100 W is usual")
+            expect(cards.last).to_contain_text("over")
+            tiles = page.locator("#score-tiles")
+            for text in ("30 % better", "50 % better", "8 of 10", "0.113plain rule 0.140", "31 hoff by 4 h", "too few"):
+                expect(tiles).to_contain_text(text)
+            page.get_by_text("Target by target").click()
+            expect(page.locator("#score-table tbody tr")).to_contain_text("8 / 2 / 3")
+            page.get_by_text("Stated and seen").click()
+            expect(page.locator("#reliability-table tbody tr").last).to_contain_text("80 to 90 %84 %82 %50")
+            assert page.evaluate(CONTRAST) == []
+            assert visited.complaints == []
+    finally:
+        known.close()
 
 
 def test_pointing_at_the_chart_reads_an_hour(browser: Browser, address: str) -> None:

@@ -21,9 +21,11 @@ from collector.exposition import render
 from collector.rounds import Collector
 from collector.series import SeriesKey
 from collector.store import Store, StoreSettings
+from forecast.anomalies.events import Anomaly
 from forecast.metrics import samples
 from forecast.results import ForecastBook
 from forecast.run import make_forecasts
+from forecast.scorecard import Scorecard
 from forecast.settings import ForecastSettings
 from forewarn.base.clock import DAY, Clock, SystemClock
 from forewarn.base.sqlite import open_writer
@@ -49,6 +51,8 @@ class ApiNode:
     Attributes:
         page: the text of /metrics.
         paused: whether the rounds stand still while the node is served.
+        card: how good the forecasts have been.
+        unusual: anomalies, the newest first.
     """
 
     folder: Path
@@ -57,6 +61,8 @@ class ApiNode:
     settings: ApiSettings = field(default_factory=lambda: ApiSettings(allowed_hosts=("node.example",)))
     page: bytes = b""
     paused: bool = False
+    card: Scorecard = field(default_factory=Scorecard)
+    unusual: list[Anomaly] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.folder / "metrics.db", StoreSettings(), self.clock)
@@ -80,6 +86,8 @@ class ApiNode:
             interval_seconds=1.0,
             settings=self.settings,
             simulated=True,
+            scorecard=lambda: self.card,
+            anomalies=lambda: self.unusual,
         )
 
     def write_history(self, days: int) -> None:
