@@ -1,17 +1,20 @@
 # make run    the daemon, with defaults that need no file, no GPU and no server
 # make test   every test and every check
-# make bench-collector, make bench-store   beside their peers, see docs/benchmarks.md
+# make bench-collector, bench-store, bench-forecast, bench-anomalies   beside their peers, see docs/benchmarks.md
 # make demo   a simulated node of 8 GPUs: forecasts, a coming breach and its alert within a minute
 #
 # TORCH replaces the torch wheel whole, for instance by the CPU-only one:
 #   make install TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #   make install TORCH="torch==2.13.0 --no-index --find-links /mnt/wheels"
+# DATA is the folder of measured series for the last two benchmarks.
 
 PYTHON ?= python3
+DATA ?= data/forecast
 TORCH ?= --require-hashes -r requirements-torch.lock
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run demo test check install install-dev servers docs lock wheel clean bench-peers bench-collector bench-store
+.PHONY: run demo test check install install-dev servers docs lock wheel clean bench-peers bench-collector bench-store \
+  bench-forecast bench-anomalies
 
 run: install
 	@.venv/bin/forewarn run $(ARGS)
@@ -57,6 +60,12 @@ bench-collector: install bench-peers
 
 bench-store: install bench-peers
 	.venv/bin/python -m bench.store $(ARGS)
+
+bench-forecast: install bench-peers
+	.venv/bin/python -m bench.forecast --data $(DATA) $(ARGS)
+
+bench-anomalies: install
+	.venv/bin/python -m bench.anomalies --data $(DATA) $(ARGS)
 
 wheel: install
 	@$(PIP) build

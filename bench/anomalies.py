@@ -1,6 +1,6 @@
 """Anomalies on labelled series: stretches found at the same false alarms a week as three peers.
 
-python -m bench.anomalies --data DIR [--out FILE]
+    python -m bench.anomalies --data DIR
 
 DIR holds nab.csv.gz, msft_cloud.csv.gz and their *_labels.csv.gz; where helios.csv.gz, alibaba_gpu.csv.gz or
 bitbrains.csv.gz lie there too, what the daemon would tell of these is counted as well. The series are split by a hash
@@ -8,19 +8,17 @@ of their name into those that choices were made on and those only for reading.
 """
 
 import argparse
-import platform
 import time
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from bench.labelled import WEEK_SECONDS, Floats, Measure, Scorer, Series, read_labelled, read_unlabelled
+from bench.machine import describe
 from bench.peers.anomaly_scores import (
     MAD_THRESHOLD,
     NETDATA_THRESHOLD,
@@ -29,6 +27,7 @@ from bench.peers.anomaly_scores import (
     netdata,
     prophet_interval,
 )
+from bench.report import RESULTS, Figure, Report, Table, Within, say
 from collector.series import SeriesKey
 from forecast.anomalies.detector import Detector
 from forecast.anomalies.events import Anomaly, Standing, Window, follow
@@ -38,6 +37,7 @@ PEERS: tuple[tuple[str, Scorer, float], ...] = (
     ("Netdata's k-means", netdata, NETDATA_THRESHOLD),
     ("Prophet's 99 % interval", prophet_interval, PROPHET_THRESHOLD),
 )
+PARTS = {"series for choices": True, "series for reading only": False}
 RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
 UNLABELLED = ("helios", "alibaba_gpu", "bitbrains")
 MOST_UNLABELLED = 60
@@ -100,56 +100,71 @@ def told(series: Sequence[Series], anomalies: Sequence[Sequence[Anomaly]]) -> di
     return {name: round(number / weeks, 4) for name, number in sorted(count.items())}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure all, print a table, write JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.anomalies", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the series and labels")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "anomalies.json")
-    asked = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")
-    labelled = read_labelled(asked.data)
+def run(report: Report, folder: Path) -> None:
+    """Every peer, then what the daemon would tell."""
+    labelled = read_labelled(folder)
+    say(f"{len(labelled)} labelled series, {sum(len(one.stretches) for one in labelled)} stretches")
     begin = time.process_time()
     ours = judged(labelled)
     seconds = (time.process_time() - begin) / sum(one.values.size for one in labelled)
-    result: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(),
-        "machine": platform.processor() or platform.machine(),
-        "cpu_seconds_a_window_of_one_series": seconds,
-        "split": {"chosen": [o.name for o in labelled if o.chosen], "read": [o.name for o in labelled if not o.chosen]},
-        "peers": {},
-        "told_a_week_and_series": {},
-    }
-    parts = {"chosen": True, "read": False}
+    groups = {part: [p for p, one in enumerate(labelled) if one.chosen == chosen] for part, chosen in PARTS.items()}
+    report.raw["split"] = {part: [labelled[place].name for place in places] for part, places in groups.items()}
+    report.raw["peers"] = {}
     for name, scorer, threshold in PEERS:
         theirs = [scorer(one) for one in labelled]
-        for part, chosen in parts.items():
-            places = [place for place, one in enumerate(labelled) if one.chosen == chosen]
-            line = compared(
-                [labelled[place] for place in places],
-                [ours[place][0] for place in places],
-                [theirs[place] for place in places],
-                threshold,
-            )
-            result["peers"].setdefault(name, {})[part] = line
-            print(
-                f"{name:26} {part:7} {line['found']:3} of {line['stretches']} at {line['false_alarms_a_week']:.2f}"
-                f" false alarms a week; ours {line['ours_found']:3} at {line['ours_false_alarms_a_week']:.2f}",
-                flush=True,
-            )
-    groups = {
-        part: [place for place, one in enumerate(labelled) if one.chosen == chosen] for part, chosen in parts.items()
+        for part, places in groups.items():
+            series, mine, other = ([each[place] for place in places] for each in (labelled, ours, theirs))
+            line = compared(series, [deviations for deviations, _ in mine], other, threshold)
+            report.raw["peers"].setdefault(name, {})[part] = line
+            report.add(_found(name, part, line))
+    told_of = {
+        part: told([labelled[p] for p in places], [ours[p][1] for p in places]) for part, places in groups.items()
     }
-    for part, places in groups.items():
-        result["told_a_week_and_series"][part] = told([labelled[p] for p in places], [ours[p][1] for p in places])
     for source in UNLABELLED:
-        if (asked.data / f"{source}.csv.gz").exists():
-            others = read_unlabelled(asked.data, [source], MOST_UNLABELLED)
-            result["told_a_week_and_series"][source] = told(others, [events for _, events in judged(others)])
-    for part, rates in result["told_a_week_and_series"].items():
-        print(f"{part}: {rates}")
-    asked.out.parent.mkdir(exist_ok=True)
-    asked.out.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
-    return 0
+        if (folder / f"{source}.csv.gz").exists():
+            others = read_unlabelled(folder, [source], MOST_UNLABELLED)
+            told_of[source] = told(others, [events for _, events in judged(others)])
+    report.raw["told_a_week_and_series"] = told_of
+    report.tables += [_at_rates(report.raw["peers"]), _told(told_of)]
+    report.add(Figure("cost of a window of one series, one at a time", 1e6 * seconds, "us"))
+
+
+def _found(name: str, part: str, line: Mapping[str, Any]) -> Figure:
+    beside = {
+        "the peer finds": f"{line['found']} of {line['stretches']}",
+        "false alarms a week and series": f"{line['false_alarms_a_week']:.2f}",
+    }
+    return Figure(
+        f"{part}: found beside {name}", line["ours_found"], "", Within(least=line["found"] + 1), "", None, beside
+    )
+
+
+def _at_rates(peers: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = []
+    for name, parts in peers.items():
+        for part, line in parts.items():
+            rows.append([name, part, *(f"{theirs} / {mine}" for theirs, mine in line["at_rates"].values())])
+    title = "Stretches found, the peer's / ours, by false alarms a week and series that both are allowed"
+    return Table(title, ["", "", *(f"{rate:g}" for rate in RATES)], rows)
+
+
+def _told(found: Mapping[str, Mapping[str, float]]) -> Table:
+    kinds = sorted({kind for told_of in found.values() for kind in told_of})
+    rows = [[kind, *(f"{told_of.get(kind, 0):.3f}" for told_of in found.values())] for kind in kinds]
+    return Table("Anomalies a week and series outside labelled stretches, without a forecast", ["", *found], rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure all, print the tables, write JSON; 1 where a peer finds as many."""
+    parser = argparse.ArgumentParser(prog="python -m bench.anomalies", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the series and labels")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")
+    report = Report("anomalies", describe(options.data, {}), quick=False)
+    run(report, options.data)
+    report.finish(options.results)
+    return 1 if report.missed else 0
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ from typing import Any
 
 import orjson
 
-from bench.report import RESULTS, shown
+from bench.report import RESULTS, Table, figures_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-BENCHMARKS = ("collector", "store")
+BENCHMARKS = ("collector", "store", "forecast", "anomalies")
 _BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"
-_WORDS = {True: "yes", False: "**no**", None: ""}
 
 
 def filled(text: str, results: Path = RESULTS) -> str:
@@ -46,13 +45,25 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "; ".join(f"{name} {version}" for name, version in machine["versions"].items()) + "."
     yield ""
-    yield "| figure | measured | reach | reached | remark |"
-    yield "|---|---|---|---|---|"
-    for one in result["figures"]:
-        unit = f" {one['unit']}" if one["unit"] else ""
-        measured = f"{shown(one['value'])}{unit}" if one["value"] is not None else "-"
-        target = "" if one["target"] is None else f"<= {shown(one['target'])}{unit}"
-        yield f"| {one['name']} | {measured} | {target} | {_WORDS[one['reached']]} | {one['note']} |"
+    yield from _drawn(figures_table(result["figures"]))
+    for one in result.get("tables", ()):
+        yield ""
+        yield f"{one['title']}:"
+        yield ""
+        yield from _drawn(Table(**one))
+    for name, picture in result["raw"].get("pictures", {}).items():
+        yield ""
+        yield f"![{name}](../bench/results/{picture})"
+
+
+def _drawn(table: Table) -> Iterator[str]:
+    yield _row(table.header)
+    yield "|" + "---|" * len(table.header)
+    yield from (_row(row) for row in table.rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,10 +9,31 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 
 RESULTS = Path(__file__).parent / "results"
 _console = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Within:
+    """Where a number is to lie, ends included; None is no end."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a number lies there; one that could not be measured does not."""
+        if value is None:
+            return False
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def words(self, unit: str) -> str:
+        """For a table."""
+        after = f" {unit}" if unit else ""
+        if self.least is None or self.most is None:
+            return f"<= {shown(self.most)}{after}" if self.least is None else f">= {shown(self.least)}{after}"
+        return f"{shown(self.least)} to {shown(self.most)}{after}"
 
 
 @dataclass(frozen=True)
@@ -23,22 +44,43 @@ class Figure:
         name: what was measured.
         value: the number, None where it could not be measured.
         unit: of the number and of the target.
-        target: the largest number that will do, None for a peer's number or one that is only told.
+        target: the largest number that will do, or where it is to lie; None for a number that is only told.
         note: under which conditions, or why there is none.
+        stretch: where it is to lie at best.
+        beside: other columns of the table, for instance a peer's number.
     """
 
     name: str
     value: float | None
     unit: str
-    target: float | None = None
+    target: float | Within | None = None
     note: str = ""
+    stretch: Within | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def within(self) -> Within | None:
+        """Where the number is to lie."""
+        return self.target if self.target is None or isinstance(self.target, Within) else Within(most=self.target)
 
     @property
     def reached(self) -> bool | None:
         """Whether the number is within its target; None where there is nothing to reach."""
-        if self.target is None:
-            return None
-        return self.value is not None and self.value <= self.target
+        return None if self.within is None else self.within.holds(self.value)
+
+    @property
+    def stretched(self) -> bool:
+        """Whether it is as good as can be hoped for."""
+        return self.stretch is not None and self.stretch.holds(self.value)
+
+
+@dataclass(frozen=True)
+class Table:
+    """More about the figures."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 @dataclass
@@ -46,6 +88,7 @@ class Report:
     """What a run has found.
 
     Attributes:
+        tables: more about the figures, for people.
         raw: everything that the figures were made from, by part.
     """
 
@@ -53,6 +96,7 @@ class Report:
     machine: Mapping[str, Any]
     quick: bool
     figures: list[Figure] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
 
     def add(self, *figures: Figure) -> None:
@@ -74,13 +118,18 @@ class Report:
             "command": " ".join(["python", "-m", f"bench.{self.benchmark}", *(Path(one).name for one in sys.argv[1:])]),
             "quick": self.quick,
             "machine": self.machine,
-            "figures": [{**asdict(figure), "reached": figure.reached} for figure in self.figures],
+            "figures": [
+                {**asdict(figure), "reached": figure.reached, "stretched": figure.stretched} for figure in self.figures
+            ],
+            "tables": [asdict(table) for table in self.tables],
             "raw": self.raw,
         }
 
     def finish(self, folder: Path = RESULTS) -> Path:
         """Show the table and write the file, of a quick run beside those of whole runs; where it lies."""
         show(self.figures)
+        for table in self.tables:
+            _print(table)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.benchmark}{'-quick' if self.quick else ''}.json"
         options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
@@ -103,10 +152,38 @@ def shown(value: float | None) -> str:
 
 def show(figures: Sequence[Figure]) -> None:
     """The table on the screen."""
-    table = Table("figure", "measured", "reach", "", "remark")
-    words = {True: "[green]reached[/]", False: "[red]missed[/]", None: ""}
-    for figure in figures:
-        target = "" if figure.target is None else f"<= {shown(figure.target)} {figure.unit}"
-        measured = f"{shown(figure.value)} {figure.unit}" if figure.value is not None else "-"
-        table.add_row(figure.name, measured, target, words[figure.reached], figure.note)
-    Console().print(table)
+    _print(figures_table([{**asdict(one), "reached": one.reached, "stretched": one.stretched} for one in figures]))
+
+
+def figures_table(figures: Sequence[Mapping[str, Any]]) -> Table:
+    """Figures as they are written down, in columns; those beside them where there are any."""
+    beside = list(dict.fromkeys(name for one in figures for name in one.get("beside", ())))
+    stretching = any(one.get("stretch") for one in figures)
+    rows = []
+    for one in figures:
+        unit = one["unit"]
+        measured = f"{shown(one['value'])} {unit}".rstrip() if one["value"] is not None else "-"
+        goals = [_words(one["target"], unit)] + ([_words(one.get("stretch"), unit)] if stretching else [])
+        word = _REACHED[one["reached"]] if not one.get("stretched") else "yes, stretch"
+        rows.append(
+            [one["name"], measured, *goals, *(one["beside"].get(name, "") for name in beside), word, one["note"]]
+        )
+    return Table(
+        "", ["figure", "measured", "reach", *(["stretch"] if stretching else []), *beside, "reached", "remark"], rows
+    )
+
+
+_REACHED = {True: "yes", False: "**no**", None: ""}
+
+
+def _words(goal: float | Mapping[str, float | None] | None, unit: str) -> str:
+    if goal is None:
+        return ""
+    return (Within(**goal) if isinstance(goal, Mapping) else Within(most=goal)).words(unit)
+
+
+def _print(table: Table) -> None:
+    drawn = RichTable(*table.header, title=table.title or None, title_justify="left")
+    for row in table.rows:
+        drawn.add_row(*row)
+    Console().print(drawn)
