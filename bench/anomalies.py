@@ -113,8 +113,12 @@ def run(report: Report, folder: Path) -> None:
     for name, scorer, threshold in PEERS:
         theirs = [scorer(one) for one in labelled]
         for part, places in groups.items():
-            series, mine, other = ([each[place] for place in places] for each in (labelled, ours, theirs))
-            line = compared(series, [deviations for deviations, _ in mine], other, threshold)
+            line = compared(
+                [labelled[place] for place in places],
+                [ours[place][0] for place in places],
+                [theirs[place] for place in places],
+                threshold,
+            )
             report.raw["peers"].setdefault(name, {})[part] = line
             report.add(_found(name, part, line))
     told_of = {

@@ -78,7 +78,7 @@ def thresholds(of: Windows) -> Floats:
 def questions(of: Windows, asked: Floats) -> Questions:
     """Those of windows whose 72 hours were measured whole."""
     whole = np.isfinite(of.actual).all(axis=1)
-    window, column = np.nonzero(np.isfinite(asked) & whole[:, None])
+    window, column = np.nonzero(np.isfinite(asked) & np.asarray(whole)[:, None])
     level = asked[window, column]
     return Questions(window, column, level, np.isfinite(scores.first_crossing(of.actual[window], level)))
 

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import orjson
@@ -101,7 +101,7 @@ def refresh(windows: Windows, series: int, work: Path) -> Refresh:
         child.stdin.write(frames.encode({**order, "log_level": "WARNING"}))
         child.stdin.flush()
         found: list[dict[str, Any]] = []
-        while (frame := frames.read(child.stdout)) is not None:
+        while (frame := frames.read(cast("BinaryIO", child.stdout))) is not None:
             found.append(frame)
     seconds = time.perf_counter() - begin
     if child.returncode or found[-1]["kind"] != "done":

@@ -40,7 +40,7 @@ def compare(past: Floats, stan: Said) -> Agreement:
     """Our maxima of windows [n, hours] beside what Stan's optimiser gave; windows that never moved are left out."""
     grid = Grid(END_MS, past)
     usable = np.flatnonzero(~grid.still & (fit_many(grid).design >= 0))
-    usable = np.array([row for row in usable if "parameter_m" in stan.more[row]])
+    usable = np.array([row for row in usable.tolist() if "parameter_m" in stan.more[row]])
     grid = grid.take(usable)
     fits = fit_many(grid)
     below = np.empty(usable.size)
@@ -86,12 +86,9 @@ def _theta(more: dict[str, Floats]) -> tuple[Floats, float]:
 
 
 def _objective(fits: Fits, grid: Grid, row: int, theta: Floats | None = None, sigma: float | None = None) -> float:
+    """Ours, or that of other parameters of the same window."""
     values = grid.values[row][grid.known[row]] / fits.scale[row]
-    design = fits.designs[fits.design[row]]
-    own = theta is None
-    return objective(
-        design,
-        fits.theta[row] if own else theta,
-        float(fits.sigma[row]) if sigma is None else sigma,
-        values,  # type: ignore[arg-type]
-    )
+    design = fits.designs[int(fits.design[row])]
+    if theta is None or sigma is None:
+        theta, sigma = fits.theta[row], float(fits.sigma[row])
+    return objective(design, theta, sigma, values)

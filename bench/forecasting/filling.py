@@ -88,4 +88,4 @@ def _usable(windows: Windows) -> Flags:
     week = windows.grid.bridged[:, -WEEK:]
     mean = week.mean(axis=1)
     moves = week.std(axis=1) >= LEAST_VARIATION * mean
-    return picked & (np.nanmin(windows.past, axis=1) >= 0) & (mean > 0) & moves
+    return np.asarray(picked & (np.nanmin(windows.past, axis=1) >= 0) & (mean > 0) & moves)

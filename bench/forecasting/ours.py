@@ -130,5 +130,5 @@ def _forewarn(arguments: Sequence[str]) -> None:
 
 def _rows(path: Path) -> list[Mapping[str, str]]:
     opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="") as stream:  # type: ignore[operator]
+    with opened(path, "rt", encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))

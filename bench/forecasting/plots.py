@@ -13,6 +13,7 @@ from forecast import scores
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "forewarn"
 from matplotlib import pyplot as plt  # noqa: E402  it looks for a screen where no back end is named before
+from matplotlib.figure import Figure  # noqa: E402  as above
 
 BINS = 10
 COLOURS = {OURS: "#0b7285", PROPHET: "#e8590c"}
@@ -77,7 +78,7 @@ def _by_hour(reading: Reading, name: str, band: int) -> Floats:
     return np.asarray(100 * np.nanmean(np.where(np.isfinite(actual), inside, np.nan), axis=0))
 
 
-def _save(drawn: "plt.Figure", path: Path) -> None:
+def _save(drawn: Figure, path: Path) -> None:
     drawn.tight_layout()
     drawn.savefig(path, metadata={"Date": None})
     plt.close(drawn)
