@@ -8,7 +8,7 @@ from forecast.plan.asking import Ask
 from forecast.plan.making import make_plan
 from forecast.settings import TargetSettings
 from forecast.targets import find_targets
-from tests.forecast.plan.conftest import NOW_MS, KnownNode, resource
+from tests.support.known_node import NOW_MS, KnownNode, resource
 
 DAY = 24
 SIXTY = np.arange(60 * DAY)

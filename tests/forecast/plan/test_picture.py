@@ -12,8 +12,8 @@ from playwright.sync_api import Browser
 from forecast.plan.answer import Plan
 from forecast.plan.picture import MOST_ROWS, draw
 from forecast.settings import TargetSettings
-from tests.forecast.plan.conftest import KnownNode
 from tests.support.browser import chromium, visit
+from tests.support.known_node import KnownNode
 
 SVG = "{http://www.w3.org/2000/svg}"
 
