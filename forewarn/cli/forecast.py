@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
-from forewarn.cli.output import print_json, print_table, progress, say
+from forewarn.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
-    from forecast.results import Forecast
+    from forecast.earlier import Past
 
 _SERVER = "A server only: "
 
@@ -87,7 +87,7 @@ def forecast(
     timeout: Annotated[str | None, typer.Option(help=_SERVER + "how long one answer may take [default: 60s].")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Forecast every capacity target 72 h ahead: the interval, the limit, and when it breaches or why it does not."""
+    """Forecast every capacity target 72 h ahead: how probably it reaches its limit within 24, 48 and 72 h, and when."""
     wanted = {
         "url": url,
         "match": match,
@@ -127,15 +127,19 @@ def forecast(
 
     settings = load(config)
     moment = moment_at(as_of) if as_of is not None else SystemClock().now_ms()
-    reader = StoreReader(data_dir(data_dir_).metrics)
+    data = data_dir(data_dir_)
+    reader = StoreReader(data.metrics)
     try:
         with progress("forecasting") as bar:
-            made = list(make_forecasts(reader, settings.forecast, settings.target, moment, bar))
+            earlier = _earlier(data.state, moment)
+            made = list(make_forecasts(reader, settings.forecast, settings.target, moment, bar, earlier=earlier))
     finally:
         reader.close()
     if json:
         print_json([each.to_dict() for each in made])
     else:
+        from forewarn.cli.forecast_table import print_forecasts
+
         print_forecasts(made, moment)
 
 
@@ -156,23 +160,16 @@ def moment_at(text: str) -> int:
     return moment
 
 
-def print_forecasts(made: "list[Forecast]", moment: int) -> None:
-    """A table of them, with notes on those that are not what was to be expected."""
-    from forewarn.base.clock import rfc3339
-    from forewarn.base.words import quantity
+def _earlier(state: Path, moment: int) -> "Past":
+    """Stored forecasts for the bands to learn from; none where no daemon of this version has run here."""
+    import sqlite3
 
-    if not made:
-        print(f"no capacity targets at {rfc3339(moment)}: nothing with a limit was being recorded")
-        return
-    rows = []
-    for each in made:
-        points = each.points.get("mean", [])
-        shown = [quantity(points[hour - 1], each.unit) if len(points) >= hour else "" for hour in (24, 48, 72)]
-        limit = quantity(each.limit, each.unit) if each.limit is not None else "none"
-        outcome = (
-            f"BREACH {rfc3339(each.breach_ms)}" if each.breach_ms is not None else each.breach_reason or each.reason
-        )
-        rows.append((str(each.target), each.statistic, each.model or "-", *shown, limit, outcome))
-    for note in dict.fromkeys(each.reason for each in made if each.status == "ok" and each.reason):
-        say(f"note: {note}")
-    print_table(("target", "statistic", "model", "+24 h", "+48 h", "+72 h", "limit", "breach"), rows)
+    from forecast.earlier import read_earlier
+
+    if not state.exists():
+        return {}
+    try:
+        return read_earlier(state, moment)
+    except sqlite3.OperationalError as error:
+        say(f"note: the bands do not learn from stored forecasts: {error}; start 'forewarn run' once")
+        return {}

@@ -55,7 +55,7 @@ def forecast_server(
         if writer is not None:
             say(f"{_write(writer, held)} samples of {len(held)} forecasts written to {wanted['write-to']}")
     if not json:
-        from forewarn.cli.forecast import print_forecasts
+        from forewarn.cli.forecast_table import print_forecasts
 
         print_forecasts(held, moment)
 
@@ -100,6 +100,8 @@ class _Run:
         found = FleetReader(server, self.series(), as_of_ms, history_ms)
         with self.spread() as spread:
             yield from forecast_fleet(found, self.settings.forecast, spread, made_ms=_now_ms(), progress=bar)
+        if found.unlimited:
+            say(f"note: {found.unlimited} of {found.count} series have none of the limits that their query gives")
 
     def series(self) -> "list[Wanted]":
         """Those of --match, else those of [[target]] and the catalogue."""

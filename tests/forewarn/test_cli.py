@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
@@ -41,6 +43,25 @@ def test_a_pipe_gets_names_whole_and_messages_without_a_bar(tmp_path: Path) -> N
     shown = forewarn("forecast", *where)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert name in shown.stdout
+
+
+def test_a_forecast_says_how_probable_a_breach_is_and_when(tmp_path: Path) -> None:
+    days = np.arange(10 * 288) / 288
+    rows = {"rising": 10 * days, "steady": np.full(days.size, 5.0), "over": np.full(days.size, 200.0)}
+    path = tmp_path / "history.csv"
+    begin = int(time.time()) // 300 * 300 - days.size * 300
+    lines = [f"{name},{begin + 300 * row},{value}" for name, values in rows.items() for row, value in enumerate(values)]
+    path.write_text("\n".join(["series,timestamp,value", *lines]) + "\n")
+    config = tmp_path / "forewarn.toml"
+    config.write_text('[[target]]\nmatch = "forewarn_imported_value"\nlimit = 115\nkind = "fill"\n')
+    where = ("--data-dir", str(tmp_path / "data"), "--config", str(config))
+    assert forewarn("backfill", str(path), *where).returncode == 0
+    shown = forewarn("forecast", *where)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    told = {line.split('"')[1]: " ".join(line.split()[1:]) for line in shown.stdout.splitlines() if " mean " in line}
+    assert re.match(r"mean fill 115 1[23]\d .* over 99 % as likely as not in 1 d 1\d h \(\w{3} \d\d ", told["rising"])
+    assert re.match(r"mean fill 115 5 (under 1 % ){3}not within 72 h", told["steady"])
+    assert re.search(r"115 200 already over the limit of 115 since ", told["over"])
 
 
 def test_a_time_before_all_records_has_no_targets(tmp_path: Path) -> None:
