@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.combiner import combine
-from forecast.grid import WEEK_HOURS, Flags, Grid, Ints
+from forecast.grid import DAY_HOURS, WEEK_HOURS, Flags, Grid, Ints
 from forecast.members import MEMBERS
 from forecast.members.past import Past
 from forecast.members.statistics import mean, median
@@ -21,7 +21,7 @@ from forecast.sources import Floats
 
 CLEANUP_STEPS = 6.0
 FEWEST_CLEANUPS = 2
-RATES = ("smoothed", "returning")
+RATES = ("smoothed", "level")
 """Members that forecast the rate; their mean is integrated, as is what the combiner expects: halfway lies the path."""
 REPEATED = ("yesterday", "last_week", "profile")
 """Members that forecast the level of what is cleaned up again and again."""
@@ -34,6 +34,11 @@ CLEANED_OFFSETS = np.array([-2.9, -1.6, 0.0, 1.35, 2.2])
 """The same for what is cleaned up again and again, in units of its error."""
 ERROR_SHARE = 0.4
 WIDENING = 0.9
+GROWN_HOURS = 240
+YOUNG_HOURS = np.array([100.0, 25.0, 0.0, 25.0, 100.0])
+"""How much further the quantiles of what began so lately lie, in shares of its length, beyond those of four weeks."""
+LEAST_SHARE = 0.02
+"""The least error of a rate that a day of history shows no spread of, as a share of what flows in."""
 UNKNOWN_ERROR = 2.5
 """The usual error in units of the rate's spread, for series without an earlier origin."""
 
@@ -100,8 +105,8 @@ def fill_quantiles(grid: Grid) -> Floats:
     """The levels ahead at the five quantiles, [n, 72, 5]; every series has at least one value.
 
     The bands go with the rule's errors at earlier origins and with the spread of the rate, and widen with the hours
-    ahead to the power 0.9; those of what is cleaned up again and again go with the errors alone. Levels that never
-    fell do not fall.
+    ahead to the power 0.9; those of what is cleaned up again and again go with the errors alone. Under ten days of
+    history they are wider, the more the shorter it is. Levels that never fell do not fall.
     """
     flow = Flow.of(grid)
     paths = flow.paths()
@@ -110,7 +115,7 @@ def fill_quantiles(grid: Grid) -> Floats:
     paths[:, 0] = (paths[:, 0] + _combined(flow)) / 2
     path = np.einsum("nm,nmh->nh", weights, np.nan_to_num(paths))
     error = np.where(np.isfinite(errors[:, 0]), (weights * np.nan_to_num(errors)).sum(axis=1), np.nan)
-    found = path[..., None] + _offsets(error, flow)
+    found = path[..., None] + _offsets(error, flow, path[:, -1]) * _youth(grid)
     rising = np.maximum.accumulate(np.maximum(found, flow.last[:, None, None]), axis=1)
     return np.asarray(np.where(flow.never_fell[:, None, None], rising, found))
 
@@ -124,14 +129,23 @@ def _combined(flow: Flow) -> Floats:
     return np.asarray(flow.last[:, None] + np.cumsum(rate, axis=1))
 
 
-def _offsets(error: Floats, flow: Flow) -> Floats:
+def _offsets(error: Floats, flow: Flow, reached: Floats) -> Floats:
     """The quantiles' distances from the path, [n, 72, 5]; a path's error is NaN where no earlier origin showed it."""
-    known = np.where(np.isfinite(error), error, UNKNOWN_ERROR * flow.spread)
-    width = ERROR_SHARE * known + (1 - ERROR_SHARE) * flow.spread
+    short = np.isfinite(flow.rates).sum(axis=1) <= DAY_HOURS
+    least = np.where(short, LEAST_SHARE * np.abs(reached - flow.last), 0.0)
+    spread = np.maximum(flow.spread, least)
+    known = np.where(np.isfinite(error), error, UNKNOWN_ERROR * spread)
+    width = ERROR_SHARE * known + (1 - ERROR_SHARE) * spread
     ahead = (np.arange(1, HORIZON_HOURS + 1) / HORIZON_HOURS) ** WIDENING
     rate = (width[:, None] * ahead)[..., None] * OFFSETS
     cleaned = known[:, None, None] * CLEANED_OFFSETS
     return np.asarray(np.where((flow.cleanups >= FEWEST_CLEANUPS)[:, None, None], cleaned, rate))
+
+
+def _youth(grid: Grid) -> Floats:
+    """How much further than after four weeks the quantiles lie, [n, 1, 5]; 1 from ten days of history on."""
+    length = np.maximum(grid.length, 1)[:, None, None]
+    return np.asarray(1 + np.maximum(YOUNG_HOURS / length - YOUNG_HOURS / GROWN_HOURS, 0.0))
 
 
 def _errors(grid: Grid, hours: int, levels: Floats) -> Floats:

@@ -79,3 +79,16 @@ def test_short_histories_have_an_answer(known: int) -> None:
     assert np.isfinite(quantiles).all()
     assert (np.diff(quantiles, axis=2) >= 0).all()
     assert (quantiles[..., 2] >= values[:, -1:]).all()
+
+
+def test_the_shorter_the_history_the_wider_the_bands() -> None:
+    levels = 1e4 + np.cumsum(rates(30), axis=1)
+    widths = []
+    for known in (6, 24, 72, 240):
+        values = np.full((30, GRID_HOURS), np.nan)
+        values[:, -known:] = levels[:, GRID_HOURS - known : GRID_HOURS]
+        quantiles = fill_quantiles(Grid(0, values))
+        widths.append(float(np.median(quantiles[:, -1, 3] - quantiles[:, -1, 1])))
+        inside = scores.coverage(quantiles, levels[:, GRID_HOURS:], scores.BAND_95)
+        assert inside.mean() > 0.85, known
+    assert widths == sorted(widths, reverse=True)
