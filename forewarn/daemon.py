@@ -23,6 +23,7 @@ from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
 from forewarn.base.lane import Lane
 from forewarn.base.memory import give_back, settle, stay_small
+from forewarn.children import Children
 from forewarn.config import Config
 from forewarn.control import ControlServer
 from forewarn.datadir import DataDir
@@ -88,6 +89,7 @@ class Daemon:
         self._notifier = Notifier()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._servers: list[HttpServer] = []
+        self._children = Children(self.clock)
         self._stop = asyncio.Event()
         self._busy = asyncio.Lock()
         self._coming: Rooms | None = None
@@ -140,6 +142,7 @@ class Daemon:
     async def _change(self, config: Config) -> None:
         """The old rooms end before the new ones are built, so that no notification is sent by both.
 
+        Children for which nothing changes go on, and the new rooms take them over.
         Until the new ones have collected, the API shows what the old ones had.
         """
         if (config.api, config.metrics) != (self.config.api, self.config.metrics):
@@ -147,9 +150,9 @@ class Daemon:
         for job in self._scheduler.get_jobs():
             if job.id != WATCHDOG:
                 job.remove()
-        await self.rooms.stop()
+        await self.rooms.stop(reload=True)
         self.config, self.base.config_good = config, True
-        self._coming = rooms = await Rooms.build(config, self.node, self.base, self.hostname)
+        self._coming = rooms = await Rooms.build(config, self.node, self.base, self.hostname, self._children)
         await rooms.start()
         await rooms.collect()
         self.rooms, self._coming = rooms, None
@@ -184,7 +187,7 @@ class Daemon:
             self.base = await opening.call(Foundation.open, self._data, self.config, self.clock, deadline=math.inf)
             opening.close()
             self._ending.callback(self._close_base)
-            self.rooms = await Rooms.build(self.config, self.node, self.base, self.hostname)
+            self.rooms = await Rooms.build(self.config, self.node, self.base, self.hostname, self._children)
             self._ending.push_async_callback(self._stop_rooms)
             await self._serve(listeners)
             await self.rooms.start()

@@ -223,11 +223,13 @@ def _nvml_child(source: NvmlSource, config: Config) -> ChildSpec:
         on_start=source.on_start,
         on_exit=source.on_exit,
         gate=source.records.pause.gate,
+        standing=frozenset({"inventory", "layout", "round", "absent"}),
     )
 
 
 def _worker_child(link: WorkerLink, config: Config, data: DataDir) -> ChildSpec:
-    return ChildSpec("worker", "worker.child", lambda: worker_settings(config, data), link.on_frame)
+    settings = lambda: worker_settings(config, data)  # noqa: E731
+    return ChildSpec("worker", "worker.child", settings, link.on_frame, standing=frozenset({"ready"}))
 
 
 def _logship_child(relay: Relay, config: Config, data: DataDir) -> ChildSpec:
@@ -237,4 +239,5 @@ def _logship_child(relay: Relay, config: Config, data: DataDir) -> ChildSpec:
         lambda: logship_settings(config, data),
         relay.on_frame,
         silence_seconds=LOGSHIP_SILENCE_SECONDS,
+        standing=frozenset({"samples", "off"}),
     )

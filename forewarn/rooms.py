@@ -16,12 +16,12 @@ from forecast import metrics as forecast_metrics
 from forecast.scorecard_metrics import samples as scorecard_samples
 from forewarn.anomalies import AnomalyRuns
 from forewarn.base.errors import StoreError
+from forewarn.children import Children, complain
 from forewarn.config import Config
 from forewarn.forecasts import ForecastRuns
 from forewarn.foundation import Foundation
 from forewarn.node import Node
 from forewarn.selfmetrics import SelfSource
-from forewarn.supervise import Child
 
 if TYPE_CHECKING:
     from collector.dcgm import DcgmPage
@@ -39,18 +39,21 @@ class Rooms:
 
     Attributes:
         config: what they were built from.
-        children: the supervised processes.
+        children: the supervised processes, which rooms that follow take over.
         forecasts: runs, and the newest forecasts.
         anomalies: how every capacity target stands, and the newest anomalies.
         engine: rules and alert states.
     """
 
-    def __init__(self, config: Config, node: Node, base: Foundation, hostname: str, newest: list[Any]) -> None:
+    def __init__(
+        self, config: Config, node: Node, base: Foundation, hostname: str, *, children: Children, newest: list[Any]
+    ) -> None:
         self.config = config
         self.forecasts = ForecastRuns(config, base, newest)
         self.collector = Collector([], base.clock, config.collector.interval)
         self.furniture = node.furnish(config, base, self.collector)
-        self.children = [Child(spec, base.clock) for spec in self.furniture.children]
+        self.children = children
+        self.children.take(self.furniture.children)
         self.anomalies: AnomalyRuns
         self.engine: Engine
         self._base = base
@@ -71,13 +74,14 @@ class Rooms:
         self._dispatcher: Dispatcher
 
     @classmethod
-    async def build(cls, config: Config, node: Node, base: Foundation, hostname: str) -> "Rooms":
+    async def build(cls, config: Config, node: Node, base: Foundation, hostname: str, children: Children) -> "Rooms":
         """Rooms that are ready to start.
 
         Raises:
             ConfigError: the configuration refers to what is not there.
         """
-        rooms = cls(config, node, base, hostname, await base.state_writer.submit(base.book.latest))
+        newest = await base.state_writer.submit(base.book.latest)
+        rooms = cls(config, node, base, hostname, children=children, newest=newest)
         await rooms.forecasts.read_card()
         known = await base.state_writer.submit(base.anomalies.recent)
         rooms.anomalies = AnomalyRuns(config, base, rooms.forecasts, known)
@@ -106,22 +110,18 @@ class Rooms:
 
     async def start(self) -> None:
         """Start the children and the sending of notifications; the children's processes are there when it returns."""
-        for child in self.children:
-            self._spawn(child.run(), f"child {child.spec.name}")
-        for child in self.children:
-            await child.started.wait()
+        await self.children.start()
         self._spawn(self._dispatcher.run(), "notifications")
         if self._remote is not None:
             self._spawn(self._remote.run(), "remote write")
 
-    async def stop(self) -> bool:
-        """End everything; False where a driver call or a child is stuck."""
+    async def stop(self, *, reload: bool = False) -> bool:
+        """End everything; at a reload the children rest instead. False where a driver call or a child is stuck."""
         self._ended = True
         stuck = self.furniture.nvml is not None and self.furniture.nvml.hanging is not None
-        ended = await asyncio.gather(
-            self.forecasts.stop(),
-            *(child.abandon() if stuck and child.spec.name == "nvml" else child.stop() for child in self.children),
-        )
+        if stuck:
+            await self.children.abandon("nvml")
+        ended = await asyncio.gather(self.forecasts.stop(), self.children.rest() if reload else self.children.stop())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -253,7 +253,7 @@ class Rooms:
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(_complain)
+        task.add_done_callback(complain)
         self._tasks.append(task)
 
 
@@ -278,8 +278,3 @@ def _dcgm_page(config: Config, hostname: str, labels: Labels) -> "DcgmPage | Non
     from collector.dcgm import DcgmPage  # noqa: PLC0415  most nodes have no use for it
 
     return DcgmPage(hostname, labels)
-
-
-def _complain(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a task of the daemon ended", extra={"task": task.get_name()}, exc_info=task.exception())

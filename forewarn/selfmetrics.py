@@ -26,7 +26,7 @@ class SelfSource:
 
     name = "self"
 
-    def __init__(self, children: Sequence[Child], readings: Sequence[Reading]) -> None:
+    def __init__(self, children: Iterable[Child], readings: Sequence[Reading]) -> None:
         self._children = children
         self._readings = readings
         self._started = Sample(SeriesKey("process_start_time_seconds"), psutil.Process().create_time())

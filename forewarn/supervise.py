@@ -7,7 +7,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forewarn.base import frames
 from forewarn.base.child import GRACE_SECONDS, LEAVE, PARENT_PID_VARIABLE
@@ -39,6 +39,7 @@ class ChildSpec:
         silence_seconds: without a frame for so long the child counts as hung, is killed and started again;
             None where something else watches it.
         gate: it is started only while this is set; None where it may always run.
+        standing: kinds of frames that hold until the next of that kind; whoever takes the child over is told them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ChildSpec:
     on_exit: Callable[[int], None] = lambda _: None
     silence_seconds: float | None = None
     gate: asyncio.Event | None = None
+    standing: frozenset[str] = frozenset()
 
 
 class Child:
@@ -71,6 +73,7 @@ class Child:
         self._hung = False
         self._waiting = False
         self._leaving = False
+        self._said: dict[str, Frame] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -88,6 +91,23 @@ class Child:
     def held(self) -> bool:
         """Whether its gate is closed."""
         return self.spec.gate is not None and not self.spec.gate.is_set()
+
+    def suits(self, spec: ChildSpec) -> bool:
+        """Whether this child, as it runs, is what the specification asks for."""
+        same = (self.spec.name, self.spec.module, self.spec.gate) == (spec.name, spec.module, spec.gate)
+        return same and self.spec.settings() == spec.settings() and not self.finished and not self._stopping.is_set()
+
+    def rest(self) -> None:
+        """Tell nobody what becomes of the child, until it is turned to somebody else."""
+        self.spec = replace(self.spec, on_start=_nothing, on_frame=_nothing, on_exit=_nothing)
+
+    def turn_to(self, spec: ChildSpec) -> None:
+        """Go on under a specification that it suits: who is told of the child from now on hears what still holds."""
+        self.spec = spec
+        if self.up:
+            spec.on_start()
+            for frame in self._said.values():
+                spec.on_frame(frame)
 
     async def run(self) -> None:
         """Keep the child running until ``stop``, or until it ends by itself with status 0."""
@@ -135,6 +155,7 @@ class Child:
         if self._stopping.is_set():  # it was asked for while the process came to be
             _kill(process)
         self._hung = False
+        self._said = {}
         self.spec.on_start()
         self.send(self.spec.settings())
         if self.held:  # the gate was closed while the process came to be
@@ -241,7 +262,14 @@ class Child:
                 return
             if frame is None:
                 return
+            if frame["kind"] in self.spec.standing:
+                self._said.pop(frame["kind"], None)  # in the order in which they were said last
+                self._said[frame["kind"]] = frame
             self.spec.on_frame(frame)
+
+
+def _nothing(*_: object) -> None:
+    """Nobody listens."""
 
 
 def _kill(process: Process) -> None:

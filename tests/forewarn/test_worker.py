@@ -16,7 +16,7 @@ CONFIG = '[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:0"\n'
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_its_latency_is_recorded_from_the_canary_on(tmp_path: Path) -> None:
+def test_its_latency_is_recorded_from_the_canary_on_and_over_a_reload(tmp_path: Path) -> None:
     with running(tmp_path / "data", config=CONFIG, worker=True) as daemon:
         canary = 'forewarn_canary_up{endpoint="worker"}'
         daemon.wait_for(lambda: daemon.metrics().get(canary) == 1, 120)
@@ -31,6 +31,13 @@ def test_its_latency_is_recorded_from_the_canary_on(tmp_path: Path) -> None:
         question = {"prompt": "hello", "max_tokens": 8}
         completion = urllib3.request("POST", f"{url}/v1/completions", json=question).json()
         assert completion["usage"]["completion_tokens"] >= 1
+
+        (tmp_path / "data.toml").write_text(f"{CONFIG}[alerts]\nevaluate_every = 1\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(lambda: any("configuration read again" in line for line in daemon.lines))
+        daemon.wait_for(lambda: daemon.metrics().get('forewarn_collector_success{collector="endpoint:worker"}') == 1)
+        assert worker in daemon.children()  # nothing changed for it
+
         status, seconds = daemon.terminate()
         assert status == 0
         assert seconds < 5
