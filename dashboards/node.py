@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.catalogue import CATALOGUE
+from dashboards.chances import chance_panels, decisive, record_row
 from dashboards.panels import GPU_LEGEND, GREEN_RED, RED_ABOVE_0, Panel, Query, Row, known, plot, rate, select
 
 HORIZONS = ("1h", "2h", "3h", "6h", "12h", "18h", "24h", "36h", "48h", "72h")
@@ -43,7 +43,7 @@ def expected(target: str, statistic: str, point: str) -> str:
 
 def rows() -> tuple[Row, ...]:
     """The rows of the dashboard, top to bottom."""
-    return (_state(), _gpus(), _ahead(), _host(), _inference(), _alerts(), _health())
+    return (_state(), _gpus(), _ahead(), record_row(), _host(), _inference(), _alerts(), _health())
 
 
 def _stat(title: str, description: str, expression: str, **defaults: Any) -> Panel:
@@ -55,9 +55,6 @@ def _stat(title: str, description: str, expression: str, **defaults: Any) -> Pan
 
 def _state() -> Row:
     breach = "forewarn_forecast_breach_seconds"
-    capped = "|".join(metric.name for metric in CATALOGUE.values() if metric.kind == "saturated")
-    peaks = select(breach, 'statistic!="mean"', f'target=~"({capped})([{{].*)?"')
-    soonest = f"{select(breach)} unless {peaks}"  # a capped level touches its cap on any busy day
     fullness = f"{select(GPU_MEMORY)} / {select('forewarn_gpu_memory_total_bytes')}"
     return Row(
         "State",
@@ -72,8 +69,8 @@ def _state() -> Row:
             ),
             _stat(
                 "Next to run out",
-                "Time until the first capacity is expected to reach its limit; empty where none is within 3 days.",
-                f"min by(instance) ({soonest})",
+                "Time until the first capacity has as likely as not reached its limit; empty beyond 3 days.",
+                f"min by(instance) ({decisive(breach)})",
                 unit="s",
                 thresholds=_TIME_LEFT,
                 noValue="none in 3 days",
@@ -201,6 +198,7 @@ def _ahead() -> Row:
                 chosen,
                 "{{instance}} {{target}}",
             ),
+            *chance_panels(),
         ),
     )
 

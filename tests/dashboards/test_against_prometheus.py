@@ -8,6 +8,7 @@ import pytest
 
 from collector.series import SeriesKey
 from dashboards.generate import HARDWARE, dashboard
+from forecast.scorecard import Figures, Scorecard
 from forewarn.base.clock import HOUR, SystemClock
 from tests.support.api_node import HOSTNAME, ApiNode, SomeOf, served
 from tests.support.prometheus import Prometheus, prometheus
@@ -55,6 +56,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiNode]:
     node = ApiNode(tmp_path_factory.mktemp("node"), SomeOf(SystemClock().now_ms(), _kept))
     node.write_history(days=3)
     node.forecast()
+    figures = Figures(500, 0.7, 1.0, 1.4, coverage_80=0.79, brier=0.11, brier_rule=0.14, came_true=8, false_warnings=2)
+    node.card = Scorecard(0, figures)
     yield node
     node.close()
 
@@ -88,6 +91,21 @@ def test_prometheus_understands_every_panel_about_hardware(scraper: Prometheus, 
         answer = scraper.query(filled(target["expr"]))
         assert answer["status"] == "success", answer
         assert not answer.get("warnings")
+
+
+def test_the_share_of_warnings_that_came_true(scraper: Prometheus) -> None:
+    [panel] = [panel for panel in PANELS if panel["title"] == "Warnings that came true"]
+    assert list(scraper.values(filled(panel["targets"][0]["expr"])).values()) == [0.8]
+
+
+def test_probabilities_are_shown_once_a_target(scraper: Prometheus, node: ApiNode) -> None:
+    [panel] = [panel for panel in PANELS if panel["title"] == "Probability of a breach within 72 h"]
+    found = scraper.values(filled(panel["targets"][0]["expr"]))
+    shown = {dict(labels)["target"]: value for labels, value in found.items()}
+    told = [one for one in node.book.latest() if one.decisive and one.chance is not None]
+    wanted = {str(one.target): max(o.chance.p72 for o in told if o.target == one.target) for one in told}  # type: ignore[union-attr]
+    assert len(shown) == min(10, len(wanted))
+    assert shown.items() <= wanted.items()
 
 
 def test_every_gpu_line_carries_the_labels_of_its_legend(scraper: Prometheus) -> None:

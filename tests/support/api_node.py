@@ -26,6 +26,7 @@ from forecast.metrics import samples
 from forecast.results import ForecastBook
 from forecast.run import make_forecasts
 from forecast.scorecard import Scorecard
+from forecast.scorecard_metrics import samples as scorecard_samples
 from forecast.settings import ForecastSettings
 from forewarn.base.clock import DAY, Clock, SystemClock
 from forewarn.base.sqlite import open_writer
@@ -72,7 +73,8 @@ class ApiNode:
         self.engine = Engine(
             AlertsSettings(hostname=HOSTNAME), self.store, self.book, self._connection, state, self.clock
         )
-        own = SelfSource((), [lambda: samples(self.book.latest(), self.clock.now_ms())])
+        told = [lambda: samples(self.book.latest(), self.clock.now_ms()), lambda: scorecard_samples(self.card)]
+        own = SelfSource((), told)
         self.collector = Collector([SimulatedSource(self.node, self.clock), own], self.clock, 1.0)
         self.services = Services(
             metrics=lambda: self.page,
