@@ -77,6 +77,7 @@ class FleetReader:
     Attributes:
         as_of_ms: that moment.
         batches: the series that are there.
+        unlimited: how many of the series read so far have none of the limits that their query gives.
 
     Raises:
         UsageError: there is none.
@@ -88,6 +89,7 @@ class FleetReader:
         self.as_of_ms = as_of_ms
         self._end_ms = as_of_ms - as_of_ms % HOUR
         self._start_ms = self._end_ms - history_ms + history_ms % HOUR
+        self.unlimited = 0
         self._limits: dict[str, Limits | None] = {}
         self.batches = list(self._find(wanted))
         if not self.batches:
@@ -184,6 +186,7 @@ class FleetReader:
         limits = self._limits_of(wanted)
         whole = limits.of(key) if limits is not None else None
         if whole is None:
+            self.unlimited += 1
             return None, None
         return whole * wanted.share, None if wanted.declared else whole
 

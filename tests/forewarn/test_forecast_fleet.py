@@ -81,9 +81,11 @@ def test_every_node_that_writes_there_is_forecast_and_written_back(server: Recei
 
 @pytest.mark.slow
 def test_a_table_of_other_exporters_series(server: Receiver) -> None:
-    options = ("--match", "queue_length", "--limit", "25", "--kind", "allocation", "--workers", "1")
+    limit = 'queue_length{instance="10.0.0.1:8000"} * 0 + 25'
+    options = ("--match", "queue_length", "--limit-query", limit, "--kind", "allocation", "--workers", "1")
     done = run(*options, url=server.base)
     assert done.returncode == 0, done.stderr
+    assert "note: 1 of 2 series have none of the limits" in done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith(" queue_length")]
     assert len(rows) == 4
     assert 'instance="10.0.0.1:8000"' in rows[0]

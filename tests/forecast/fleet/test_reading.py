@@ -1,22 +1,28 @@
 """Hourly histories from real servers, beside those of the store."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from collector.history.prometheus import Prometheus
+from collector.history.prometheus import Line, Prometheus
 from collector.series import parse_selector
 from collector.store import StoreReader
+from forecast.fleet.processes import Processes
 from forecast.fleet.reading import FleetReader
+from forecast.fleet.run import forecast_fleet
 from forecast.fleet.wanted import Wanted, of_catalogue
 from forecast.prepare import History, read_history
 from forecast.results import Forecast
 from forecast.run import forecast_targets, make_forecasts
 from forecast.settings import ForecastSettings, TargetSettings
 from forecast.targets import Target, find_targets
-from forewarn.base.clock import HOUR
+from forewarn.base.clock import DAY, HOUR
 from forewarn.base.errors import UsageError
-from tests.forecast.fleet.conftest import DAYS, NOW_MS
-from tests.support.receivers import Receiver
+from tests.forecast.fleet.conftest import DAYS, NOW_MS, node
+from tests.support.fleet_servers import fleet_server, record
+from tests.support.history_servers import series
+from tests.support.receivers import Receiver, VictoriaMetrics, started
 
 SETTINGS = ForecastSettings()
 HISTORY_MS = round(SETTINGS.history * 1000)
@@ -169,3 +175,84 @@ def test_nothing_after_the_moment_asked_for_is_looked_at(server: Receiver) -> No
             np.testing.assert_array_equal(
                 history.values, whole[str(target.key), target.statistic].values[: history.values.size]
             )
+
+
+class Counting(Prometheus):
+    """Counts what comes back."""
+
+    lines = 0
+    most_points = 0
+    requests = 0
+
+    def range(self, expression: str, start_ms: int, end_ms: int, step_ms: int) -> list[Line]:
+        found = super().range(expression, start_ms, end_ms, step_ms)
+        self.lines += len(found)
+        self.requests += 1
+        self.most_points = max(self.most_points, sum(len(line.values) for line in found))
+        return found
+
+
+@pytest.mark.slow
+@pytest.mark.victoriametrics
+def test_five_thousand_series_are_read_a_part_at_a_time(tmp_path: Path) -> None:
+    """Whatever tells them apart: here one label of each, and an unlucky mix of others."""
+    times = np.arange(NOW_MS - 30 * HOUR, NOW_MS, HOUR, dtype=np.int64) + 60_000
+    recorded = {
+        series("many", {"pod": f"pod-{n:04d}", **node(n % 7), **({"zone": str(n % 3)} if n % 5 else {})}): (
+            times,
+            np.full(len(times), float(n)),
+        )
+        for n in range(5000)
+    }
+    with fleet_server("victoria-metrics", tmp_path, recorded) as server:
+        counting = Counting(server.base)
+        found = FleetReader(counting, [Wanted(parse_selector("many"))], AS_OF_MS, HISTORY_MS)
+        assert found.count == 5000
+        seen: dict[str, float] = {}
+        for part in found.parts():
+            assert part.asked <= 64
+            seen |= {str(target.key): part.reader.mean[row // 2, -1] for row, target in enumerate(part.targets)}
+    assert seen == {str(key): values[0] for key, (_, values) in recorded.items()}
+    assert counting.lines == 2 * 5000, "each is asked for once"
+    assert counting.most_points <= 64 * 30
+
+
+class SmallVictoria(VictoriaMetrics):
+    """It gives 200 points of a series at a time."""
+
+    def command(self) -> list[str]:
+        return [*super().command(), "-search.maxPointsPerTimeseries=200"]
+
+
+@pytest.mark.victoriametrics
+def test_a_server_that_gives_little_is_asked_for_less_at_a_time(tmp_path: Path) -> None:
+    times = np.arange(NOW_MS - 20 * DAY, NOW_MS, HOUR, dtype=np.int64) + 60_000
+    with started(SmallVictoria, tmp_path / "small") as server:
+        record(server, {series("x", {}): (times, np.arange(480.0))})
+        counting = Counting(server.base)
+        found = FleetReader(counting, [Wanted(parse_selector("x"))], AS_OF_MS, HISTORY_MS)
+        (part,) = found.parts()
+    np.testing.assert_array_equal(part.reader.mean[0, -480:], np.arange(480.0))
+    assert counting.most_points <= 200
+    assert 2 * 4 <= counting.requests <= 2 * 6
+
+
+def test_forecasts_come_in_order_and_progress_is_told(server: Receiver) -> None:
+    rows = [Wanted(parse_selector("queue_length"), limit=75.0), Wanted(parse_selector("requests_total"))]
+    found = FleetReader(Prometheus(server.base), rows, AS_OF_MS, HISTORY_MS)
+    told: list[tuple[int, int]] = []
+    with Processes(2) as spread:
+        made = list(
+            forecast_fleet(
+                found, SETTINGS, spread, made_ms=NOW_MS, progress=lambda done, total: told.append((done, total))
+            )
+        )
+    assert [(each.target.name, each.target.label("instance"), each.statistic) for each in made] == [
+        (name, f"10.0.0.{number}:9100", statistic)
+        for name, numbers in (("queue_length", (1, 2, 3)), ("requests_total", (1,)))
+        for number in numbers
+        for statistic in ("mean", "max")
+    ]
+    assert told == [(3, 4), (4, 4)]
+    assert {each.made_ms for each in made} == {NOW_MS}
+    assert made[-1].unit == "/s"
