@@ -23,9 +23,9 @@ def capped(grid: Grid, caps: Floats) -> Flags:
 
     Args:
         grid: of n levels.
-        caps: [n], infinite where there is none.
+        caps: [n], infinite where there is none; one of 0 or below is none.
     """
-    return np.asarray(grid.values >= AT_CAP * caps[:, None])
+    return np.asarray((grid.values >= AT_CAP * caps[:, None]) & (caps > 0)[:, None])
 
 
 def uncapped(grid: Grid, caps: Floats) -> Grid:

@@ -31,7 +31,7 @@ def test_what_is_not_capped_stays_to_the_bit() -> None:
     values = demands(3)
     values[:, 100:120] = np.nan
     values[2, :600] = np.nan
-    for caps in (np.full(3, np.inf), np.full(3, 9.0)):
+    for caps in (np.full(3, np.inf), np.full(3, 9.0), np.zeros(3), np.full(3, -1.0)):
         np.testing.assert_array_equal(uncapped(Grid(7, values), caps).values, values)
     torn = np.minimum(values, 1.0)
     found = uncapped(Grid(7, torn), np.array([1.0, np.inf, 1.0]))
