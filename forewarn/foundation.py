@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import IntegrityCheck, Store
 from forecast.anomalies.book import AnomalyBook
-from forecast.results import ForecastBook
+from forecast.book import ForecastBook
 from forecast.scorebook import ScoreBook
 from forewarn.base.clock import Clock, rfc3339
 from forewarn.base.crew import Crew

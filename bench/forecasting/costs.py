@@ -18,7 +18,7 @@ from bench.forecasting.windows import Floats, Windows
 from bench.keeping import SetTime
 from collector.series import SeriesKey
 from collector.store import Store, StoreReader, StoreSettings
-from forecast.results import ForecastBook
+from forecast.book import ForecastBook
 from forecast.run import make_forecasts
 from forecast.scorebook import ScoreBook
 from forecast.settings import ForecastSettings, TargetSettings

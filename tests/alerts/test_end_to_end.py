@@ -9,7 +9,7 @@ from alerts.settings import AlertsSettings
 from alerts.webhook import Webhook
 from collector.series import Sample, Scrape, SeriesKey
 from collector.store import Store, StoreSettings
-from forecast.results import ForecastBook
+from forecast.book import ForecastBook
 from forewarn.base.clock import HOUR, SystemClock
 from forewarn.base.sqlite import open_writer
 from tests.support.hourly import chance

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from forecast.adaptive import EVERY_HOURS, LOOK_BACK_HOURS
+from forecast.book import ForecastBook
 from forecast.earlier import read_earlier, tallies
 from forecast.grid import GRID_HOURS, Grid
-from forecast.results import ForecastBook
 from forecast.run import make_forecasts
 from forecast.settings import ForecastSettings, TargetSettings
 from forewarn.base.sqlite import open_writer

@@ -6,10 +6,11 @@ import numpy as np
 import orjson
 import pytest
 
+from forecast.book import MIGRATIONS, ForecastBook
 from forecast.chance import Chance
 from forecast.packing import pack, unpack
 from forecast.reference import Reference
-from forecast.results import MIGRATIONS, Forecast, ForecastBook
+from forecast.results import Forecast
 from forewarn.base.sqlite import open_writer
 from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
 

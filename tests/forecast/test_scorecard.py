@@ -14,8 +14,8 @@ from alerts.shipped import warning_bars
 from collector.catalogue import CATALOGUE
 from collector.series import SeriesKey
 from collector.store import Store, StoreSettings
+from forecast.book import ForecastBook
 from forecast.reference import Reference
-from forecast.results import ForecastBook
 from forecast.run import make_forecasts
 from forecast.scorebook import FEWEST_HOURS, MIGRATIONS, ScoreBook, due_forecasts
 from forecast.scorecard import Score, Scorecard

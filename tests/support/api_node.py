@@ -22,8 +22,8 @@ from collector.rounds import Collector
 from collector.series import SeriesKey
 from collector.store import Store, StoreSettings
 from forecast.anomalies.events import Anomaly
+from forecast.book import ForecastBook
 from forecast.metrics import samples
-from forecast.results import ForecastBook
 from forecast.run import make_forecasts
 from forecast.scorecard import Scorecard
 from forecast.scorecard_metrics import samples as scorecard_samples

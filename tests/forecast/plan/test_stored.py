@@ -4,8 +4,8 @@ import sqlite3
 from pathlib import Path
 
 from collector.series import SeriesKey
+from forecast.book import ForecastBook
 from forecast.plan.stored import read_chances
-from forecast.results import ForecastBook
 from forewarn.base.sqlite import open_writer
 from tests.support.hourly import BEGIN_MS, chance, forecast
 
