@@ -65,8 +65,13 @@ def coverage(reading: Reading, path: Path) -> None:
             right.axhline(nominal, color="#adb5bd", linewidth=1, zorder=0)
     left.set_yticks(height, list(groups), fontsize=8)
     left.set(xlabel="% of measured hours within the band", title="Bands of 80 % and 95 %")
-    left.legend(frameon=False, fontsize=8, loc="lower left")
-    right.set(xlabel="hours ahead", title="The same by hours ahead", ylim=(50, 100), xlim=(0, 71))
+    left.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
+    right.set(
+        xlabel="hours ahead (95 % drawn through, 80 % dashed)",
+        title="The same by hours ahead",
+        ylim=(50, 100),
+        xlim=(0, 71),
+    )
     _save(drawn, path)
 
 
