@@ -101,7 +101,9 @@ class _Making:
         grown = np.array([_limit(demand, self.ask.grow) for demand in demands])
         curves = self._within(outlook.curves(rows, grown, self._said([target for target, _ in pairs])))
         factors = np.concatenate([demand.threshold(FACTORS) for demand in demands])
-        rooms = outlook.curves(np.repeat(rows, FACTORS.size), factors).reshape(rows.size, FACTORS.size, ENDS.size)
+        rooms = outlook.curves(np.repeat(rows, FACTORS.size), factors, cautious=True).reshape(
+            rows.size, FACTORS.size, ENDS.size
+        )
         found = []
         for row, (target, _) in enumerate(pairs):
             allowed = drivers.allowed(target.key, demands[row], self.ask.probability)
