@@ -47,10 +47,13 @@ def forecast(
     url: Annotated[str | None, typer.Option(help=_SERVER + "its address, such as http://prometheus:9090.")] = None,
     match: Annotated[
         list[str] | None,
-        typer.Option(help=_SERVER + "series to forecast [default: [[target]], and what every node's Forewarn knows]."),
+        typer.Option(
+            help=_SERVER + "series to forecast [default: [[target]], and what every node's Forewarn knows].",
+            metavar="SELECTOR",
+        ),
     ] = None,
     kind: Annotated[Kind | None, typer.Option(help=_SERVER + "how they are used up [default: gauge].")] = None,
-    limit: Annotated[float | None, typer.Option(help=_SERVER + "where their capacity ends.")] = None,
+    limit: Annotated[float | None, typer.Option(help=_SERVER + "where their capacity ends.", metavar="N")] = None,
     limit_query: Annotated[
         str | None,
         typer.Option(help=_SERVER + "PromQL whose values are the limits, joined by labels.", metavar="PROMQL"),
@@ -63,7 +66,8 @@ def forecast(
         typer.Option("--rate/--no-rate", help=_SERVER + "they are running totals [default: by their names]."),
     ] = None,
     every: Annotated[
-        str | None, typer.Option(help=_SERVER + "do it again and again, such as 1h; takes --write-to.")
+        str | None,
+        typer.Option(help=_SERVER + "do it again and again, such as 1h; takes --write-to.", metavar="DURATION"),
     ] = None,
     write_to: Annotated[
         str | None,
