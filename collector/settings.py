@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from forewarn.base.address import Address
 from forewarn.base.types import Bytes, Seconds, Settings
 
 BUNDLED_WORKER = "worker"
@@ -59,24 +60,13 @@ IGNORED_MOUNTPOINTS = (
 )
 
 
-def split_target(text: str) -> tuple[str, int]:
-    """Host and port of ``host:port`` or ``[address]:port``.
-
-    Raises:
-        ValueError: the text is of neither form.
-    """
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None or port is None or parts.path or "@" in text:
-        raise ValueError(f"{text!r} is no target; write it like host:443 or [2001:db8::1]:443")
-    return host, port
-
-
 def _target(text: str) -> str:
-    split_target(text)
+    try:
+        reachable = Address.parse(text).port > 0
+    except ValueError:
+        reachable = False
+    if not reachable:
+        raise ValueError(f"{text!r} is no target; write it like host:443 or [2001:db8::1]:443")
     return text
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from api.settings import Address
+from forewarn.base.address import Address
 from forewarn.base.errors import ForewarnError
 
 log = logging.getLogger(__name__)

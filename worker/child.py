@@ -16,12 +16,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from forewarn.base.address import Address
 from forewarn.base.child import Channel, serve
 from forewarn.base.clock import SystemClock
 from forewarn.base.errors import ConfigError, ForewarnError, MissingExtraError
 from worker.device import prepare_environment
 from worker.errors import AddressError
-from worker.settings import WorkerSettings, split_address
+from worker.settings import WorkerSettings
 
 log = logging.getLogger("worker.child")
 
@@ -36,7 +37,7 @@ def main(parent: Channel) -> None:
     """
     settings, data_dir = _settings(parent)
     os.setpriority(os.PRIO_PROCESS, 0, max(settings.nice, os.getpriority(os.PRIO_PROCESS, 0)))
-    listener = _listen(settings.listen)
+    listener = _listen(Address.parse(settings.listen))
     prepare_environment(settings.device, settings.threads)
     if missing := [name for name in _EXTRA if find_spec(name) is None]:
         error = MissingExtraError("the bundled worker", "worker")
@@ -86,15 +87,14 @@ def _settings(parent: Channel) -> tuple[WorkerSettings, Path]:
         raise ConfigError(f"{field}: {first['msg']}") from error
 
 
-def _listen(address: str) -> socket.socket:
+def _listen(address: Address) -> socket.socket:
     """A bound socket, taken before the model is loaded so that a taken port is known at once."""
-    host, port = split_address(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only for sockets that name TCP; with it, every answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind((address.host, address.port))
         listener.listen(socket.SOMAXCONN)
     except OSError as error:
         listener.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import uvicorn
 
+from forewarn.base.address import Address
 from forewarn.base.clock import Clock
 from worker.app import create_app
 from worker.checkpoint import Loaded, load
@@ -21,7 +22,7 @@ from worker.engine import Engine
 from worker.metrics import Meters
 from worker.pool import TokenPool
 from worker.runner import Runner
-from worker.settings import WorkerSettings, split_address
+from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +71,7 @@ class Service:
             clock=clock,
             randomness=randomness,
         )
-        host, _ = split_address(settings.listen)
-        self._app = create_app(completions, self._engine, self._meters, host)
+        self._app = create_app(completions, self._engine, self._meters, Address.parse(settings.listen).host)
 
     def serve(self, listener: socket.socket, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
         """Answer requests until ``stopping`` is set; those in flight are then answered with 503."""

@@ -1,33 +1,16 @@
 """What can be configured of the bundled inference worker."""
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from forewarn.base.address import Address
 from forewarn.base.types import Seconds, Settings
 
 
-def split_address(listen: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``; an IPv6 host is written in brackets.
-
-    Raises:
-        ValueError: the text is no such pair.
-    """
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"{listen!r} is no address; write it like 127.0.0.1:7471")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
 def _on_loopback(listen: str) -> str:
-    host, _ = split_address(listen)
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not Address.parse(listen).loopback:
         raise ValueError(f"{listen!r} is not on loopback; the worker knows no users, so it listens on 127.0.0.1 only")
     return listen
 

@@ -12,7 +12,6 @@ from collector.settings import (
     HostSettings,
     NetworkSettings,
     NvmlSettings,
-    split_target,
 )
 from forewarn.base.clock import SystemClock
 from tests.support.kernel_tree import plant
@@ -97,11 +96,9 @@ def test_what_is_wrong_is_named(wrong: dict[str, object], says: str) -> None:
         CollectorSettings.model_validate(wrong)
 
 
-@pytest.mark.parametrize(
-    ("text", "target"), [("h:1", ("h", 1)), ("10.0.0.1:443", ("10.0.0.1", 443)), ("[::1]:22", ("::1", 22))]
-)
-def test_targets(text: str, target: tuple[str, int]) -> None:
-    assert split_target(text) == target
+@pytest.mark.parametrize("text", ["h:1", "10.0.0.1:443", "[::1]:22"])
+def test_targets(text: str) -> None:
+    assert NetworkSettings(targets=(text,)).targets == (text,)
 
 
 @pytest.mark.parametrize(

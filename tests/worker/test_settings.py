@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from worker.settings import WorkerSettings, split_address
+from worker.settings import WorkerSettings
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:7471", "127.3.2.1:1", "localhost:0", "[::1]:7471"])
@@ -13,15 +13,20 @@ def test_loopback_is_taken(listen: str) -> None:
 
 @pytest.mark.parametrize(
     "listen",
-    ["0.0.0.0:7471", "[::]:7471", "10.0.0.4:7471", "example.org:7471", "127.0.0.1", ":7471", "127.0.0.1:99999"],
+    [
+        "0.0.0.0:7471",
+        "[::]:7471",
+        "10.0.0.4:7471",
+        "example.org:7471",
+        "127.0.0.1",
+        ":7471",
+        "127.0.0.1:99999",
+        "::1:7471",
+    ],
 )
 def test_any_other_address_is_refused(listen: str) -> None:
     with pytest.raises(ValidationError, match=r"loopback|no address"):
         WorkerSettings(listen=listen)
-
-
-def test_addresses_are_split() -> None:
-    assert split_address("[::1]:80") == ("::1", 80)
 
 
 @pytest.mark.parametrize(

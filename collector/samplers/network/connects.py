@@ -12,7 +12,7 @@ from typing import Any
 from collector.samplers.failures import failure_code
 from forewarn.base.clock import Clock
 
-Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+SocketAddress = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 _INFO_BYTES = 104
 _RTT = struct.Struct("=68xI28xI")  # tcpi_rtt in microseconds and tcpi_total_retrans (uapi/linux/tcp.h)
@@ -33,7 +33,7 @@ class Outcome:
     repeated: bool = False
 
 
-def connect_all(targets: Mapping[str, Sequence[Address]], timeout: float, clock: Clock) -> dict[str, Outcome]:
+def connect_all(targets: Mapping[str, Sequence[SocketAddress]], timeout: float, clock: Clock) -> dict[str, Outcome]:
     """Connect to every target, to one address after the other until one accepts; at most ``timeout`` seconds in all.
 
     The time is the kernel's own, from the request to the answer, so that a busy interpreter does not show in it; that
@@ -66,7 +66,7 @@ def _follow(connect: "_Connect", poll: select.poll, pending: "dict[int, _Connect
 class _Connect:
     """The connect to one target: its addresses that are left, and the one being tried."""
 
-    def __init__(self, addresses: Sequence[Address], end: float, clock: Clock) -> None:
+    def __init__(self, addresses: Sequence[SocketAddress], end: float, clock: Clock) -> None:
         self._left = list(addresses)
         self._end = end
         self._clock = clock

@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from collector.samplers.network.connects import Address, Outcome, connect_all
+from collector.samplers.network.connects import Outcome, SocketAddress, connect_all
 from collector.samplers.network.probes import Probes
 from collector.samplers.network.resolver import Resolver, literal
 from collector.series import Sample, SeriesKey, labels_of
-from collector.settings import NetworkSettings, split_target
+from collector.settings import NetworkSettings
+from forewarn.base.address import Address
 from forewarn.base.clock import Clock
 from forewarn.base.lane import Lane, StuckError
 
@@ -94,8 +95,9 @@ class _Target:
 
     def __init__(self, name: str, window: float) -> None:
         self.name = name
-        self.host, self.port = split_target(name)
-        self.addresses: list[Address] = literal(self.host, self.port)
+        address = Address.parse(name)
+        self.host, self.port = address.host, address.port
+        self.addresses: list[SocketAddress] = literal(self.host, self.port)
         self.due: float | None = None if self.addresses else 0.0
         self.task: asyncio.Task[None] | None = None
         self.resolve_seconds: float | None = None

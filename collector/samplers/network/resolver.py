@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import socket
 
-from collector.samplers.network.connects import Address
+from collector.samplers.network.connects import SocketAddress
 from forewarn.base.clock import Clock
 from forewarn.base.lane import Lane, StuckError
 
@@ -29,7 +29,7 @@ class Resolver:
             self._idle.put_nowait(lane)
         self._away: dict[str, Lane] = {}
 
-    async def resolve(self, host: str, port: int) -> tuple[list[Address], float]:
+    async def resolve(self, host: str, port: int) -> tuple[list[SocketAddress], float]:
         """The name's addresses, and the seconds that it took.
 
         Raises:
@@ -58,13 +58,13 @@ class Resolver:
         for lane in self._lanes:
             lane.close()
 
-    def _ask(self, host: str, port: int) -> tuple[list[Address], float]:
+    def _ask(self, host: str, port: int) -> tuple[list[SocketAddress], float]:
         started = self._clock.monotonic()
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in found], self._clock.monotonic() - started
 
 
-def literal(host: str, port: int) -> list[Address]:
+def literal(host: str, port: int) -> list[SocketAddress]:
     """The address that a text is; empty for a name."""
     try:
         kind = ipaddress.ip_address(host.partition("%")[0])
