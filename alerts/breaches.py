@@ -107,7 +107,7 @@ class _Question:
         parts = []
         if middle is not None:
             parts.append(f"as likely as not by {moment(middle)} ({_lead(middle, self.view.now_ms)})")
-        if early is not None:
+        if early is not None and early != middle:
             parts.append(f"one chance in ten {_lead(early, self.view.now_ms)}")
         text = "; ".join(parts)
         return f"{text[:1].upper()}{text[1:]}."
