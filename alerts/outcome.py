@@ -15,16 +15,6 @@ Verdict = Literal["delivered", "retry", "refused"]
 FailureReason = Literal[
     "client_error", "auth_error", "rate_limited", "redirect", "server_error", "timeout", "connection", "settings"
 ]
-REASONS: tuple[FailureReason, ...] = (
-    "client_error",
-    "auth_error",
-    "rate_limited",
-    "redirect",
-    "server_error",
-    "timeout",
-    "connection",
-    "settings",
-)
 
 
 @dataclass(frozen=True)

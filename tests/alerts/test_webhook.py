@@ -2,10 +2,11 @@
 
 import socket
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from alerts.outcome import REASONS, backoff, of_status, parse_retry_after
+from alerts.outcome import FailureReason, backoff, of_status, parse_retry_after
 from alerts.settings import ReceiverSettings
 from alerts.webhook import Webhook
 from forewarn.base.clock import SystemClock
@@ -39,7 +40,7 @@ def test_every_status_has_its_meaning() -> None:
     waits = {status for status, outcome in found.items() if outcome.retry_after == 7.0}
     assert waits == set(RETRIED)
     assert {s for s, o in found.items() if o.reached} == DELIVERED | RETRIED.keys() - {429}
-    assert {outcome.reason for outcome in found.values() if outcome.reason} <= set(REASONS)
+    assert {outcome.reason for outcome in found.values() if outcome.reason} <= set(get_args(FailureReason))
 
 
 def test_the_request_as_the_receiver_sees_it() -> None:
