@@ -28,6 +28,8 @@ LIKE_SERIES = 10.0
 LIKE_SHARE = 0.5
 """Of the group's logarithmic factor so much is taken, where the group has many more than ten series."""
 SMALLEST, LARGEST = 0.5, 3.0
+YOUNG_HOURS, YOUNGEST_HOURS, YOUNG_SHARE = 168, 24, 0.5
+"""The 95 % band of a day of history is half as wide again as one of a week's; between them, evenly less."""
 REACH = 0.5
 """Of a series' standard deviation over four weeks the 95 % band reaches so much on either side at the least."""
 _EDGES = np.geomspace(0.05, 20.0, 60)
@@ -36,10 +38,13 @@ _LEVELS = np.array(list(BANDS))
 
 
 def reaching(quantiles: Floats, grid: Grid) -> Floats:
-    """The 95 % band made to reach what the series does now and then, [n, 72, 5].
+    """The 95 % band made to reach what a series does now and then, or had not the time to do yet, [n, 72, 5].
 
     Levels that stand still for days and then jump have narrow bands, and are where bands fail most.
     """
+    left = np.clip((YOUNG_HOURS - grid.length) / (YOUNG_HOURS - YOUNGEST_HOURS), 0.0, 1.0)
+    factors = np.stack([1 + YOUNG_SHARE * left, np.ones(left.size)], axis=1)
+    result = widened(quantiles, factors)
     known = grid.known
     count = np.maximum(known.sum(axis=1), 1)
     unit = np.where(known, np.abs(grid.values), 0.0).max(axis=1, initial=0.0)
@@ -48,9 +53,8 @@ def reaching(quantiles: Floats, grid: Grid) -> Floats:
     mean = values.sum(axis=1) / count
     variance = np.where(known, (values - mean[:, None]) ** 2, 0.0).sum(axis=1) / count
     reach = (REACH * np.sqrt(variance) * unit)[:, None]
-    result = quantiles.copy()
-    result[..., 0] = np.minimum(quantiles[..., 0], quantiles[..., MIDDLE] - reach)
-    result[..., -1] = np.maximum(quantiles[..., -1], quantiles[..., MIDDLE] + reach)
+    result[..., 0] = np.minimum(result[..., 0], result[..., MIDDLE] - reach)
+    result[..., -1] = np.maximum(result[..., -1], result[..., MIDDLE] + reach)
     return result
 
 

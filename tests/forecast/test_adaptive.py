@@ -89,6 +89,15 @@ def test_what_jumps_now_and_then_is_reached() -> None:
     assert np.isfinite(huge).all()
 
 
+def test_the_outer_band_of_what_is_young_is_wider() -> None:
+    values = np.full((4, GRID_HOURS), np.nan)
+    for row, known in enumerate((6, 24, 96, 168)):
+        values[row, -known:] = 5.0
+    found = adaptive.reaching(np.broadcast_to(5 + NORMAL, (4, 72, 5)), Grid(0, values))
+    np.testing.assert_allclose((found[:, 0, 4] - 5) / NORMAL[4], [1.5, 1.5, 1.25, 1.0])
+    np.testing.assert_allclose(found[:, 0, 1:4], np.tile(5 + NORMAL[1:4], (4, 1)))
+
+
 def test_levels_are_those_of_the_bands() -> None:
     assert sorted(EDGES.values()) == [0.025, 0.1, 0.9, 0.975]
     assert list(adaptive.BANDS) == [0.95, 0.8]
