@@ -1,12 +1,13 @@
 """What the combiner's net sees of a series: members, window statistics, the days behind. No calendar."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from forecast.combiner.plain import Plain, combine
 from forecast.grid import DAY_HOURS, WEEK_HOURS, Flags, Grid, Halves, Ints
-from forecast.members import NAMES, forecasts
+from forecast.members import MEMBERS, NAMES, forecasts, without_fits
 from forecast.members.past import AHEAD, Past
 from forecast.members.statistics import mean, median
 from forecast.models.prophet_map import Fits, fit_many
@@ -15,6 +16,8 @@ from forecast.sources import Floats
 
 ORIGINS = (72, 144, 216)
 """Hours before the origin at which earlier origins lie; the first two decide the weights."""
+LATELY = 24
+"""Hours before the origin from which members are judged by what is known since, those without a fit."""
 ORIGIN_STEPS = 30
 """Of Prophet's model where it is not fitted already: with 100 steps its errors are the same to three digits."""
 SCALE_FLOOR = 1e-3
@@ -24,6 +27,7 @@ _SPREAD_HOURS = (6, 24, 72, 168, 336, 672)
 _CORRELATED_HOURS = (1, 3, 6, 12, 24, 48, 72, 168)
 _MOVED_HOURS = (1, 3, 6, 12, 48, 72, 168)
 _UNKNOWN_ERROR = 1.5
+_SMALLEST_ERROR = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Looks:
         self.grid = grid
         self._fits = fits
         self._members: dict[int, Floats] = {}
+        self._without_fits: dict[int, Floats] = {}
 
     def members(self, ago: int) -> Floats:
         """[n, members, 72] at the origin so many hours earlier; NaN where a day of history was not yet there."""
@@ -74,14 +79,23 @@ class Looks:
             self._members[ago] = self._made(ago)
         return self._members[ago]
 
+    def without_fits(self, ago: int) -> Floats:
+        """The same of the members that need no fit."""
+        if ago not in self._without_fits:
+            self._without_fits[ago] = self._earlier(ago, len(MEMBERS), lambda grid: without_fits(Past.of(grid)))
+        return self._without_fits[ago]
+
     def _made(self, ago: int) -> Floats:
         if ago == 0:
             return forecasts(self.grid, self._fits or fit_many(self.grid, ORIGIN_STEPS))
+        return self._earlier(ago, len(NAMES), forecasts)
+
+    def _earlier(self, ago: int, members: int, told: Callable[[Grid], Floats]) -> Floats:
         earlier = self.grid.before(ago)
-        result = np.full((self.grid.values.shape[0], len(NAMES), HORIZON_HOURS), np.nan)
+        result = np.full((self.grid.values.shape[0], members, HORIZON_HOURS), np.nan)
         rows = np.flatnonzero(earlier.length >= DAY_HOURS)
         if rows.size:
-            result[rows] = forecasts(earlier.take(rows))
+            result[rows] = told(earlier.take(rows))
         return result
 
 
@@ -96,11 +110,20 @@ def features(looks: Looks, ago: int = 0, rows: Ints | slice = slice(None)) -> Fe
     scale = scale_of(past)
     members = looks.members(ago)[rows]
     exists = np.isfinite(members[:, :, 0])
-    errors = [_errors(looks.members(ago + hours)[rows], hours, past) for hours in ORIGINS]
-    judged = np.stack(errors, axis=1) / scale[:, None, None]
+    unit = scale[:, None, None]
+    missed = np.stack([_missed(looks.members(ago + hours)[rows], past, hours) / unit for hours in ORIGINS], axis=1)
+    lately = _missed(looks.without_fits(ago + LATELY)[rows], past, LATELY) / unit
+    judged = np.abs(missed).mean(axis=3)
     plain = combine(members, mean(judged[:, :2]))
     windows = np.concatenate(
-        [_judgement(judged, plain, exists), _levels(past, location, scale), _statistics(past, scale)], axis=1
+        [
+            _judgement(judged, plain, exists),
+            _manner(missed[:, :2]),
+            _logs(np.abs(lately).mean(axis=2)),
+            _levels(past, location, scale),
+            _statistics(past, scale),
+        ],
+        axis=1,
     )
     relative = np.where(exists[:, :, None], members - plain.path[:, None], 0.0) / scale[:, None, None]
     return Features(
@@ -123,19 +146,36 @@ def scale_of(past: Past) -> Floats:
     return np.maximum(np.maximum(apart, SCALE_FLOOR * np.abs(mean(past.values))), 1e-9)
 
 
-def _errors(members: Floats, hours: int, past: Past) -> Floats:
-    """Each member's mean absolute error over the 72 hours from so many hours ago, [n, members]; NaN where unknown."""
+def _missed(members: Floats, past: Past, hours: int) -> Floats:
+    """What members said so many hours ago less what came, as far as it is known, [n, members, 72 at most]."""
     begin = past.values.shape[1] - hours
     actual = past.values[:, begin : begin + HORIZON_HOURS]
-    return np.asarray(np.abs(members - actual[:, None]).mean(axis=2))
+    return np.asarray(members[:, :, : actual.shape[1]] - actual[:, None])
+
+
+def _logs(errors: Floats) -> Floats:
+    return np.log(np.maximum(np.where(np.isfinite(errors), errors, _UNKNOWN_ERROR), _SMALLEST_ERROR))
 
 
 def _judgement(errors: Floats, plain: Plain, exists: Flags) -> Floats:
-    known = np.isfinite(errors)
-    logs = np.log(np.maximum(np.where(known, errors, _UNKNOWN_ERROR), 0.02)).reshape(errors.shape[0], -1)
+    known = np.isfinite(errors).any(axis=2)
+    logs = _logs(errors).reshape(errors.shape[0], -1)
     return np.concatenate(
-        [logs, plain.weights, np.log(plain.tolerance)[:, None], exists, known.any(axis=2)], axis=1, dtype=np.float64
+        [logs, plain.weights, np.log(plain.tolerance)[:, None], exists, known], axis=1, dtype=np.float64
     )
+
+
+def _manner(missed: Floats) -> Floats:
+    """How each member missed, whatever the size: its error of each day beside that of all, and which way it erred.
+
+    Args:
+        missed: [n, origins, members, 72].
+    """
+    by_day = np.abs(missed).reshape(*missed.shape[:3], HORIZON_HOURS // DAY_HOURS, DAY_HOURS).mean(axis=4)
+    share = np.log((by_day + _SMALLEST_ERROR) / (by_day.mean(axis=3, keepdims=True) + _SMALLEST_ERROR))
+    way = np.arcsinh(missed.mean(axis=3))
+    manner = np.concatenate([share.reshape(*missed.shape[:2], -1), way], axis=2)
+    return np.asarray(np.where(np.isfinite(manner), manner, 0.0).mean(axis=1))
 
 
 def _levels(past: Past, location: Floats, scale: Floats) -> Floats:
@@ -176,7 +216,7 @@ def _stillness(values: Floats) -> Floats:
 
 
 def _hours(past: Past, members: Floats, plain: Plain, location: Floats, scale: Floats) -> Floats:
-    """Of each hour ahead: what members say, what the same hour was on days before, how far ahead it is."""
+    """Of each hour ahead: what members say, what the same hour was on days before, how it varies, how far ahead."""
     behind = []
     for days in _LAG_DAYS:
         start = past.values.shape[1] - DAY_HOURS * days
@@ -185,9 +225,11 @@ def _hours(past: Past, members: Floats, plain: Plain, location: Floats, scale: F
     lags = (np.stack(behind, axis=1) - plain.path[:, None]) / scale[:, None, None]
     level = (plain.path - location[:, None]) / scale[:, None]
     inputs = np.arcsinh(np.concatenate([members, np.nan_to_num(lags), level[:, None]], axis=1))
+    off = np.nan_to_num(mean(np.abs(past.by_day - past.daily[:, None])) / scale[:, None])
+    spread = past.repeated(np.log(np.maximum(off, _SMALLEST_ERROR)))[:, None]
     ahead = np.stack(
         [AHEAD / HORIZON_HOURS, np.log1p(AHEAD) / 4, np.exp(-AHEAD / 3), np.exp(-AHEAD / 12)]
         + [day == AHEAD // DAY_HOURS for day in range(3)]
     )
     ahead = np.broadcast_to(ahead, (inputs.shape[0], *ahead.shape))
-    return np.concatenate([inputs, ahead], axis=1).transpose(0, 2, 1)
+    return np.concatenate([inputs, spread, ahead], axis=1).transpose(0, 2, 1)

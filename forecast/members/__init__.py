@@ -17,6 +17,7 @@ PROPHET_HOURS = 72
 """Prophet's model is a member from three days of history on: with less its trend runs away."""
 PROPHET_STEPS = 16
 """To judge by: with 100 steps its errors are 1 % smaller."""
+RECENT_HOURS = 72
 DRIFT_HOURS = 72
 DRIFT_DAMPING = 0.97
 FADING = 0.95
@@ -49,6 +50,10 @@ def _profile(past: Past) -> Floats:
     return _where(_since(past, 2 * DAY_HOURS), past.repeated(past.daily))
 
 
+def _monthly_profile(past: Past) -> Floats:
+    return _where(_since(past, 4 * DAY_HOURS), past.repeated(median(past.by_date)))
+
+
 def _three_days(past: Past) -> Floats:
     return _where(_since(past, 2 * DAY_HOURS), past.repeated(mean(past.by_day[:, -3:])))
 
@@ -63,6 +68,19 @@ def _smoothed(past: Past) -> Floats:
 
 def _level(past: Past) -> Floats:
     return _flat(np.where(np.isfinite(past.level(DAY_HOURS)), past.level(DAY_HOURS), past.last))
+
+
+def _resting(past: Past) -> Floats:
+    """Where exponential smoothing stands, whatever the hour."""
+    return _flat(past.smoothed)
+
+
+def _middle(past: Past) -> Floats:
+    return _flat(median(past.week))
+
+
+def _recent_middle(past: Past) -> Floats:
+    return _flat(median(past.values[:, -RECENT_HOURS:]))
 
 
 def _last(past: Past) -> Floats:
@@ -99,8 +117,12 @@ MEMBERS: dict[str, Member] = {
     "profile": _profile,
     "three_days": _three_days,
     "weekly_profile": _weekly_profile,
+    "monthly_profile": _monthly_profile,
     "smoothed": _smoothed,
     "level": _level,
+    "resting": _resting,
+    "middle": _middle,
+    "recent_middle": _recent_middle,
     "last": _last,
     "week_at_level": _week_at_level,
     "theta": _theta,
@@ -121,9 +143,13 @@ def forecasts(grid: Grid, fits: Fits | None = None) -> Floats:
     past = Past.of(grid)
     fits = fits if fits is not None else fit_many(grid, PROPHET_STEPS)
     old = grid.length >= PROPHET_HOURS
-    found = [member(past) for member in MEMBERS.values()]
-    found += [_where(old, fits.forecast), _where(old, fits.damped())]
-    return _sensible(np.stack(found, axis=1), past)
+    fitted = np.stack([_where(old, fits.forecast), _where(old, fits.damped())], axis=1)
+    return np.concatenate([without_fits(past), _sensible(fitted, past)], axis=1)
+
+
+def without_fits(past: Past) -> Floats:
+    """What the members say that need no fit of Prophet's model, [n, members - 2, 72]."""
+    return _sensible(np.stack([member(past) for member in MEMBERS.values()], axis=1), past)
 
 
 def _sensible(found: Floats, past: Past) -> Floats:

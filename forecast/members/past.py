@@ -64,6 +64,11 @@ class Past:
         return self.values.reshape(-1, 4, WEEK_HOURS)
 
     @cached_property
+    def by_date(self) -> Floats:
+        """The 28 days, [n, 28, 24]."""
+        return self.values.reshape(-1, GRID_HOURS // DAY_HOURS, DAY_HOURS)
+
+    @cached_property
     def daily(self) -> Floats:
         """The median by hour of the day over a week, [n, 24]; the first is that of the first hour ahead."""
         return median(self.by_day)

@@ -28,7 +28,7 @@ class Recipe:
     weight_decay: float = 0.05
     average: float = 0.997
     clip: float = 1.0
-    every: int = 3
+    every: int = 6
 
 
 SHIPPED = Recipe()

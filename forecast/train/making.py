@@ -18,7 +18,7 @@ from forecast.train.series import Hourly
 
 log = logging.getLogger(__name__)
 
-COUNT = 100_000
+COUNT = 50_000
 ORIGINS = 24
 STATISTICS = ("mean", "max")
 

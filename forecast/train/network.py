@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, softplus
+from torch.nn.functional import silu, softplus
 
 from forecast.combiner.features import Features
 from forecast.combiner.net import LARGEST_INPUT, LARGEST_LOG_WIDTH, LEVELS
@@ -62,10 +62,10 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not typed here
     def forward(self, windows: Tensor, hours: Tensor, members: Tensor, exists: Tensor, tolerance: Tensor) -> Tensor:
         """Quantiles, [n, 72, 5]; see ``forecast.combiner.net.quantiles``."""
         windows = torch.clamp((windows - self.mean) / self.deviation, -LARGEST_INPUT, LARGEST_INPUT)
-        z = self.dropout(gelu(self.first(windows)))
-        z = self.third(gelu(self.second(z)))
-        x = self.dropout(gelu(self.window(z)[:, None] + self.hour(hours)))
-        out = self.out(gelu(self.deep(x)))
+        z = self.dropout(silu(self.first(windows)))
+        z = self.third(silu(self.second(z)))
+        x = self.dropout(silu(self.window(z)[:, None] + self.hour(hours)))
+        out = self.out(silu(self.deep(x)))
         count = self.members
         allowed = torch.cat([exists, torch.ones_like(exists[:, :1])], dim=1)[:, None]
         shares = torch.softmax(out[..., : count + 1].masked_fill(~allowed, -1e9), dim=-1)

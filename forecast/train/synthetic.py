@@ -117,9 +117,9 @@ def _changed(random: Random, values: Floats) -> Floats:
 
 
 def _births_and_deaths(random: Random, hours: int) -> Floats:
-    """Units handed out and taken back, in steps of any size; calm times and busy ones."""
-    up = random.uniform(0.4, 0.6)
-    steps = random.choice([-1, 1], hours, p=[1 - up, up]) * np.exp(random.normal(0, random.uniform(0, 1.5), hours))
+    """Units handed out and taken back, in steps of any size; calm times and busy ones; at times far more one way."""
+    up = random.uniform(0.4, 0.6) if random.random() < 0.5 else random.uniform(0.1, 0.95)
+    steps = random.choice([-1, 1], hours, p=[1 - up, up]) * np.exp(random.normal(0, random.uniform(0, 2.5), hours))
     values = np.cumsum(steps * (random.random(hours) < log_uniform(random, 0.01, 1) * _activity(random, hours)))
     if random.random() < 0.6:
         values = np.maximum(values - values.min() * random.uniform(0, 1), 0)
@@ -181,7 +181,7 @@ def _queue(random: Random, hours: int) -> Floats:
         rate = rate * np.where(_weekday(random, hours) < 2, random.uniform(0.1, 1), 1)
     if random.random() < 0.4:
         rate = rate * np.exp(random.uniform(0.2, 1) * drift(random, hours, log_uniform(random, 24, 300)))
-    rate = log_uniform(random, 0.02, 20) * np.concatenate([np.full(warm, rate.mean()), rate])
+    rate = log_uniform(random, 0.004, 20) * np.concatenate([np.full(warm, rate.mean()), rate])
     begin = np.repeat(np.arange(warm + hours), np.minimum(random.poisson(rate), 60))
     usual = log_uniform(random, 1, 150)
     if random.random() < 0.6:
@@ -189,6 +189,8 @@ def _queue(random: Random, hours: int) -> Floats:
     else:
         held = random.lognormal(np.log(usual), random.uniform(0.8, 1.6), begin.size)
     units = random.choice([1, 1, 2, 4, 8], begin.size)
+    if random.random() < 0.5:
+        units = np.ceil(random.lognormal(0, random.uniform(0.5, 2.5), begin.size)).astype(int)
     end = np.minimum(begin + np.minimum(held, 1e6).astype(int) + 1, warm + hours)
     change = np.bincount(begin, units, warm + hours + 1) - np.bincount(end, units, warm + hours + 1)
     values = np.asarray(np.cumsum(change)[warm : warm + hours], dtype=np.float64)
@@ -242,10 +244,10 @@ def _wandering(random: Random, hours: int) -> Floats:
 
 KINDS: dict[Callable[[Random, int], Floats], float] = {
     _seasonal: 4.0,
-    _births_and_deaths: 1.5,
+    _births_and_deaths: 2.0,
     _holds: 1.0,
     _walk: 1.5,
-    _queue: 1.5,
+    _queue: 2.0,
     _counts: 1.0,
     _sawtooth: 0.7,
     _spikes: 0.8,

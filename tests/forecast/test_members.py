@@ -16,7 +16,10 @@ def told(values: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(NAMES, found[0], strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"level", "last", "drift"}])
+FLAT = {"level", "resting", "middle", "recent_middle", "last", "drift"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FLAT])
 def test_a_day_that_repeats_is_foreseen(name: str) -> None:
     expected = DAY[GRID_HOURS:]
     np.testing.assert_allclose(told(DAY[:GRID_HOURS])[name], expected, atol=0.5)
@@ -34,6 +37,8 @@ def test_levels_trends_and_what_is_just_now() -> None:
     found = told(values)
     np.testing.assert_allclose(found["last"], 13.0)
     np.testing.assert_allclose(found["level"], values[-24:].mean())
+    np.testing.assert_allclose(found["middle"], np.median(values[-168:]))
+    np.testing.assert_allclose(found["recent_middle"], np.median(values[-72:]))
     assert found["returning"][0] > found["profile"][0]
     assert abs(found["returning"][71] - found["profile"][71]) < 0.2
     rising = told(np.linspace(0, 600, 601))
@@ -51,6 +56,7 @@ def test_members_that_need_more_history_are_not_there(hours: int, missing: int) 
         {"profile", "three_days", "returning"} if hours < 48 else set()
     )
     assert ("prophet" in absent) == (hours < 72)
+    assert ("monthly_profile" in absent) == (hours < 96)
     assert ("last_week" in absent) == (hours < 168)
     assert ("weekly_profile" in absent) == (hours < 336)
     assert len(absent) >= missing
