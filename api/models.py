@@ -192,6 +192,9 @@ class ForecastRow(BaseModel):
     status: str
     points: dict[str, list[float]]
     chance: ChanceOfBreach | None = Field(description="null without a limit, or where it is crossed already.")
+    demand: list[float] = Field(
+        description="Of a level that is capped and stood at its cap, the demand behind it; else empty."
+    )
     prophet: ProphetRow | None = Field(description="null where the history is too short for it.")
 
 

@@ -61,6 +61,11 @@ MIGRATIONS = (
     ALTER TABLE forecasts ADD COLUMN widening_80 REAL;
     ALTER TABLE forecasts ADD COLUMN demand BLOB
     """,
+    # what the scorecard asks of every forecast of a month, without reading its points
+    """
+    DROP INDEX forecasts_by_age;
+    CREATE INDEX forecasts_by_age ON forecasts (made_ms, target_id, start_ms)
+    """,
 )
 
 _COLUMNS = (

@@ -29,9 +29,7 @@ class AllowedLoad(BaseModel):
     unit: str
     explained: float = Field(description="Part of the resource's variance that the load explains on days left out.")
     peak: float = Field(description="Highest hour of the last week.")
-    most: float | None = Field(
-        description="Breaches in an hour with the probability asked for; null beyond 1.5 x."
-    )
+    most: float | None = Field(description="Breaches in an hour with the probability asked for; null beyond 1.5 x.")
     headroom: float | None
 
 

@@ -149,9 +149,9 @@ function reachBar(chart, { early, middle, late }, limit, showLimit) {
   context.restore();
 }
 
-// data: [times, recorded, mean, p90, p10, p97.5, p2.5, limit, prophet] in seconds and base units.
+// data: [times, recorded, mean, p90, p10, p97.5, p2.5, limit, prophet, demand] in seconds and base units.
 // reach: {early, middle, late} in milliseconds, when the limit is reached with 10, 50 and 90 %; null beyond the horizon.
-export function forecastChart(element, { data, unit, limit, showLimit, showProphet, now, reach, onHover }) {
+export function forecastChart(element, { data, unit, limit, showLimit, showProphet, showDemand, now, reach, onHover }) {
   const edge = { stroke: "transparent", points: { show: false } };
   const options = {
     scales: { x: { time: true }, y: { range: forecastRange(showLimit, limit, unit) } },
@@ -164,6 +164,7 @@ export function forecastChart(element, { data, unit, limit, showLimit, showProph
       edge, edge, edge, edge,
       { stroke: colour("limit"), width: 1.6, dash: [2, 4], points: { show: false }, show: showLimit },
       { stroke: colour("prophet"), width: 1.6, points: { show: false }, show: showProphet },
+      { stroke: colour("recorded"), width: 1.4, dash: [2, 3], points: { show: false }, show: showDemand },
     ],
     bands: [
       { series: [5, 6], fill: colour("band95") },
@@ -178,7 +179,7 @@ export function forecastChart(element, { data, unit, limit, showLimit, showProph
       setCursor: [(chart) => onHover(chart.cursor.idx ?? null)],
     },
   };
-  draw(element, `${unit}|${limit}|${showLimit}|${showProphet}|${Object.values(reach)}|${data[0][0]}|${dark.matches}`, options, data);
+  draw(element, `${unit}|${limit}|${showLimit}|${showProphet}|${showDemand}|${Object.values(reach)}|${data[0][0]}|${dark.matches}`, options, data);
 }
 
 const fromZero = (_chart, _low, high) => [0, (high || 1) * 1.12];

@@ -74,6 +74,8 @@ function show(row, statistic, history, forecast) {
   const column = (name) => rows.map((one) => one[name] ?? null);
   const withProphet = byId("prophet-toggle").checked && Boolean(forecast?.prophet);
   byId("prophet-toggle").closest("li").hidden = !forecast?.prophet;
+  const withDemand = Boolean(forecast?.demand?.length);
+  byId("forecast-legend").querySelector(".demand").closest("li").hidden = !withDemand;
   const reach = reached(forecast);
   byId("forecast-legend").querySelector(".reach").closest("li").hidden = reach.early === null;
   const values = rows.flatMap((one) => [one.recorded, one["p97.5"], one.mean]).filter((value) => value !== undefined && value !== null);
@@ -81,11 +83,11 @@ function show(row, statistic, history, forecast) {
   byId("forecast-legend").lastElementChild.hidden = !showLimit;
   const data = [
     rows.map((one) => one.time / 1000), column("recorded"), column("mean"), column("p90"), column("p10"),
-    column("p97.5"), column("p2.5"), rows.map(() => row.limit), column("prophet"),
+    column("p97.5"), column("p2.5"), rows.map(() => row.limit), column("prophet"), column("demand"),
   ];
   chart.setAttribute("aria-label", `${row.title}: ${byId("forecast-summary").textContent}`);
   forecastChart(chart, {
-    data, unit: row.unit, limit: row.limit, showLimit, showProphet: withProphet, now, reach,
+    data, unit: row.unit, limit: row.limit, showLimit, showProphet: withProphet, showDemand: withDemand, now, reach,
     onHover: (index) => setText(byId("forecast-readout"), index === null ? HINT : readout(rows[index], row.unit)),
   });
   writeTable(rows.filter((one) => one.mean !== undefined), row.unit);
@@ -102,6 +104,7 @@ function hours(history, statistic, forecast) {
       const row = rows.get(time) ?? { time };
       for (const [name, values] of Object.entries(forecast.points)) row[name] = values[index];
       if (forecast.prophet) row.prophet = forecast.prophet.mean[index];
+      if (forecast.demand?.length) row.demand = forecast.demand[index];
       rows.set(time, row);
     });
   }
@@ -153,6 +156,7 @@ function readout(row, unit) {
     parts.push(`expected ${quantity(row.mean, unit)}`);
     parts.push(`80 %: ${quantity(row.p10, unit)} to ${quantity(row.p90, unit)}`);
     parts.push(`95 %: ${quantity(row["p2.5"], unit)} to ${quantity(row["p97.5"], unit)}`);
+    if (row.demand !== undefined) parts.push(`demand ${quantity(row.demand, unit)}`);
     if (row.prophet !== undefined) parts.push(`Prophet ${quantity(row.prophet, unit)}`);
   }
   return parts.join(" · ");

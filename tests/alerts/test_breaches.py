@@ -1,5 +1,6 @@
 """When a forecast warns, how urgently, and what it says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,24 @@ async def test_a_forecast_that_fails_ends_nothing(tmp_path: Path) -> None:
     await told(rig, likely(rig.clock.now_ms(), {20: 0.8}))
     [alert] = await told(rig, forecast(GPU, rig.clock.now_ms(), status="failed"), after=3600)
     assert alert.state == "firing"
+
+
+async def test_on_call_hears_of_a_change_of_severity_in_one_notification(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, STAGED, receivers=[{"name": "ops", "url": "http://127.0.0.1:9/"}])
+    await speaking(rig, {48: 0.7})
+    rig.deliver()
+    await speaking(rig, {6: 0.8})
+    told = json.loads(rig.deliver().body)
+    assert rig.idle()
+    assert told["status"] == "firing"
+    assert [(one["status"], one["labels"]["severity"]) for one in told["alerts"]] == [
+        ("firing", "critical"),
+        ("resolved", "warning"),
+    ]
+    firing, resolved = (one["annotations"] for one in told["alerts"])
+    assert firing["summary"] == "3 will probably reach 76 GiB within 6 h (80 %)"
+    assert (firing["probability"], firing["window_hours"], firing["score"]) == ("0.8", "6", "not scored yet")
+    assert resolved["ended"].startswith("it is critical now, after 1 h")
 
 
 async def test_severities_are_handed_on_over_a_restart(tmp_path: Path) -> None:
