@@ -40,7 +40,7 @@ def forecast_server(
 
     if score:
         raise UsageError("--score is of the daemon's own forecasts: it does not go with --source prometheus")
-    _check(wanted, as_of_ms)
+    _check(wanted, as_of_ms, json=json)
     run = _Run(wanted, settings)
     with ExitStack() as stack:
         writer = run.writer(stack)
@@ -60,7 +60,7 @@ def forecast_server(
         print_forecasts(held, moment)
 
 
-def _check(wanted: Mapping[str, Any], as_of_ms: int | None) -> None:
+def _check(wanted: Mapping[str, Any], as_of_ms: int | None, *, json: bool) -> None:
     from forewarn.base.errors import UsageError
 
     if not wanted["url"]:
@@ -73,6 +73,8 @@ def _check(wanted: Mapping[str, Any], as_of_ms: int | None) -> None:
         raise UsageError(f"--{of_match[0]} says something of what --match names", hint="without it, [[target]] does")
     if wanted["every"] is not None and not wanted["write-to"]:
         raise UsageError("--every takes --write-to: somebody should read it")
+    if wanted["every"] is not None and json:
+        raise UsageError("--every prints nothing: it does not go with --json")
     if wanted["write-to"] and as_of_ms is not None:
         raise UsageError("--write-to writes gauges of now: it does not go with --as-of")
 
@@ -139,13 +141,19 @@ class _Run:
             return None
         from forecast.fleet.writing import Writer
 
-        writer = Writer(_receiver(self.wanted, self.settings.remote_write))
+        writer = Writer(receiver_of(self.wanted, self.settings.remote_write))
         stack.callback(writer.close)
         return writer
 
 
-def _receiver(wanted: Mapping[str, Any], known: "Sequence[RemoteWriteSettings]") -> "RemoteWriteSettings":
-    """What --write-to names: a ``[[remote_write]]`` of the configuration, or an address."""
+def receiver_of(wanted: Mapping[str, Any], known: "Sequence[RemoteWriteSettings]") -> "RemoteWriteSettings":
+    """What --write-to names: a ``[[remote_write]]`` of the configuration, or an address.
+
+    What the server is shown goes to an address on the same host and port, and to no other.
+
+    Raises:
+        UsageError: it names nothing, or what the server is shown cannot be written with.
+    """
     from urllib.parse import urlsplit
 
     from pydantic import ValidationError

@@ -12,6 +12,8 @@ import pytest
 
 from collector.series import SeriesKey
 from forewarn.base.clock import DAY, HOUR, MINUTE
+from forewarn.base.errors import UsageError
+from forewarn.cli.forecast_fleet import receiver_of
 from tests.support.daemon import FOREWARN, forewarn
 from tests.support.fleet_servers import fleet_server
 from tests.support.history_servers import Recorded, series
@@ -101,6 +103,7 @@ def test_a_table_of_other_exporters_series(server: Receiver) -> None:
         (("--limit", "0"), "--limit says something of what --match names"),
         (("--every", "1h"), "--every takes --write-to"),
         (("--every", "1s", "--write-to", "http://127.0.0.1:1/"), "--every 1s is too often"),
+        (("--every", "1h", "--write-to", "http://127.0.0.1:1/", "--json"), "does not go with --json"),
         (("--write-to", "nobody"), "neither an address nor the name"),
         (("--write-to", "http://127.0.0.1:1/", "--as-of", "2026-01-01"), "does not go with --as-of"),
         (("--workers", "2", "--dask", "tcp://127.0.0.1:1"), "either --workers or --dask"),
@@ -153,6 +156,37 @@ def test_a_receiver_of_the_configuration_by_its_name(server: Receiver, tmp_path:
     assert done.returncode == 1
     assert f"{listener.url} takes no forecasts (401)" in done.stderr
     assert listener.requests[0].headers["Authorization"] == "Bearer abc"
+
+
+@pytest.mark.parametrize(
+    ("address", "token"),
+    [
+        ("http://fleet:9090/api/v1/write", True),
+        ("http://fleet:9091/api/v1/write", False),
+        ("https://fleet:9090/api/v1/write", False),
+        ("http://other:9090/api/v1/write", False),
+    ],
+)
+def test_a_secret_goes_to_the_server_that_it_was_given_for(address: str, token: bool) -> None:  # noqa: FBT001
+    secret = Path("/run/token")
+    wanted = {
+        "url": "http://fleet:9090",
+        "write-to": address,
+        "bearer-token-file": secret,
+        "basic-auth-file": None,
+        "ca-file": None,
+        "header": ["X-Scope-OrgID: llm"],
+    }
+    found = receiver_of(wanted, [])
+    assert found.url == address
+    assert found.bearer_token_file == (secret if token else None)
+    assert found.headers == ({"X-Scope-OrgID": "llm"} if token else {})
+
+
+def test_user_and_password_are_not_written_with() -> None:
+    wanted = {"url": "http://fleet:9090", "write-to": "http://fleet:9090/w", "basic-auth-file": Path("/run/user")}
+    with pytest.raises(UsageError, match="--basic-auth-file is for reading"):
+        receiver_of(wanted, [])
 
 
 @pytest.mark.slow
