@@ -83,15 +83,29 @@ def deciding(targets: Sequence[Target]) -> list[Target]:
     return list(found.values())
 
 
-def read(reader: Reader, target: Target, as_of_ms: int) -> History | str:
-    """The target's history of four months at most; in words, why it is not enough for any statement."""
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A capacity of which nothing can be said.
+
+    Attributes:
+        reason: why.
+        gone: whether its series is no longer written, and not only young.
+    """
+
+    reason: str
+    gone: bool = False
+
+
+def read(reader: Reader, target: Target, as_of_ms: int) -> History | Silence:
+    """The target's history of four months at most, where that is enough for any statement."""
     history = read_history(reader, target, as_of_ms, HISTORY_DAYS * DAY)
     if history is None:
-        return f"no value in the last {HISTORY_DAYS} days"
+        return Silence(f"no value in the last {HISTORY_DAYS} days", gone=True)
     if history.values.size and history.silent_hours > LONGEST_SILENCE_HOURS:
-        return f"no value in the last {words.hours(history.silent_hours)}"
+        return Silence(f"no value in the last {words.hours(history.silent_hours)}", gone=True)
     if history.values.size < FEWEST_HOURS:
-        return f"has {words.hours(history.hours)} of history, {FEWEST_HOURS} h are needed"
-    if np.isfinite(history.values[-GRID_HOURS:]).sum() < FEWEST_KNOWN:
-        return f"only {history.known} hours have a value, {FEWEST_KNOWN} are needed"
+        return Silence(f"has {words.hours(history.hours)} of history, {FEWEST_HOURS} h are needed")
+    known = int(np.isfinite(history.values[-GRID_HOURS:]).sum())
+    if known < FEWEST_KNOWN:
+        return Silence(f"only {known} hours of four weeks have a value, {FEWEST_KNOWN} are needed")
     return history

@@ -9,8 +9,9 @@ import numpy as np
 from collector.series import SeriesKey
 from forecast.chance import Chance
 from forecast.plan.answer import Plan, Resource
+from forecast.plan.apart import apart
 from forecast.plan.asking import FACTORS, Ask, short_of
-from forecast.plan.demand import Demand, deciding, read
+from forecast.plan.demand import Demand, Silence, deciding, read
 from forecast.plan.loads import Allowed, Drivers
 from forecast.plan.needs import find_needs
 from forecast.plan.outlook import ENDS, Outlook, point_of
@@ -71,14 +72,15 @@ class _Making:
             found = self._read(target)
             if isinstance(found, History):
                 known[target.key] = target, found
-            elif target.declared or found.startswith(("has", "only")):
-                silent.append(_silent(target, found))
+            elif target.declared or not found.gone:
+                silent.append(_silent(target, found.reason))
         resources = []
         drivers = Drivers(self.reader, self.as_of_ms - self.as_of_ms % HOUR)
         pairs = list(known.values())
         for begin in range(0, len(pairs), BATCH):
             self.progress(len(chosen) + begin, total)
-            resources += self._resources(pairs[begin : begin + BATCH], drivers)
+            part = pairs[begin : begin + BATCH]
+            resources += apart(part, lambda some: self._resources(some, drivers), lambda one, why: _silent(one[0], why))
         pools = find_pools(self.reader, known)
         needs = find_needs(pools, self.ask)
         self.progress(total, total)
@@ -87,12 +89,12 @@ class _Making:
         ask = self.ask
         return Plan(self.as_of_ms, ask.horizons, ask.probability, ask.grow, tuple(ordered), tuple(needs), notes)
 
-    def _read(self, target: Target) -> History | str:
+    def _read(self, target: Target) -> History | Silence:
         try:
             return read(self.reader, target, self.as_of_ms)
         except Exception as error:  # one capacity that cannot be read must not cost the others their answer
             log.warning("a capacity cannot be read", extra={"target": str(target.key)}, exc_info=True)
-            return f"has no history that can be read: {error or type(error).__name__}"
+            return Silence(f"cannot be read: {error or type(error).__name__}")
 
     def _resources(self, pairs: Sequence[tuple[Target, History]], drivers: Drivers) -> list[Resource]:
         demands = [Demand.of(target, history) for target, history in pairs]
@@ -128,8 +130,12 @@ class _Making:
             curve=_told(curve),
             room={days: _factor(room[:, point_of(days)], self.ask.probability) for days in self.ask.horizons},
             allowed=allowed,
-            reasons=short_of(demand.days, self.ask.horizons),
+            reasons=short_of(demand.days, self.ask.horizons) | self._ungrown(demand),
         )
+
+    def _ungrown(self, demand: Demand) -> dict[str, str]:
+        known = self.ask.grow == 1 or np.isfinite(demand.threshold(self.ask.grow))
+        return {} if known else {"grow": "what is free is known, but not of how much: as if nothing grew"}
 
     def _said(self, targets: Sequence[Target]) -> Floats:
         """Three days as the stored forecasts have them; where demand grows at once, they do not speak of that."""

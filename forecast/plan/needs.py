@@ -1,10 +1,12 @@
 """How many more GPUs keep the probability of a breach small."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from forecast.plan.answer import Need
+from forecast.plan.apart import apart
 from forecast.plan.asking import Ask, short_of
 from forecast.plan.outlook import Outlook, point_of
 from forecast.plan.pools import Pool
@@ -13,8 +15,10 @@ from forecast.sources import Floats
 
 def find_needs(pools: Sequence[Pool], ask: Ask) -> list[Need]:
     """What each pool asks for, in their order."""
-    if not pools:
-        return []
+    return apart(pools, lambda some: _needs(some, ask), lambda pool, why: _silent(pool, ask, why))
+
+
+def _needs(pools: Sequence[Pool], ask: Ask) -> list[Need]:
     outlook = Outlook.of([pool.demand for pool in pools])
     found = []
     for row, pool in enumerate(pools):
@@ -22,6 +26,12 @@ def find_needs(pools: Sequence[Pool], ask: Ask) -> list[Need]:
         curves = outlook.curves(np.full(limits.size, row), limits / ask.grow, cautious=True)
         found.append(_need(pool, {days: curves[:, point_of(days)] for days in ask.horizons}, ask))
     return found
+
+
+def _silent(pool: Pool, ask: Ask, why: str) -> Need:
+    unknown = np.full(1, np.nan)
+    found = _need(pool, dict.fromkeys(ask.horizons, unknown), ask)
+    return replace(found, reasons={f"{days}d": why for days in ask.horizons})
 
 
 def _need(pool: Pool, told: dict[int, Floats], ask: Ask) -> Need:

@@ -109,8 +109,12 @@ def factor_of(grow: float) -> float:
 def _check_picture(picture: Path | None) -> None:
     from forewarn.base.errors import UsageError
 
-    if picture is not None and picture.suffix != ".svg":
+    if picture is None:
+        return
+    if picture.suffix != ".svg":
         raise UsageError(f"--picture {picture}: drawn is SVG", hint="name it FILE.svg; any browser shows and prints it")
+    if not picture.parent.is_dir():
+        raise UsageError(f"--picture {picture}: {picture.parent} is no folder", hint="make it first, or name another")
 
 
 def _draw(made: "Plan", picture: Path) -> None:

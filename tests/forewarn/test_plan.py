@@ -1,14 +1,17 @@
 """``forewarn plan`` and ``GET /v1/plan`` on a node with three weeks of history."""
 
 import concurrent.futures
+import contextlib
 import math
 import time
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 import urllib3
 
+from api.routes.plan import PlanAnswer
 from forewarn.base.clock import rfc3339
 from forewarn.base.errors import UsageError
 from forewarn.cli.plan import factor_of, share_of
@@ -68,6 +71,7 @@ def test_the_command(data: Path, tmp_path: Path) -> None:
     [
         (("--probability", "0"), "error: --probability 0: not between 0.1% and 99%"),
         (("--picture", "plan.png"), "error: --picture plan.png: drawn is SVG"),
+        (("--picture", "/nowhere/plan.svg"), "error: --picture /nowhere/plan.svg: /nowhere is no folder"),
         (("--target", "a{b"), "error: "),
     ],
 )
@@ -95,12 +99,6 @@ def test_what_is_no_growth(grow: float) -> None:
         factor_of(grow)
 
 
-def test_a_picture_that_cannot_be_written(data: Path, tmp_path: Path) -> None:
-    done = forewarn("plan", *where(data), "--picture", str(tmp_path / "no" / "plan.svg"))
-    assert done.returncode == 1
-    assert "cannot write" in done.stderr
-
-
 def test_the_daemon_answers_and_goes_on_meanwhile(data: Path) -> None:
     with running(data, config=CONFIG) as daemon, concurrent.futures.ThreadPoolExecutor(2) as pool:
         url = f"{daemon.url}/v1/plan?horizon=14d"
@@ -113,6 +111,7 @@ def test_the_daemon_answers_and_goes_on_meanwhile(data: Path) -> None:
             time.sleep(0.1)
         told = orjson.loads(asked.result().data)
         assert slowest < 2.0
+        PlanAnswer.model_validate(told)
         quota = next(one for one in told["resources"] if "quota" in one["target"])
         assert quota["title"] == "quota"
         assert quota["chances"]["14d"] > 0.8
@@ -122,4 +121,29 @@ def test_the_daemon_answers_and_goes_on_meanwhile(data: Path) -> None:
         for bad in ("horizon=5d", "probability=2", "grow=0", "target=a%7Bb"):
             answer = urllib3.request("GET", f"{daemon.url}/v1/plan?{bad}", retries=False)
             assert answer.status in {400, 422}, bad
-        assert not [child for child in daemon.children() if "forecast.plan.child" in child.cmdline()]
+        assert not [child for child in daemon.children() if is_planning(child)]
+
+
+def test_many_questions_at_once_are_refused_and_none_holds_up_the_end(data: Path) -> None:
+    with running(data, config=CONFIG) as daemon, concurrent.futures.ThreadPoolExecutor(7) as pool:
+
+        def status(place: int) -> int:
+            try:
+                url = f"{daemon.url}/v1/plan?grow={1 + place / 100}"
+                return urllib3.request("GET", url, timeout=60, retries=False).status
+            except urllib3.exceptions.HTTPError:
+                return 0
+
+        asked = [pool.submit(status, place) for place in range(7)]
+        daemon.wait_for(lambda: any(each.done() for each in asked))
+        planning = daemon.wait_for(lambda: [each for each in daemon.children() if is_planning(each)])
+        ended, seconds = daemon.terminate()
+        assert (ended, seconds < 6) == (0, True)
+        assert [each.result() for each in asked].count(503) >= 3
+        assert not any(each.is_running() for each in planning)
+
+
+def is_planning(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.cmdline()[-1:] == ["forecast.plan.child"]
+    return False

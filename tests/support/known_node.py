@@ -19,8 +19,8 @@ NOW_MS = 1_790_000_000_000 // HOUR_MS * HOUR_MS
 class KnownNode:
     """Series of hourly samples that all end now."""
 
-    def __init__(self) -> None:
-        self.reader = MemoryReader()
+    def __init__(self, reader: MemoryReader | None = None) -> None:
+        self.reader = reader or MemoryReader()
 
     def add(self, series: str, hours: np.ndarray, /, *, counter: bool = False, **labels: str) -> None:
         times = NOW_MS - HOUR_MS * np.arange(hours.size, 0, -1) + 1

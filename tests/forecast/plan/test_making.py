@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from collector.store import Rollup
 from forecast.chance import Chance
 from forecast.plan.asking import Ask
 from forecast.plan.making import make_plan
 from forecast.settings import TargetSettings
 from forecast.targets import find_targets
 from tests.support.known_node import NOW_MS, KnownNode, resource
+from tests.support.memory_series import MemoryReader
 
 DAY = 24
 SIXTY = np.arange(60 * DAY)
@@ -81,6 +83,44 @@ def test_a_constant_stays(node: KnownNode) -> None:
     found = resource(plan, "load")
     assert (found.chance(30 * DAY) or 0) < 0.05
     assert found.room[30] == pytest.approx(6 / 5, rel=0.1)
+
+
+class OneIsTorn(MemoryReader):
+    """A store that cannot read the series that was added first."""
+
+    def rollup(self, series_id: int, start_ms: int, end_ms: int, step_ms: int) -> Rollup:
+        if series_id == 0:
+            raise OSError("input/output error")
+        return super().rollup(series_id, start_ms, end_ms, step_ms)
+
+
+def test_one_capacity_that_cannot_be_read_costs_no_other_its_answer() -> None:
+    node = KnownNode(OneIsTorn())
+    for name in ("torn", "whole"):
+        node.add("load", daily(SIXTY, 1, 2), place=name)
+    found = node.plan(rows=[TargetSettings(match="load", limit=4.0)]).resources
+    assert [(one.target, one.reasons.get("all")) for one in found] == [
+        ('load{place="whole"}', None),
+        ('load{place="torn"}', "cannot be read: input/output error"),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_too_large_to_reckon_with_cost_no_other_its_answer(node: KnownNode) -> None:
+    node.add("load", daily(SIXTY, 1, 2) * 1e308, place="huge")
+    node.add("load", daily(SIXTY, 1, 2), place="usual")
+    found = {one.target: one for one in node.plan(rows=[TargetSettings(match="load", limit=4.0)]).resources}
+    assert (found['load{place="usual"}'].chance(72) or 0) < 0.05
+    assert len(found) == 2
+
+
+def test_growth_of_what_is_free_of_an_unknown_whole_is_not_guessed(node: KnownNode) -> None:
+    node.add("free", daily(SIXTY, 10, 20))
+    rows = [TargetSettings(match="free", limit=5.0, below=True)]
+    found = resource(node.plan(Ask(3, grow=3.0), rows), "free")
+    assert found.room == {3: None}
+    assert "as if nothing grew" in found.reasons["grow"]
+    assert (found.chance(72) or 0) < 0.05
 
 
 def test_without_a_limit_one_line_says_so(node: KnownNode) -> None:
