@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
-        session.config.stash[TURNS] = Turns(session.config._tmp_path_factory.getbasetemp().parent)
+        session.config.stash[TURNS] = Turns(_shared_folder(session.config))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -47,33 +48,29 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return (yield)
 
 
+def _shared_folder(config: pytest.Config) -> Path:
+    """A folder that the processes which run tests share."""
+    return config._tmp_path_factory.getbasetemp().parent
+
+
 def _is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_out_what_cannot_be(items)
-    for item in items:
-        if group := "alone" if _is_alone(item) else _shared(item):
-            item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        from tests.support.together import write_groups
+
+        write_groups(items, _shared_folder(config))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Reports name a test as one can ask for it again: without the group that xdist appends."""
-    report = yield
-    if marker := item.get_closest_marker("xdist_group"):
-        report.nodeid = report.nodeid.removesuffix(f"@{marker.args[0]}")
-    return report
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Whatever ``--dist`` says, for tests are written to share what their modules and the session hold."""
+    from tests.support.together import Together
 
-
-def _shared(item: pytest.Item) -> str:
-    """The module whose fixture the test shares with others: they run in one process, so that it is set up once."""
-    assert isinstance(item, pytest.Function)
-    found = [found for defs in item._fixtureinfo.name2fixturedefs.values() for found in defs[-1:]]
-    shared = [each for each in found if each.scope != "function" and each.func.__module__.startswith("tests.")]
-    shared.sort(key=lambda each: (each.scope != "session", each.func.__module__))
-    return shared[0].func.__module__ if shared else ""
+    return Together(config, log)
 
 
 def _leave_out_what_cannot_be(items: list[pytest.Item]) -> None:
