@@ -21,11 +21,10 @@ EVERY_HOURS = 48
 """Earlier forecasts are looked at so far apart: those between them say the same again."""
 LOOK_BACK_HOURS = GRID_HOURS
 MEMORY_HOURS = 300.0
-"""An hour so long past counts 1 / e."""
 OWN_FORECASTS = 12.0
 """With so many forecasts of its own that do not overlap, half of a series' factor is its own."""
 LIKE_SERIES = 10.0
-LIKE_SHARE = 0.5
+LIKE_SHARE = 0.7
 """Of the group's logarithmic factor so much is taken, where the group has many more than ten series."""
 SMALLEST, LARGEST = 0.5, 3.0
 YOUNG_HOURS, YOUNGEST_HOURS, YOUNG_SHARE = 168, 24, 0.5
@@ -76,7 +75,7 @@ def places(quantiles: Floats, actual: Floats) -> Ints:
     return found
 
 
-def tally(places: Ints, age_hours: Ints, owner: Ints, count: int) -> Floats:
+def tally(places: Ints, age_hours: Ints, owner: Ints, count: int, memory_hours: float = MEMORY_HOURS) -> Floats:
     """How often scores lay in each bin, [count, 2, bins], in forecasts of 72 hours that do not overlap.
 
     Args:
@@ -84,9 +83,10 @@ def tally(places: Ints, age_hours: Ints, owner: Ints, count: int) -> Floats:
         age_hours: [k] how long ago each forecast began; its hours before now alone count.
         owner: [k] which of the ``count`` series it is of.
         count: of series.
+        memory_hours: an hour so long past counts 1 / e.
     """
     ago = age_hours[:, None] - np.arange(HORIZON_HOURS)
-    weight = np.where(ago > 0, np.exp(-ago / MEMORY_HOURS), 0.0) * (EVERY_HOURS / HORIZON_HOURS**2)
+    weight = np.where(ago > 0, np.exp(-ago / memory_hours), 0.0) * (EVERY_HOURS / HORIZON_HOURS**2)
     row = owner[:, None, None] * len(BANDS) + np.arange(len(BANDS))
     counted = (places >= 0) & (ago > 0)[..., None]
     place = (row * BINS + places)[counted]
@@ -95,20 +95,21 @@ def tally(places: Ints, age_hours: Ints, owner: Ints, count: int) -> Floats:
     return np.asarray(found, dtype=np.float64).reshape(count, len(BANDS), BINS)
 
 
-def factors(tallies: Floats, groups: Ints) -> Floats:
+def factors(tallies: Floats, groups: Ints, like: Floats | None = None) -> Floats:
     """What bands are to be multiplied by, [n, 2] of the 95 % and the 80 % band.
 
     Args:
         tallies: [n, 2, bins].
         groups: [n] series of one group are like each other.
+        like: tallies by which groups are judged, where they are not the same.
     """
+    shared = tallies if like is None else like
     own = tallies.sum(axis=2)
     found = np.zeros(own.shape)
     for group in np.unique(groups):
         rows = groups == group
-        like = _like(tallies[rows])
         mine = np.log(_needed(tallies[rows]))
-        found[rows] = (own[rows] * mine + OWN_FORECASTS * like) / (own[rows] + OWN_FORECASTS)
+        found[rows] = (own[rows] * mine + OWN_FORECASTS * _like(shared[rows])) / (own[rows] + OWN_FORECASTS)
     return np.clip(np.exp(found), SMALLEST, LARGEST)
 
 

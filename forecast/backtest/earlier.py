@@ -1,7 +1,8 @@
 """How forecasts of the same file made earlier held, for the bands of those that are asked for.
 
 Forecasts are made of every series that is asked about at whole multiples of 48 hours in the four weeks before each
-origin, and judged by the hours that were over at the last such multiple, of whatever series.
+origin, and judged by the hours that were over at the last such multiple, of whatever series. A series' own count for
+four weeks and less the older they are; those of the file's other series count alike, however old.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,11 @@ class _Record:
     places: Places
 
     def factors(self, hour: int, count: int) -> Floats:
-        """The factors of all series by what was over at this hour, [count, 2]."""
-        rows = np.flatnonzero((self.hour < hour) & (self.hour >= hour - adaptive.LOOK_BACK_HOURS))
-        tallies = adaptive.tally(self.places[rows].astype(np.int64), hour - self.hour[rows], self.owner[rows], count)
-        return adaptive.factors(tallies, np.zeros(count, dtype=np.int64))
+        """The factors of all series by what was over at this hour, [count, 2]; of others, however long ago."""
+        own = self._tally(hour, count, adaptive.LOOK_BACK_HOURS, adaptive.MEMORY_HOURS)
+        return adaptive.factors(own, np.zeros(count, dtype=np.int64), self._tally(hour, count, np.inf, np.inf))
+
+    def _tally(self, hour: int, count: int, look_back: float, memory: float) -> Floats:
+        rows = np.flatnonzero((self.hour < hour) & (self.hour >= hour - look_back))
+        places, ages = self.places[rows].astype(np.int64), hour - self.hour[rows]
+        return adaptive.tally(places, ages, self.owner[rows], count, memory)
