@@ -11,6 +11,9 @@ from forewarn.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
     from forecast.earlier import Past
+    from forecast.results import Forecast
+    from forewarn.config import Config
+    from forewarn.datadir import DataDir
 
 _SERVER = "A server only: "
 
@@ -41,6 +44,10 @@ def forecast(
     score: Annotated[
         bool, typer.Option("--score", help="How good the daemon's forecasts were whose 72 hours are over.")
     ] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(help="Capacities at length: pictures, Prophet's parts, the score so far.", metavar="SELECTOR"),
+    ] = None,
     source: Annotated[
         Source, typer.Option(help="This node's store, or a server: Prometheus, VictoriaMetrics, Mimir, Thanos.")
     ] = Source.STORE,
@@ -92,6 +99,10 @@ def forecast(
     json: JsonOption = False,
 ) -> None:
     """Forecast every capacity target 72 h ahead: how probably it reaches its limit within 24, 48 and 72 h, and when."""
+    if explain is not None and (score or source is Source.PROMETHEUS):
+        from forewarn.base.errors import UsageError
+
+        raise UsageError("--explain is about forecasts of this node", hint="leave --score and --source out")
     wanted = {
         "url": url,
         "match": match,
@@ -125,22 +136,20 @@ def forecast(
 
         show_scorecard(data_dir(data_dir_).state, load(config), as_of, json=json)
         return
-    from collector.store import StoreReader
-    from forecast.run import make_forecasts
     from forewarn.base.clock import SystemClock
 
     settings = load(config)
     moment = moment_at(as_of) if as_of is not None else SystemClock().now_ms()
     data = data_dir(data_dir_)
-    reader = StoreReader(data.metrics)
-    try:
-        with progress("forecasting") as bar:
-            earlier = _earlier(data.state, moment)
-            made = list(make_forecasts(reader, settings.forecast, settings.target, moment, bar, earlier=earlier))
-    finally:
-        reader.close()
+    made = _made(data, settings, moment, explain)
     if json:
         print_json([each.to_dict() for each in made])
+    elif explain is not None and made:
+        from forecast.scorecard import Scorecard
+        from forewarn.cli.forecast_explain import print_explained
+        from forewarn.cli.scorecard import read_scorecard
+
+        print_explained(made, read_scorecard(data.state, settings, moment) if data.state.exists() else Scorecard())
     else:
         from forewarn.cli.forecast_table import print_forecasts
 
@@ -162,6 +171,28 @@ def moment_at(text: str) -> int:
     except (ValueError, OverflowError):  # the latter where no calendar has such a year
         raise UsageError(f"{text!r} is no time", hint="write it like 2026-01-31T12:00:00Z") from None
     return moment
+
+
+def _made(data: "DataDir", settings: "Config", moment: int, explain: str | None) -> "list[Forecast]":
+    """Forecasts of all targets, or of those that a selector names."""
+    from collector.store import StoreReader
+    from forecast.run import forecast_targets
+    from forecast.targets import find_targets
+    from forewarn.base.errors import UsageError
+    from forewarn.cli.reading import matchers_of
+
+    matchers = () if explain is None else matchers_of(explain)
+    reader = StoreReader(data.metrics)
+    try:
+        known = find_targets(reader, settings.target, moment)
+        found = [one for one in known if all(matcher.matches(one.key) for matcher in matchers)]
+        if known and not found:
+            raise UsageError(f"no capacity target is {explain}", hint="'forewarn forecast' lists them")
+        with progress("forecasting") as bar:
+            earlier = _earlier(data.state, moment)
+            return list(forecast_targets(reader, settings.forecast, found, moment, bar, earlier=earlier))
+    finally:
+        reader.close()
 
 
 def _earlier(state: Path, moment: int) -> "Past":

@@ -179,11 +179,11 @@ def _unit(line: "Line", name: str) -> str:
     return f"{metric.unit}/s" if name == "rate" else metric.unit
 
 
-def sparkline(values: "Values") -> str:
-    """The course of some values in at most forty characters, each the mean of as many values."""
+def sparkline(values: "Values", width: int = SPARK_WIDTH) -> str:
+    """The course of some values in at most so many characters, each the mean of as many values."""
     import numpy as np
 
-    means = np.array([part.mean() for part in np.array_split(values, min(SPARK_WIDTH, len(values)))])
+    means = np.array([part.mean() for part in np.array_split(values, min(width, len(values)))])
     low, high = means.min(), means.max()
     if low == high:
         return SPARKS[0] * len(means)

@@ -15,7 +15,7 @@ def show_scorecard(state: Path, config: "Config", as_of: str | None, *, json: bo
     from forewarn.base.clock import SystemClock
     from forewarn.cli.forecast import moment_at
 
-    card = _read(state, config, moment_at(as_of) if as_of is not None else SystemClock().now_ms())
+    card = read_scorecard(state, config, moment_at(as_of) if as_of is not None else SystemClock().now_ms())
     if json:
         print_json(card.to_dict())
     elif not card.overall.forecasts:
@@ -24,7 +24,12 @@ def show_scorecard(state: Path, config: "Config", as_of: str | None, *, json: bo
         _print(card)
 
 
-def _read(state: Path, config: "Config", now_ms: int) -> "Scorecard":
+def read_scorecard(state: Path, config: "Config", now_ms: int) -> "Scorecard":
+    """The scorecard as of a moment.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
     import sqlite3
 
     from alerts.shipped import warning_bars

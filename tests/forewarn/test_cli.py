@@ -62,6 +62,18 @@ def test_a_forecast_says_how_probable_a_breach_is_and_when(tmp_path: Path) -> No
     assert re.match(r"mean fill 115 1[23]\d .* over 99 % as likely as not in 1 d 1\d h \(\w{3} \d\d ", told["rising"])
     assert re.match(r"mean fill 115 5 (under 1 % ){3}not within 72 h", told["steady"])
     assert re.search(r"115 200 already over the limit of 115 since ", told["over"])
+    rising = forewarn("forecast", "--explain", 'forewarn_imported_value{series=~"rising|over"}', *where)
+    assert (rising.returncode, rising.stderr) == (0, "")
+    blocks = {block.partition("\n")[0]: block for block in rising.stdout.split("\n\n")}
+    assert "already over the limit of 115" in blocks['forewarn_imported_value{series="over"}, hourly mean']
+    block = blocks['forewarn_imported_value{series="rising"}, hourly mean']
+    facts = {line[2:14].strip(): line[14:] for line in block.splitlines()[1:]}
+    assert facts["forecast"] == "fill, from 10 days of history"
+    assert re.match(r"▁.*█  under 1 % in 24 h, over 99 % in 48 h, over 99 % in 72 h", facts["reached"])
+    assert re.match(r"▁.*█  (99\.\d|100) to 130", facts["trend"])
+    assert (facts["so far"], facts["plain rule"]) == ("not scored yet", "it crossed in the last 72 h: no")
+    nothing = forewarn("forecast", "--explain", "nothing", *where)
+    assert (nothing.returncode, nothing.stderr.splitlines()[0]) == (2, "error: no capacity target is nothing")
 
 
 def test_a_time_before_all_records_has_no_targets(tmp_path: Path) -> None:
