@@ -12,6 +12,7 @@ from forewarn.cli.output import print_json, progress, say
 if TYPE_CHECKING:
     from forecast.earlier import Past
     from forecast.results import Forecast
+    from forecast.scorecard import Scorecard
     from forewarn.config import Config
     from forewarn.datadir import DataDir
 
@@ -145,11 +146,9 @@ def forecast(
     if json:
         print_json([each.to_dict() for each in made])
     elif explain is not None and made:
-        from forecast.scorecard import Scorecard
         from forewarn.cli.forecast_explain import print_explained
-        from forewarn.cli.scorecard import read_scorecard
 
-        print_explained(made, read_scorecard(data.state, settings, moment) if data.state.exists() else Scorecard())
+        print_explained(made, _card(data, settings, moment))
     else:
         from forewarn.cli.forecast_table import print_forecasts
 
@@ -193,6 +192,19 @@ def _made(data: "DataDir", settings: "Config", moment: int, explain: str | None)
             return list(forecast_targets(reader, settings.forecast, found, moment, bar, earlier=earlier))
     finally:
         reader.close()
+
+
+def _card(data: "DataDir", settings: "Config", moment: int) -> "Scorecard":
+    """How good earlier forecasts were; an empty one where no daemon of this version has run here."""
+    from forecast.scorecard import Scorecard
+    from forewarn.base.errors import StoreError
+    from forewarn.cli.scorecard import read_scorecard
+
+    try:
+        return read_scorecard(data.state, settings, moment) if data.state.exists() else Scorecard()
+    except StoreError as error:
+        say(f"note: {error.message}")
+        return Scorecard()
 
 
 def _earlier(state: Path, moment: int) -> "Past":
