@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 RESULTS = Path(__file__).parent / "results"
+WIDE = 240
+"""Characters of a line where the tables do not go to a terminal."""
 _console = Console(stderr=True, highlight=False)
 
 
@@ -186,4 +188,4 @@ def _print(table: Table) -> None:
     drawn = RichTable(*table.header, title=table.title or None, title_justify="left")
     for row in table.rows:
         drawn.add_row(*row)
-    Console().print(drawn)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(drawn)

@@ -80,7 +80,7 @@ class Fills:
 
 
 def _usable(windows: Windows) -> Flags:
-    """The middle and the last window of each series whose values are rates and move."""
+    """The middle and the last window of each series, of those whose values are rates, move, and bring something in."""
     picked = np.zeros(len(windows), dtype=np.bool_)
     for name in np.unique(windows.names):
         rows = np.flatnonzero(windows.names == name)
@@ -88,4 +88,5 @@ def _usable(windows: Windows) -> Flags:
     week = windows.grid.bridged[:, -WEEK:]
     mean = week.mean(axis=1)
     moves = week.std(axis=1) >= LEAST_VARIATION * mean
-    return np.asarray(picked & (np.nanmin(windows.past, axis=1) >= 0) & (mean > 0) & moves)
+    flows = (np.nanmin(windows.past, axis=1) >= 0) & (np.nansum(windows.actual, axis=1) > 0)
+    return np.asarray(picked & flows & moves & (mean > 0))
