@@ -19,15 +19,16 @@ COUNT = 3
 
 
 def local(folder: Path, workers: int) -> Any:
-    dask.config.set({"distributed.scheduler.allowed-failures": 1})  # that of the tests' process, not of a user's
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        local_directory=str(folder),
-        silence_logs=logging.CRITICAL,
-    )
+    """A cluster whose scheduler gives a job up when it has taken two workers down."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            local_directory=str(folder),
+            silence_logs=logging.CRITICAL,
+        )
 
 
 @pytest.fixture(scope="module")
