@@ -18,6 +18,7 @@ from forewarn.base.words import chance as percent
 from forewarn.base.words import duration, moment, quantity
 
 HORIZON_MS = 72 * HOUR
+_AS_LIKELY_AS_NOT = 0.5
 
 
 def breaches(rule: RuleSettings, view: View) -> Iterator[Reading]:
@@ -82,11 +83,12 @@ class _Question:
         if probability < self.rule.clear_probability:
             ended = f"the probability within {window} is {percent(probability)}"
             return self._reading(forecast, probability, raised=False, held=False, ended=ended)
+        will = "will probably" if probability >= _AS_LIKELY_AS_NOT else "may"
         verb = "fall to" if forecast.below else "reach"
         known = self._record(forecast)
         facts = {
             "value": percent(probability),
-            "outlook": f"will probably {verb} {_limit(forecast)} within {window} ({percent(probability)})",
+            "outlook": f"{will} {verb} {_limit(forecast)} within {window} ({percent(probability)})",
             "timing": self._timing(forecast, chance),
             "evidence": f"From {_history(forecast)} of history; {known.text}; {_plain_rule(chance)}.",
             **self._shared_facts(forecast, known),

@@ -95,6 +95,16 @@ async def test_it_does_not_flap_at_the_threshold(tmp_path: Path) -> None:
     assert found[0].fired_ms == rig.clock.now_ms()
 
 
+async def test_what_fades_may_still_come(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, RULE)
+    await told(rig, likely(rig.clock.now_ms(), {60: 0.7}))
+    [alert] = await told(rig, likely(rig.clock.now_ms(), {60: 0.45}, below=True), after=3600)
+    notes = dict(alert.annotations)
+    assert notes["summary"] == "3 may fall to 76 GiB within 72 h (45 %)"
+    assert notes["description"].startswith("One chance in ten in 2 d 10 h. From 28 d")
+    assert {"breach_at", "breach_latest"}.isdisjoint(notes)
+
+
 async def test_what_ends_says_how_probable_it_is_now(tmp_path: Path) -> None:
     rig = Rig(tmp_path, RULE)
     await told(rig, likely(rig.clock.now_ms(), {60: 0.7}))
