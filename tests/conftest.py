@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.turns import Turns
@@ -22,6 +23,9 @@ PROGRAMS = {
     "systemd": ("systemd-analyze",),
 }
 TURNS = pytest.StashKey[Turns]()
+# How long an example takes says nothing where other tests run beside it.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)
