@@ -71,11 +71,13 @@ def prophet_interval(series: Series) -> Floats:
 
     Fitted anew each day to at most 28 days of hourly and 14 of 5-minute values.
     """
+    import cmdstanpy  # noqa: F401, PLC0415  its import sets the level of its logger
     import pandas as pd  # noqa: PLC0415  heavy, and only for this peer
     from prophet import Prophet  # noqa: PLC0415
 
-    for name in ("cmdstanpy", "prophet"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("cmdstanpy", "prophet", "prophet.plot"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).addHandler(logging.NullHandler())
     values, step = series.values, series.step  # noqa: PD011  no frame of pandas
     day, past = DAY_SECONDS // step, (28 if step == 3600 else 14) * DAY_SECONDS // step
     stamps = pd.to_datetime(series.start + np.arange(values.size) * step, unit="s")
