@@ -73,11 +73,12 @@ def prophet_interval(series: Series) -> Floats:
     """
     import cmdstanpy  # noqa: F401, PLC0415  its import sets the level of its logger
     import pandas as pd  # noqa: PLC0415  heavy, and only for this peer
-    from prophet import Prophet  # noqa: PLC0415
 
     for name in ("cmdstanpy", "prophet", "prophet.plot"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
         logging.getLogger(name).addHandler(logging.NullHandler())
+    from prophet import Prophet  # noqa: PLC0415
+
     values, step = series.values, series.step  # noqa: PD011  no frame of pandas
     day, past = DAY_SECONDS // step, (28 if step == 3600 else 14) * DAY_SECONDS // step
     stamps = pd.to_datetime(series.start + np.arange(values.size) * step, unit="s")
