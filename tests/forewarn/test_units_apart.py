@@ -39,7 +39,7 @@ def test_a_daemon_that_starts_after_the_worker_hears_of_it(tmp_path: Path) -> No
     with worker(data, config) as process:
         for _ in range(2):  # the second daemon is one that came back
             with running(data, config=text, env=UNITS, worker=True) as daemon:
-                daemon.wait_for(lambda daemon=daemon: daemon.metrics().get(scraped) == 1, 90)
+                daemon.wait_for(lambda daemon=daemon: daemon.metrics().get(scraped) == 1, 180)
                 assert [child.cmdline()[-1] for child in daemon.children()] == ["collector.nvml.child"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(3) == 0

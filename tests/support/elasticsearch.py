@@ -27,7 +27,7 @@ from tests.support.ports import free_port
 
 VERSION = "8.19.21"
 JAVA = 17
-START_SECONDS = 90
+START_SECONDS = 150
 MAX_CONTENT = "1mb"
 _HERE = Path(__file__).parent / "elasticsearch"
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"

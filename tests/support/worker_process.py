@@ -13,7 +13,7 @@ from typing import Any
 from forewarn.base import frames
 from forewarn.base.child import PARENT_PID_VARIABLE
 
-START_SECONDS = 90.0
+START_SECONDS = 200.0
 
 
 class WorkerProcess:
