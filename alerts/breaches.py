@@ -13,7 +13,7 @@ from alerts.rule import RuleSettings, Severity
 from alerts.view import View
 from collector.series import SeriesKey, parse_selector
 from forecast.chance import Chance
-from forewarn.base.clock import HOUR, rfc3339
+from forewarn.base.clock import HOUR, MINUTE, rfc3339
 from forewarn.base.words import chance as percent
 from forewarn.base.words import duration, moment, quantity
 
@@ -167,4 +167,5 @@ def _span(window_ms: int) -> str:
 
 
 def _lead(time_ms: int, now_ms: int) -> str:
-    return "at any moment" if time_ms <= now_ms else f"in {duration((time_ms - now_ms) / 1000)}"
+    minutes = (time_ms - now_ms) // MINUTE
+    return f"in {duration(minutes * 60)}" if minutes > 0 else "at any moment"

@@ -95,6 +95,13 @@ async def test_it_does_not_flap_at_the_threshold(tmp_path: Path) -> None:
     assert found[0].fired_ms == rig.clock.now_ms()
 
 
+@pytest.mark.parametrize(("after", "words"), [(0, "at any moment."), (30.5, "at any moment."), (-90.5, "in 1 min.")])
+async def test_what_is_near_is_told_to_the_minute(tmp_path: Path, after: float, words: str) -> None:
+    rig = Rig(tmp_path, RULE)
+    [alert] = await told(rig, likely(rig.clock.now_ms() - round(after * 1000), {1: 0.2, 5: 0.7}))
+    assert f"one chance in ten {words}" in dict(alert.annotations)["description"]
+
+
 async def test_what_fades_may_still_come(tmp_path: Path) -> None:
     rig = Rig(tmp_path, RULE)
     await told(rig, likely(rig.clock.now_ms(), {60: 0.7}))
