@@ -1,6 +1,7 @@
 """Whose turn it is: several processes run tests, and those that measure must run while no other does."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ class Turns:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._door, self._room = (folder / "door").open("a"), (folder / "room").open("a")
+        self._door, self._room = (os.open(folder / name, os.O_CREAT | os.O_RDWR) for name in ("door", "room"))
         self._stays = False
 
     @contextmanager
