@@ -143,7 +143,7 @@ function showChances(row, forecast, now) {
   const when = (moment) => (moment === null ? "beyond 3 days" : weekTime(moment));
   const history = forecast.history_hours < 48 ? `${Math.round(forecast.history_hours)} h` : `${Math.round(forecast.history_hours / 24)} days`;
   fill(list,
-    ...[["24 h", chance.p24], ["48 h", chance.p48], ["72 h", chance.p72]].map(([span, share]) => tile(`Reached within ${span}`, percent(share), "", tone(share))),
+    ...[["24 h", chance.p24], ["48 h", chance.p48], ["72 h", chance.p72]].map(([span, share]) => tile(`Within ${span}`, percent(share), "", tone(share))),
     tile("As likely as not by", when(middle), middle !== null && middle > now ? `in ${duration(middle - now)}` : ""),
     tile("One chance in ten by", when(early), `nine in ten: ${late === null ? "later" : weekTime(late)}`),
     tile("In the last 72 h", chance.crossed_lately ? "reached" : "not reached", `known for ${history}`));

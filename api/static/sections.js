@@ -86,7 +86,7 @@ export function showTargets(rows, now) {
     fill(byId("targets"), empty("Capacity targets appear with the first forecast."));
     return;
   }
-  const columns = [["Target", ""], ["Now", "number"], ["Worst hour expected", "number"], ["Limit", "number"], ["In 24 h", "number"], ["48 h", "number"], ["72 h", "number"], ["As likely as not", ""], ["Forecast", ""]];
+  const columns = [["Target", ""], ["Now", "number"], ["Worst hour expected", "number"], ["Limit", "number"], ["In 24 h", "number"], ["In 48 h", "number"], ["In 72 h", "number"], ["As likely as not", ""], ["Forecast", ""]];
   fill(byId("targets"), table(columns, rows.map((row) => targetCells(row, now))));
 }
 

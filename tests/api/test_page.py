@@ -121,7 +121,7 @@ def test_how_probable_a_breach_is_stands_beside_each_target(browser: Browser, ad
     with visit(browser, address) as visited:
         page = settled(visited).page
         tiles = page.locator("#forecast-chances")
-        expect(tiles).to_contain_text(re.compile("Reached within 24 h< 1 %.*Reached within 72 h> 99 %"))
+        expect(tiles).to_contain_text(re.compile("Within 24 h< 1 %.*Within 72 h> 99 %"))
         expect(tiles).to_contain_text(re.compile(r"As likely as not by\w{3} \d\d:\d\din 2 d"))
         expect(tiles).to_contain_text("In the last 72 hnot reached")
         row = page.locator("#targets tbody tr").first
