@@ -33,7 +33,7 @@ def worker(data: Path, config: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.timeout(300)
 def test_a_daemon_that_starts_after_the_worker_hears_of_it(tmp_path: Path) -> None:
     data, config = tmp_path / "data", tmp_path / "data.toml"
-    text = f'[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:{free_port()}"\n'
+    text = f'[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:{free_port()}"\nnice = 0\n'
     config.write_text(text)
     scraped = 'forewarn_collector_success{collector="endpoint:worker"}'
     with worker(data, config) as process:

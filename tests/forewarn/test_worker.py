@@ -11,7 +11,7 @@ import urllib3
 
 from tests.support.daemon import FOREWARN, running
 
-CONFIG = '[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:0"\n'
+CONFIG = '[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:0"\nnice = 1\n'
 
 
 @pytest.mark.slow
@@ -25,7 +25,7 @@ def test_its_latency_is_recorded_from_the_canary_on_and_over_a_reload(tmp_path: 
         assert any(series.startswith("forewarn_inference_time_to_first_token_seconds_bucket{") for series in metrics)
         assert any("random weights" in line for line in daemon.lines)
         (worker,) = [child for child in daemon.children() if child.cmdline()[-1] == "worker.child"]
-        assert worker.nice() == 19
+        assert worker.nice() == 1
         (ready,) = [line for line in daemon.lines if "the worker answers requests" in line]
         url = ready.partition('"url":"')[2].partition('"')[0]
         question = {"prompt": "hello", "max_tokens": 8}

@@ -68,6 +68,7 @@ def test_it_carries_the_data_of_the_packages(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_the_demo_warns_within_a_minute(installed: Path, trap: Path, tmp_path: Path) -> None:
     started = time.monotonic()

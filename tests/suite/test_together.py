@@ -37,7 +37,7 @@ def test_one_that_shares_nothing_goes_where_there_is_room(request: pytest.Fixtur
 
 
 @pytest.mark.alone
-def test_one_that_measures_follows_the_others_that_do(request: pytest.FixtureRequest, made: list[int]) -> None:
+def test_one_that_measures_follows_the_others_that_do(request: pytest.FixtureRequest) -> None:
     assert group_of(request.node) == "alone"
 
 

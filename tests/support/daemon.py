@@ -17,6 +17,8 @@ import psutil
 import urllib3
 
 FOREWARN = Path(sys.executable).with_name("forewarn")
+EAGER = {"FOREWARN_FORECAST__NICE": "0"}
+"""Forecasts give way to everything else on a node; tests wait for them while other tests keep the processors busy."""
 _SERVES = re.compile(r"(http://[^\s]+?) \(metrics")
 
 
@@ -103,7 +105,7 @@ def running(
     path = data_dir.with_name(f"{data_dir.name}.toml")
     path.write_text(config if worker else f"{config}\n[worker]\nenabled = false\n")
     command = [str(FOREWARN), "run", "--data-dir", str(data_dir), "--config", str(path), "--listen", "127.0.0.1:0"]
-    daemon = RunningDaemon([*command, *arguments], {**os.environ, **(env or {})})
+    daemon = RunningDaemon([*command, *arguments], {**os.environ, **EAGER, **(env or {})})
     try:
         daemon.wait_ready()
         yield daemon

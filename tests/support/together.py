@@ -17,13 +17,11 @@ _FILE = "groups.json"
 
 def group_of(item: pytest.Item) -> str:
     """The module whose fixture the test shares with others; those that run alone follow one another."""
-    if item.get_closest_marker("alone"):
-        return "alone"
     assert isinstance(item, pytest.Function)
     found = [each for defs in item._fixtureinfo.name2fixturedefs.values() for each in defs[-1:]]
     shared = [each for each in found if each.scope != "function" and each.func.__module__.startswith("tests.")]
     shared.sort(key=lambda each: (each.scope != "session", each.func.__module__))
-    return shared[0].func.__module__ if shared else ""
+    return shared[0].func.__module__ if shared else "alone" if item.get_closest_marker("alone") else ""
 
 
 def write_groups(items: Sequence[pytest.Item], folder: Path) -> None:

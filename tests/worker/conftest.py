@@ -38,7 +38,7 @@ def worker_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def worker(worker_data_dir: Path) -> Iterator[WorkerProcess]:
     if find_spec("torch") is None or find_spec("transformers") is None:
         pytest.skip("torch and transformers are not installed")
-    with running_worker(worker_data_dir, {"max_waiting": 100, "nice": 19}) as process:
+    with running_worker(worker_data_dir, {"max_waiting": 100}) as process:
         process.ready = process.first_frame()
         yield process
 

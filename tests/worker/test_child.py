@@ -13,6 +13,7 @@ import pytest
 import urllib3
 
 from tests.support.worker_process import WorkerProcess, running_worker
+from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
@@ -64,10 +65,18 @@ def test_wrong_settings_are_named_with_exit_2(tmp_path: Path) -> None:
     assert process.process.returncode == 2
 
 
+def test_it_is_nice_before_it_does_anything_that_takes_long(tmp_path: Path) -> None:
+    with running_worker(tmp_path, {"nice": WorkerSettings().nice}) as process:
+        end = time.monotonic() + 60
+        while os.getpriority(os.PRIO_PROCESS, process.process.pid) != 19:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert "libtorch" not in Path(f"/proc/{process.process.pid}/maps").read_text()
+
+
 @needs_torch
-def test_it_runs_nice_on_one_thread_and_opens_no_gpu(worker: WorkerProcess) -> None:
+def test_it_opens_no_gpu(worker: WorkerProcess) -> None:
     pid = worker.process.pid
-    assert os.getpriority(os.PRIO_PROCESS, pid) == 19
     links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     assert [link for link in links if "nvidia" in link] == []
     assert "libcuda.so" not in Path(f"/proc/{pid}/maps").read_text()
