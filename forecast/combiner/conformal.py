@@ -62,8 +62,8 @@ def learned(quantiles: Floats, actual: Floats, groups: Ints, weights: Floats) ->
     """The factors of each group, [groups, 2], from windows that the net had not been trained on.
 
     An hour's score in a band is how many times the distance from the middle to the band's edge on its side the actual
-    value lay away; the band's factor is the score's quantile at the band's level. Groups of fewer than 30 windows
-    take the factors of all.
+    value lay away; the band's factor is the score's quantile at the band's level, and a little beyond: n windows stand
+    for the n + 1st at level (1 + 1 / n) times that. Groups of fewer than 30 windows take the factors of all.
 
     Args:
         quantiles: [n, 72, 5].
@@ -79,7 +79,7 @@ def learned(quantiles: Floats, actual: Floats, groups: Ints, weights: Floats) ->
         for group in range(GROUPS):
             rows = groups == group
             rows = rows if rows.sum() >= FEWEST_WINDOWS else np.ones_like(rows)
-            table[group, place] = _quantile(scores, weights, rows, level)
+            table[group, place] = _quantile(scores, weights, rows, level * (1 + 1 / rows.sum()))
     return table
 
 

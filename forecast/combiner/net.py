@@ -21,7 +21,7 @@ def silu(x: Halves) -> Halves:
     y += 1
     y *= x
     y *= 0.5
-    return y
+    return np.asarray(y)
 
 
 def quantiles(weights: Mapping[str, Tensor], inputs: Features) -> Halves:

@@ -7,6 +7,8 @@ from forecast.sources import Floats
 
 ALPHAS = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.7])
 SPAN_HOURS = 14 * DAY_HOURS
+BATCH = 32
+"""Series at once: so many levels stay in a core's cache."""
 _LAG = np.arange(DAY_HOURS)
 _CARRIED = (1 - ALPHAS)[:, None] ** (_LAG + 1)
 _KERNEL = np.where(
@@ -23,6 +25,11 @@ def smoothed_level(values: Floats) -> Floats:
     Args:
         values: [n, 336], NaN before a series began.
     """
+    parts = [_smoothed(values[begin : begin + BATCH]) for begin in range(0, values.shape[0], BATCH)]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _smoothed(values: Floats) -> Floats:
     known = np.isfinite(values)
     first = np.take_along_axis(values, known.argmax(axis=1)[:, None], axis=1)
     filled = np.where(known, values, first)
