@@ -86,7 +86,7 @@ class Span:
             )
 
 
-def parse_match(text: str) -> tuple[Matcher, ...]:
+def parse_match(text: str, parameter: str = "match") -> tuple[Matcher, ...]:
     """The conditions of a selector.
 
     Raises:
@@ -95,11 +95,11 @@ def parse_match(text: str) -> tuple[Matcher, ...]:
     try:
         matchers = parse_selector(text)
     except ValueError as error:
-        raise ApiError(400, f"match: {error}", hint='write it like forewarn_gpu_power_watts{gpu="0"}') from error
+        raise ApiError(400, f"{parameter}: {error}", hint='write it like forewarn_gpu_power_watts{gpu="0"}') from error
     for matcher in matchers:
         if "~" in matcher.operator and _costly(matcher.value):
             hint = f"at most {MAX_CHOICES} repeats, of single characters, and {MAX_CHOICES} groups: .*(used|free).*"
-            raise ApiError(400, f"match: {matcher.value!r} is too costly a regular expression", hint=hint)
+            raise ApiError(400, f"{parameter}: {matcher.value!r} is too costly a regular expression", hint=hint)
     return matchers
 
 

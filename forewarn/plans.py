@@ -1,4 +1,7 @@
-"""Plans in the daemon: a child makes each, one at a time; the same question in the same hour has the same answer."""
+"""Plans in the daemon: a child makes each, one at a time; the same question in the same hour has the same answer.
+
+A new configuration may declare other capacities, and is answered anew.
+"""
 
 import asyncio
 import logging
@@ -7,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from forecast.plan.asking import Ask
+from forecast.settings import TargetSettings
 from forewarn.base.clock import HOUR
 from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
@@ -36,7 +40,7 @@ class Plans:
     def __init__(self, config: Callable[[], Config], base: Foundation) -> None:
         self._config = config
         self._base = base
-        self._kept: dict[tuple[Ask, int], dict[str, Any]] = {}
+        self._kept: dict[tuple[Ask, tuple[TargetSettings, ...], int], dict[str, Any]] = {}
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._child: Child | None = None
@@ -53,7 +57,7 @@ class Plans:
         self._waiting += 1
         try:
             async with self._turn:
-                key = ask, self._base.clock.now_ms() // HOUR
+                key = ask, self._config().target, self._base.clock.now_ms() // HOUR
                 if key not in self._kept:
                     made = await self._made(ask)
                     self._kept = {**dict(list(self._kept.items())[1 - MOST_KEPT :]), key: made}

@@ -47,9 +47,9 @@ class PlannedResource(BaseModel):
     peak: float | None
     full: bool
     chances: dict[str, float | None] = Field(description="By 24h, 48h, 72h, 14d, 30d; null where it cannot be said.")
-    t10: str | None
-    t50: str | None
-    t90: str | None
+    t10: str | None = Field(description="End of the hour (after three days: of the day) by which it is one in ten.")
+    t50: str | None = Field(description="By which it is as likely as not; `as_of` where it is full.")
+    t90: str | None = Field(description="By which it is nine in ten.")
     room: dict[str, float | None] = Field(description="By horizon, the factor by which its demand may grow.")
     load: AllowedLoad | None
     load_reason: str
@@ -98,7 +98,7 @@ def plan_router(planner: Planner) -> APIRouter:
         Made by a process of its own, in seconds; asked again in the same hour, the same plan.
         """
         if target is not None:
-            parse_match(target)
+            parse_match(target, "target")
         try:
             made = await planner(Ask(int(horizon.removesuffix("d")), probability, grow, target or ""))
         except ForewarnError as error:

@@ -50,7 +50,9 @@ class Resource:
         return self.curve[int(ENDS.searchsorted(hours))] if self.curve else None
 
     def time(self, level: float) -> int | None:
-        """Hours by whose end the probability is at the level; None beyond what is said."""
+        """Hours by whose end the probability is at the level; 0 where it is full, None beyond what is said."""
+        if self.full:
+            return 0
         places = (place for place, chance in enumerate(self.curve) if chance is not None and chance >= level)
         place = next(places, None)
         return None if place is None else int(ENDS[place])
@@ -70,10 +72,7 @@ class Resource:
             "peak": self.peak,
             "full": self.full,
             "chances": {name: _rounded(self.chance(hours)) for name, hours in CHANCES.items()},
-            **{
-                name: None if hours is None else rfc3339(as_of_ms - as_of_ms % HOUR + hours * HOUR)
-                for name, hours in times.items()
-            },
+            **{name: None if hours is None else rfc3339(_after(as_of_ms, hours)) for name, hours in times.items()},
             "room": {f"{days}d": _rounded(factor) for days, factor in self.room.items()},
             "load": asdict(self.allowed) if isinstance(self.allowed, Allowed) else None,
             "load_reason": "" if said else self.allowed,
@@ -160,6 +159,11 @@ class Plan:
             "gpus": [each.to_dict() for each in self.needs],
             "notes": list(self.notes),
         }
+
+
+def _after(as_of_ms: int, hours: int) -> int:
+    """The end of so many hours, the one under way being the first; without any, the moment itself."""
+    return as_of_ms - as_of_ms % HOUR + hours * HOUR if hours else as_of_ms
 
 
 def _rounded(value: float | None) -> float | None:

@@ -19,6 +19,8 @@ FEWEST_HOURS, FEWEST_KNOWN = 24, 12
 """Of history; and of these, hours with a value in four weeks."""
 LONGEST_SILENCE_HOURS = 24
 WEEK_HOURS = 168
+UNITS_WITHOUT_ZERO = frozenset({"celsius"})
+"""An idle GPU is not at 0 degrees, so that "a fifth more" says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Demand:
         """A target's own demand; of a capacity that is free, what is not free of the whole."""
         limit = target.limit if target.limit is not None else np.inf
         if not target.below:
-            return cls(history.values, limit, 0.0, target.statistic != "mean", target.kind == "fill")
+            zero = None if target.unit in UNITS_WITHOUT_ZERO else 0.0
+            return cls(history.values, limit, zero, target.statistic != "mean", target.kind == "fill")
         zero = -target.ceiling if target.ceiling is not None else None
         return cls(-history.values, -limit, zero, target.statistic != "mean", target.kind == "fill")
 

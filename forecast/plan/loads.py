@@ -16,6 +16,8 @@ from forewarn.base.clock import HOUR
 OWN_LABELS = ("model_name", "server", "endpoint")
 """A resource that has these is driven by the load with the same ones; others by the node's whole load."""
 SEED = 5
+CLOSE = 0.1
+"""Of two loads that explain a resource so nearly alike, the one that ``LOADS`` has first is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Allowed:
     """What load a resource allows.
 
     Attributes:
-        load: title of the load that explains it best.
+        load: title of the load that explains it best, or nearly so.
         metric: the load's metric.
         unit: of the figures.
         explained: part of the resource's variance that it explains on days left out.
@@ -77,31 +79,37 @@ class Drivers:
         if demand.fills:
             return "it fills with time, not with load"
         own = tuple((name, value) for name, value in key.labels if name in OWN_LABELS)
-        best: tuple[Load, Floats, Relation] | None = None
+        related: list[tuple[Load, Floats, Relation]] = []
         why = ""
         for load in LOADS:
-            hours = self._hours(load.metric, own)
+            hours = self.hours(load.metric, own)
             if load.metric == key.name or not np.isfinite(hours).any():
                 continue
             level = demand.values[-GRID_HOURS:]
             found = Relation.of(hours[-level.size :], level, np.random.default_rng(SEED))
             if isinstance(found, str):
                 why = why or f"{load.title}: {found}"
-            elif best is None or found.explained > best[2].explained:
-                best = (load, hours, found)
-        if best is None:
+            else:
+                related.append((load, hours, found))
+        if not related:
             return why or "no load is recorded: no inference server is scraped"
-        return _allowed(*best, demand.limit, probability)
+        most = max(found.explained for _, _, found in related)
+        enough = max(most - CLOSE, min(most, LEAST_EXPLAINED))
+        first = next(one for one in related if one[2].explained >= enough)
+        return _allowed(*first, demand.limit, probability)
 
-    def _hours(self, metric: str, own: tuple[tuple[str, str], ...]) -> Floats:
-        """The load by the hour, all series that fit together; NaN where one of them is missing that was there."""
+    def hours(self, metric: str, own: tuple[tuple[str, str], ...]) -> Floats:
+        """The load by the hour, all series that fit together; NaN where one is missing between hours that it has."""
         if (metric, own) not in self._known:
             matchers = [Matcher("__name__", "=", metric), *(Matcher(name, "=", value) for name, value in own)]
             series = self._reader.series(*matchers)
             found = [hourly(self._reader, one, self._end_ms, GRID_HOURS) for one in series]
             rows = np.array([row for row in found if np.isfinite(row).any()]).reshape(-1, GRID_HOURS)
-            total = np.nansum(rows, axis=0)
-            self._known[metric, own] = np.where(np.isfinite(rows).any(axis=0), total, np.nan)
+            known = np.isfinite(rows)
+            begun = np.logical_or.accumulate(known, axis=1)
+            goes_on = np.logical_or.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+            whole = known.any(axis=0) & ~(begun & goes_on & ~known).any(axis=0)
+            self._known[metric, own] = np.where(whole, np.nansum(rows, axis=0), np.nan)
         return self._known[metric, own]
 
 

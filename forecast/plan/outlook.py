@@ -121,10 +121,3 @@ def _groups(demands: Sequence[Demand], grid: Grid) -> "list[_Short]":
         told = fill_quantiles(part) if fills else combine(part, "max" if extreme else "mean")
         found.append(_Short(rows, part, told, extreme))
     return found
-
-
-def time_of(curve: Floats, level: float) -> float | None:
-    """Hours until the probability reaches a level; None where it does not, as far as is known."""
-    with np.errstate(invalid="ignore"):
-        reached = np.flatnonzero(curve >= level)
-    return float(ENDS[reached[0]]) if reached.size else None

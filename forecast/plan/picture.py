@@ -8,8 +8,7 @@ from html import escape
 
 from forecast.plan.answer import Need, Plan, Resource
 from forecast.plan.outlook import ENDS
-from forecast.plan.wording import farthest_room, more, times
-from forewarn.base import words
+from forecast.plan.wording import asked, farthest_room, more, times
 
 WIDTH = 1180
 LEFT, RIGHT = 250, 290
@@ -63,13 +62,13 @@ def draw(plan: Plan, title: Title, host: str = "") -> str:
 def _heading(plan: Plan, host: str) -> Iterator[str]:
     whose = f"Capacity plan of {host}" if host else "Capacity plan"
     yield _text(MARGIN, MARGIN + 18, whose, "t")
-    grown = f", demand grown by the factor {plan.grow:g} at once" if plan.grow != 1 else ""
-    said = f"as of {words.moment(plan.as_of_ms)}; a probability of {100 * plan.probability:g} % is borne{grown}"
-    yield _text(MARGIN, MARGIN + 40, said, "m")
+    yield _text(MARGIN, MARGIN + 40, asked(plan), "m")
 
 
 def _axis(plan: Plan, top: int, rows: int) -> Iterator[str]:
-    yield _text(MARGIN, top + 22, "Probability to have reached the limit", "h")
+    there = sum(1 for one in plan.resources if one.curve)
+    cut = f": the {rows} of {there} resources that are full first" if there > rows else ""
+    yield _text(MARGIN, top + 22, f"Probability to have reached the limit{cut}", "h")
     bottom = top + SECTION + rows * ROW
     for hours in (0, 24, 48, 72, 7 * 24, 14 * 24, 21 * 24, 30 * 24):
         if hours > plan.horizons[-1] * 24:

@@ -120,29 +120,32 @@ def _check_picture(picture: Path | None) -> None:
 def _draw(made: "Plan", picture: Path) -> None:
     import socket
 
-    from api.wording import title_of
-    from collector.series import SeriesKey
     from forecast.plan.picture import draw
     from forewarn.base.errors import ForewarnError
 
     try:
-        picture.write_text(draw(made, lambda text: title_of(SeriesKey.parse(text)), socket.gethostname()))
+        picture.write_text(draw(made, _title, socket.gethostname()))
     except OSError as error:
         raise ForewarnError(
             f"cannot write {picture}: {error.strerror}", hint="name a file in a folder that you may write to"
         ) from error
 
 
-def _print(made: "Plan") -> None:
+def _title(target: str) -> str:
     from api.wording import title_of
     from collector.series import SeriesKey
 
+    return title_of(SeriesKey.parse(target))
+
+
+def _print(made: "Plan") -> None:
+    from forecast.plan.wording import asked, reasons
+
+    say(asked(made))
     if made.resources:
         far = [f"{days} d" for days in made.horizons]
         columns = ("resource", "now / limit", *far, "10 / 50 / 90 % by", "may grow", "load allowed")
-        print_table(
-            columns, [_resource_row(each, title_of(SeriesKey.parse(each.target)), made) for each in made.resources]
-        )
+        print_table(columns, [_resource_row(each, made) for each in made.resources])
     if made.needs:
         ahead = [f"next {days} d" for days in made.horizons]
         columns = ("more GPUs for", "model", "there", "peak / capacity", *ahead)
@@ -150,25 +153,19 @@ def _print(made: "Plan") -> None:
     for need in made.needs:
         for note in need.notes:
             say(f"note: {need.title}: {note}")
-    short = dict.fromkeys(
-        reason if name == "all" else f"{name}: {reason}"
-        for each in made.resources
-        for name, reason in each.reasons.items()
-    )
-    for reason in short:
-        say(f"note: {reason}")
-    for note in made.notes:
+    for note in (*reasons(made.resources, _title), *made.notes):
         say(f"note: {note}")
 
 
-def _resource_row(each: "Resource", title: str, made: "Plan") -> tuple[str, ...]:
+def _resource_row(each: "Resource", made: "Plan") -> tuple[str, ...]:
     from forecast.plan.wording import farthest_room, times
-    from forewarn.base.words import quantity
+    from forewarn.base.words import chance, quantity
 
     now = quantity(each.now, each.unit) if each.now is not None else "-"
-    chances = (_percent(each.chance(days * 24)) for days in made.horizons)
+    told = (each.chance(days * 24) for days in made.horizons)
+    chances = ("-" if share is None else chance(share) for share in told)
     return (
-        title,
+        _title(each.target),
         f"{now} / {quantity(each.limit, each.unit)}",
         *chances,
         times(each),
@@ -202,9 +199,3 @@ def _need_row(need: "Need", made: "Plan") -> tuple[str, ...]:
         f"{peak} / {quantity(need.capacity, need.unit)}",
         *(more(need, days) for days in made.horizons),
     )
-
-
-def _percent(chance: float | None) -> str:
-    if chance is None:
-        return "-"
-    return "< 1 %" if chance < 0.01 else "> 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"

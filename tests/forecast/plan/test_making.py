@@ -1,14 +1,18 @@
 """Whole plans of nodes whose answers are known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from collector.store import Rollup
 from forecast.chance import Chance
 from forecast.plan.asking import Ask
-from forecast.plan.making import make_plan
+from forecast.plan.loads import Drivers
+from forecast.plan.making import FAR, make_plan
 from forecast.settings import TargetSettings
 from forecast.targets import find_targets
+from forewarn.base.clock import HOUR, rfc3339
 from tests.support.known_node import NOW_MS, KnownNode, resource
 from tests.support.memory_series import MemoryReader
 
@@ -55,7 +59,8 @@ def test_what_is_full_leads_and_says_so(node: KnownNode) -> None:
     node.add("forewarn_node_threads", daily(SIXTY, 10, 20))
     found = node.plan().resources[0]
     assert found.full
-    assert found.time(0.9) == 1
+    told = found.to_dict(NOW_MS + 60_000)
+    assert told["t10"] == told["t50"] == told["t90"] == rfc3339(NOW_MS + 60_000)
 
 
 def test_a_short_history_answers_what_it_can(node: KnownNode) -> None:
@@ -119,7 +124,7 @@ def test_growth_of_what_is_free_of_an_unknown_whole_is_not_guessed(node: KnownNo
     rows = [TargetSettings(match="free", limit=5.0, below=True)]
     found = resource(node.plan(Ask(3, grow=3.0), rows), "free")
     assert found.room == {3: None}
-    assert "as if nothing grew" in found.reasons["grow"]
+    assert "nothing has grown here" in found.reasons["grow"]
     assert (found.chance(72) or 0) < 0.05
 
 
@@ -137,6 +142,49 @@ def test_without_a_limit_one_line_says_so(node: KnownNode) -> None:
 def test_nothing_at_all(node: KnownNode) -> None:
     assert node.plan().notes == ("no capacity is recorded",)
     assert node.plan(Ask(target="nosuch")).notes == ("no capacity fits the selector",)
+
+
+def test_when_nothing_was_recorded_that_is_all_that_is_said(node: KnownNode) -> None:
+    disk(node, SIXTY, full_in_days=10.0)
+    node.gpus([daily(SIXTY, 0.1, 0.2)])
+    later = NOW_MS + 200 * DAY * HOUR
+    plan = make_plan(node.reader, find_targets(node.reader, (), later), later)
+    assert plan.resources == ()
+    assert plan.notes == ("of these capacities nothing was recorded on the day before",)
+
+
+def test_many_series_without_a_limit_are_counted_and_not_listed(node: KnownNode) -> None:
+    for place in range(30):
+        node.add("load", daily(SIXTY, 1, 2), place=str(place))
+    assert node.plan(rows=[TargetSettings(match="load")]).notes[0] == "without a limit, so never full: load (30 series)"
+
+
+def test_days_without_values_are_a_reason(node: KnownNode) -> None:
+    """Of a series with one hour a day, the three days are forecast; daily peaks there are none."""
+    node.add("load", np.where(SIXTY % DAY == 5, 5.0, np.nan), place="a")
+    found = resource(node.plan(rows=[TargetSettings(match="load", limit=6.0)]), "load")
+    assert found.chance(72) is not None
+    assert found.chance(14 * DAY) is None
+    assert found.reasons["14d"] == "too few days of the history have values"
+
+
+def test_degrees_do_not_grow_by_a_factor(node: KnownNode) -> None:
+    node.add("gpu_celsius", daily(SIXTY, 40, 60))
+    found = resource(node.plan(Ask(3, grow=2.0), [TargetSettings(match="gpu_celsius", limit=85.0)]), "gpu_celsius")
+    assert found.room == {3: None}
+    assert (found.chance(72) or 0) < 0.05
+    assert found.reasons["grow"] == "its level without any demand is not known, so nothing has grown here"
+
+
+def test_the_far_answers_carry_what_the_documents_say_of_them(node: KnownNode) -> None:
+    disk(node, SIXTY, full_in_days=10.0)
+    assert FAR in node.plan().notes
+    assert FAR not in node.plan(Ask(3)).notes
+    page = Path(__file__).parents[3] / "docs" / "plan.md"
+    row = next(line for line in page.read_text().splitlines() if line.startswith("| measured, 14 days"))
+    _, _, asked, _, crossed, _ = (cell.strip() for cell in row.split("|"))
+    share, came = crossed.removesuffix(")").split(" % (")
+    assert f"{float(share):.0f} % came on measured series ({came} of {asked};" in FAR
 
 
 @pytest.fixture
@@ -158,6 +206,33 @@ def test_the_load_that_gpus_allow(serving: KnownNode) -> None:
     assert allowed.most == pytest.approx(0.98 / 0.024, rel=0.05)
     assert allowed.peak == pytest.approx(31, rel=0.05)
     assert allowed.headroom == pytest.approx((allowed.most or 0) / allowed.peak - 1)
+
+
+def test_of_loads_that_explain_alike_all_resources_name_the_same(serving: KnownNode) -> None:
+    """The GPU's work follows tokens exactly, and requests nearly so: people think in requests."""
+    random = np.random.default_rng(1)
+    for gpu, driver in enumerate(("prompt", "generation")):
+        tokens = daily(SIXTY, 200, 300) * (1 + random.normal(0, 0.02, SIXTY.size))
+        name = f"forewarn_inference_{driver}_tokens_total"
+        serving.add(name, np.cumsum(tokens) * 3600, counter=True, model_name="m")
+        serving.add("forewarn_gpu_utilization_ratio", tokens / 400, gpu=str(4 + gpu), uuid=f"GPU-{4 + gpu}")
+    found = [one.allowed for one in serving.plan(Ask(3)).resources]
+    assert len(found) == 6
+    assert {one if isinstance(one, str) else one.load for one in found} == {"requests"}
+
+
+def test_an_hour_in_which_one_server_is_not_seen_has_no_load(node: KnownNode) -> None:
+    """What began later is no hole: before, it had no load."""
+    for name, size, hole in (("a", 40, 10), ("b", 20, 5)):
+        hours = np.arange(size * DAY)
+        values = np.where(hours // DAY == size - hole, np.nan, 10.0)
+        node.add("forewarn_inference_requests_running", values, model_name=name)
+    node.add("load", 5 + daily(SIXTY, 0, 1))
+    drivers = Drivers(node.reader, NOW_MS)
+    hours = drivers.hours("forewarn_inference_requests_running", ())
+    assert np.isnan(hours.reshape(-1, DAY)).all(axis=1).nonzero()[0].tolist() == [28 - 10, 28 - 5]
+    assert hours[0] == 10.0
+    assert hours[-1] == 20.0
 
 
 def test_gpus_with_room_need_no_more(serving: KnownNode) -> None:

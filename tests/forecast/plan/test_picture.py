@@ -55,7 +55,9 @@ def test_many_resources_are_cut_to_the_first(node: KnownNode) -> None:
     for place in range(MOST_ROWS + 6):
         node.add("load", 10.0 + np.sin(np.arange(25 * 24) / 5), place=str(place))
     plan = node.plan(rows=[TargetSettings(match="load", limit=44.0)])
-    assert sum(text.startswith("load{") for text in texts(draw(plan, lambda target: target))) == MOST_ROWS
+    said = texts(draw(plan, lambda target: target))
+    assert sum(text.startswith("load{") for text in said) == MOST_ROWS
+    assert any(f"the {MOST_ROWS} of {MOST_ROWS + 6} resources that are full first" in text for text in said)
 
 
 def test_nothing_to_show_is_a_picture_too(node: KnownNode) -> None:
