@@ -127,6 +127,7 @@ function reachBar(chart, { early, middle, late }, limit, showLimit) {
   const [from, to] = [x(early), late === null ? left + width : x(late)];
   const context = chart.ctx;
   context.save();
+  context.setLineDash([]); // the line of the limit has left its own
   context.strokeStyle = context.fillStyle = colour("reach");
   context.lineWidth = 8 * devicePixelRatio;
   context.beginPath();
