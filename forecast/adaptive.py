@@ -24,8 +24,7 @@ MEMORY_HOURS = 300.0
 OWN_FORECASTS = 12.0
 """With so many forecasts of its own that do not overlap, half of a series' factor is its own."""
 LIKE_SERIES = 10.0
-LIKE_SHARE = 0.7
-"""Of the group's logarithmic factor so much is taken, where the group has many more than ten series."""
+"""With so many series in a group half of its logarithmic factor is believed."""
 SMALLEST, LARGEST = 0.5, 3.0
 YOUNG_HOURS, YOUNGEST_HOURS, YOUNG_SHARE = 168, 24, 0.5
 """The 95 % band of a day of history is half as wide again as one of a week's; between them, evenly less."""
@@ -121,7 +120,7 @@ def _like(tallies: Floats) -> Floats:
     if not count:
         return np.zeros(len(BANDS))
     together = (tallies[known] / total[known, :, None]).sum(axis=0)
-    return np.asarray(np.log(_needed(together[None]))[0] * LIKE_SHARE * count / (count + LIKE_SERIES))
+    return np.asarray(np.log(_needed(together[None]))[0] * count / (count + LIKE_SERIES))
 
 
 def _needed(tallies: Floats) -> Floats:

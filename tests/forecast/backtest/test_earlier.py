@@ -52,6 +52,6 @@ def test_what_fills_up_and_what_is_young_is_left_as_it_is() -> None:
     }
     asked = [Origin("disk", FIRST + 700), Origin("young", FIRST + 20), Origin("young", FIRST - 5)]
     found = widening(file, asked, "auto", "mean")
-    np.testing.assert_allclose(found[0], 1.0, atol=0.05)  # what its first two days showed, when it was not yet known
+    np.testing.assert_allclose(found[0], 1.0, atol=0.15)  # what its first two days showed, when it was not yet known
     np.testing.assert_array_equal(found[1:], 1.0)
     assert (widening(file, asked[:1], "gauge", "mean") != found[0]).any()
