@@ -1,0 +1,18 @@
+"""The compiler, where the extra ``fast`` is installed; else functions run as they stand."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+AVAILABLE = find_spec("numba") is not None
+
+
+def compiled(function: F) -> F:
+    """A function in machine code, kept in numba's cache folder; the function itself without numba."""
+    if not AVAILABLE:
+        return function
+    from numba import njit  # noqa: PLC0415 - the extra may be missing
+
+    return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]

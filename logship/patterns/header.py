@@ -1,0 +1,98 @@
+"""A format's header, found from lines of it: columns that hold a time, a number, a level in nearly every line."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from logship.patterns.lines import COLON, DASH, MOST_MORE, column_end, next_column
+
+SAMPLE = 500
+"""Lines that a header is learned from, at most."""
+SURE = 20
+"""Lines below which only the columns are cut, and a header is learned again when there are more."""
+NEARLY_ALL = 0.97
+MOST_COLUMNS = 16
+MOST_CAPITALS = 4
+
+_TYPED = re.compile(
+    rb"""
+      [+-]?\d[\d:.,/_+-]*(?:T[\d:.,+-]+)?Z?[:,;]?
+    | 0x[0-9a-fA-F]+
+    | (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}
+    | (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?
+    | (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRIT|CRITICAL|FATAL|FAILURE|ALERT|EMERG|PANIC)[:,]?
+    | (?:trace|debug|info|notice|warn|warning|error|err|severe|crit|critical|fatal|alert|emerg|panic)
+    | (?:Trace|Debug|Info|Notice|Warn|Warning|Error|Severe|Critical|Fatal|Alert)
+    | [VDIWEF]
+    | \[.*\]:?
+    | -
+    """,
+    re.VERBOSE,
+)
+_CAPITALS = re.compile(rb"[A-Z][A-Z_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands before the message.
+
+    Attributes:
+        columns: how many columns are cut off.
+        rule: how it ends behind them: 0 at once, else lines.COLON or lines.DASH.
+        lines: how many lines it was learned from.
+    """
+
+    columns: int
+    rule: int
+    lines: int
+
+
+def learn(lines: Sequence[bytes]) -> Header:
+    """The header of lines that look alike at their beginning."""
+    rows = [_columns(line) for line in lines[:SAMPLE]]
+    count = len(rows)
+    columns = last = before = 0
+    rules = (COLON, DASH)
+    while columns < MOST_COLUMNS:
+        cells = [row[columns][0] for row in rows if len(row) > columns]
+        typed = len(cells) >= NEARLY_ALL * count and (_nearly_all(cells, count) or (last == columns > 0 and _few(cells)))
+        columns += 1
+        if typed:
+            last, before = columns, last
+            rules = (DASH, COLON) if cells.count(b"-") >= NEARLY_ALL * count else (COLON, DASH)
+        elif columns - last > MOST_MORE:
+            break
+    if last == 0 or count < SURE:
+        return Header(last, 0, count)
+    if rules[0] == DASH and before:
+        last = before
+    for rule in rules:
+        if sum(_ends(line, row, last, rule) for line, row in zip(lines, rows, strict=False)) >= NEARLY_ALL * count:
+            return Header(last, rule, count)
+    return Header(last, 0, count)
+
+
+def _columns(line: bytes) -> list[tuple[bytes, int]]:
+    """The first columns and where each ends; a quoted one ends the search."""
+    found: list[tuple[bytes, int]] = []
+    i, end = next_column(line, 0, len(line)), len(line)
+    while i < end and line[i] != 34 and len(found) < MOST_COLUMNS:
+        stop = column_end(line, i, end)
+        found.append((line[i:stop], stop))
+        i = next_column(line, stop, end)
+    return found
+
+
+def _nearly_all(cells: list[bytes], count: int) -> bool:
+    return sum(_TYPED.fullmatch(cell) is not None for cell in cells) >= NEARLY_ALL * count
+
+
+def _few(cells: list[bytes]) -> bool:
+    return len(set(cells)) <= MOST_CAPITALS and all(_CAPITALS.fullmatch(cell) for cell in cells)
+
+
+def _ends(line: bytes, row: list[tuple[bytes, int]], last: int, rule: int) -> bool:
+    if len(row) < last:
+        return False
+    after = line[row[last - 1][1] :].split(None, MOST_MORE + 1)[: MOST_MORE + 1]
+    return any(token == b"-" if rule == DASH else token.endswith(b":") for token in after)

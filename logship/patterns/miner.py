@@ -1,0 +1,280 @@
+"""The miner: a template for every line, online, with one setting for every system."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from logship.patterns.compiled import AVAILABLE
+from logship.patterns.groups import Groups, Tokens
+from logship.patterns.header import SAMPLE, SURE, Header, learn
+from logship.patterns.jsonlines import holds_json, messages_of
+from logship.patterns.lines import shape_of
+from logship.patterns.stage import MOST_SHAPES, MOST_SIGNATURES, SLACK, Chunk, Headers, Int32, Int64, Stop, make_stage
+from logship.patterns.template import Template, template_of
+from logship.patterns.tokens import tokens_of
+from logship.patterns.words import HOLE
+
+TAIL = 0
+"""The id of what overflows: free text of which every line is another template."""
+OPEN = 8
+"""Distinct tokens at a place of a template from which on they are no longer kept apart."""
+MOST_MASKED = 4
+MOST_EXEMPLARS = 4
+MOST_MESSAGE = 4_096
+"""Bytes of a message that its template is made of."""
+LONGEST_EXAMPLE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a miner may hold.
+
+    Attributes:
+        templates: kept at once, before merging; the ones unseen for longest make room.
+        burst: new templates, and 4 times as many unseen signatures, that may come at once.
+        lines_per_template: then one new template for so many lines, one unseen signature for a fifth of it.
+    """
+
+    templates: int = 20_000
+    burst: int = 20_000
+    lines_per_template: int = 100
+
+
+class Miner:
+    """Finds the template of each line.
+
+    Lines come in chunks of a source (a file, a unit); templates are shared by all sources. The result depends on
+    the lines and their order only; a leading shape of which a chunk shows fewer than 20 lines is cut by its
+    columns alone until more come.
+
+    Args:
+        limits: what it may hold.
+        fast: use machine code; needs the extra ``fast``.
+    """
+
+    def __init__(self, limits: Limits = Limits(), *, fast: bool = AVAILABLE) -> None:  # noqa: B008 - frozen
+        self.limits = limits
+        self.lines = 0
+        self._stage = make_stage(fast=fast)
+        self._sources: dict[str, Headers] = {}
+        self._few: dict[tuple[str, int], list[bytes]] = {}
+        self.groups = Groups()
+        self.ids: list[int] = []
+        self.examples: list[str] = []
+        size = limits.templates + 1
+        self.counts = np.zeros(size, np.int64)
+        self.latest = np.zeros(size, np.int64)
+        self._slots: dict[Tokens, int] = {}
+        self._free: list[int] = []
+        self._next_id = 0
+        self._unseen_count = 0
+        self.merged: dict[int, int] = {}
+        self._roots = np.zeros(0, np.int32)
+        self._changed = True
+        self._forget()
+        self._add(("<tail>",), "")
+
+    def feed(self, source: str, data: bytes, starts: Int64 | None = None) -> Int32:
+        """The template ids of a chunk's lines.
+
+        Args:
+            source: whose lines they are; its headers are learned by themselves.
+            data: whole lines; the last one may lack its line end.
+            starts: where each line begins, and the end of the last; found where left out.
+
+        Returns:
+            An id for each line, TAIL for what overflowed. A later chunk may merge an id into an older one: see
+            resolve().
+        """
+        chunk = self._chunk(data, starts)
+        headers = self._sources.setdefault(source, Headers())
+        self._learn_more(source, headers, chunk)
+        first = 0
+        while (stop := self._stage.scan(chunk, first, headers, self.counts, self.latest)) is not None:
+            if stop.shape is not None:
+                self._new_shape(source, headers, chunk, stop)
+                first = stop.line
+                continue
+            self.lines = chunk.number + stop.line
+            slot = self._unseen(stop)
+            chunk.slots[stop.line] = slot
+            self.counts[slot] += 1
+            self.latest[slot] = self.lines
+            first = stop.line + 1
+        self.lines = chunk.number + len(chunk.slots)
+        return self._root_ids()[chunk.slots]
+
+    def resolve(self, ids: Int32) -> Int32:
+        """Ids given earlier as the ids that stand for them now."""
+        table = np.arange(self._next_id, dtype=np.int32)
+        for old in sorted(self.merged):
+            table[old] = table[self.merged[old]]
+        return table[ids]
+
+    def templates(self) -> list[Template]:
+        """All templates, by id."""
+        members: dict[int, list[int]] = defaultdict(list)
+        for slot in self.live():
+            members[self.groups.root(slot)].append(slot)
+        into: dict[int, list[int]] = defaultdict(list)
+        for old in sorted(self.merged):
+            into[self.current(old)].append(old)
+        found = []
+        for root, slots in members.items():
+            if slots == [0] and not self.counts[0]:
+                continue
+            slots.sort(key=lambda slot: (slot != root, self.ids[slot]))
+            found.append(
+                template_of(
+                    self.ids[root],
+                    [self.groups.tokens[slot] for slot in slots],
+                    [int(self.counts[slot]) for slot in slots],
+                    [self.examples[slot] for slot in slots],
+                    tuple(into[self.ids[root]]),
+                )
+            )
+        return sorted(found, key=lambda template: template.id)
+
+    def current(self, template: int) -> int:
+        """The id that stands for an id given earlier."""
+        while template in self.merged:
+            template = self.merged[template]
+        return template
+
+    def live(self) -> Iterator[int]:
+        """The slots in use."""
+        return (slot for slot, tokens in enumerate(self.groups.tokens) if tokens)
+
+    def _chunk(self, data: bytes, starts: Int64 | None) -> Chunk:
+        if starts is None:
+            starts = line_starts(data)
+        if holds_json(data):
+            data, starts = messages_of(data, starts)
+        return Chunk(SLACK + data, starts + len(SLACK), np.zeros(len(starts) - 1, np.int32), self.lines)
+
+    def _root_ids(self) -> Int32:
+        if self._changed:
+            root, ids = self.groups.root, self.ids
+            self._roots = np.array([ids[root(slot)] for slot in range(len(ids))], np.int32)
+            for slot, template in enumerate(ids):
+                if self._roots[slot] != template:
+                    self.merged[template] = int(self._roots[slot])
+            self._changed = False
+        return self._roots
+
+    def _new_shape(self, source: str, headers: Headers, chunk: Chunk, stop: Stop) -> None:
+        assert stop.shape is not None
+        if len(headers.known) >= MOST_SHAPES:
+            headers.known.clear()
+            headers.shapes[:] = 0
+        lines = list(_alike(chunk, stop.line, stop.shape))
+        headers.put(stop.shape, learn(lines))
+        if len(lines) < SURE:
+            self._few[source, stop.shape] = lines
+
+    def _learn_more(self, source: str, headers: Headers, chunk: Chunk) -> None:
+        """Learn headers again of which too few lines were seen."""
+        for key in [key for key in self._few if key[0] == source]:
+            lines = self._few[key]
+            lines.extend(_alike(chunk, 0, key[1], SAMPLE))
+            if len(lines) >= SURE:
+                del self._few[key]
+                if key[1] in headers.known:
+                    headers.put(key[1], learn(lines))
+
+    def _unseen(self, stop: Stop) -> int:
+        """The slot of a line that stage 1 does not know."""
+        limits = self.limits
+        if self._unseen_count > 4 * limits.burst + 5 * self.lines // limits.lines_per_template:
+            return 0
+        self._unseen_count += 1
+        text = stop.message[:MOST_MESSAGE].decode("utf-8", "replace")
+        tokens = tokens_of(text) or (HOLE,)
+        slot = self._slots.get(tokens)
+        if slot is None:
+            if self._next_id > limits.burst + self.lines // limits.lines_per_template or not self._room():
+                return 0
+            slot = self._add(tokens, text[:LONGEST_EXAMPLE])
+        if self._stage.size >= MOST_SIGNATURES:
+            self._forget()
+        self._stage.learn(stop, slot)
+        self._learn_mask(stop, slot)
+        return slot
+
+    def _add(self, tokens: Tokens, example: str) -> int:
+        slot = self._free.pop() if self._free else len(self.ids)
+        if slot == len(self.ids):
+            self.ids.append(self._next_id)
+            self.examples.append(example)
+        else:
+            self.ids[slot], self.examples[slot] = self._next_id, example
+        self.counts[slot] = self.latest[slot] = 0
+        self._next_id += 1
+        self._slots[tokens] = slot
+        self.groups.put(slot, tokens, self.ids)
+        self._changed = True
+        return slot
+
+    def _room(self) -> bool:
+        """Whether there is a slot; the templates unseen for longest that no others were merged into make room."""
+        if self._free or len(self.ids) <= self.limits.templates:
+            return True
+        self._root_ids()
+        sizes = Counter(self.groups.root(slot) for slot in self.live())
+        old = [slot for slot in self.live() if slot and (self.groups.root(slot) != slot or sizes[slot] == 1)]
+        old.sort(key=lambda slot: (self.latest[slot], self.ids[slot]))
+        for slot in old[: max(1, self.limits.templates // 8)]:
+            del self._slots[self.groups.tokens[slot]]
+            root = self.groups.root(slot)
+            self.counts[root] += self.counts[slot] if root != slot else 0
+            self.groups.drop(slot)
+            self._free.append(slot)
+        self._free.sort(reverse=True)
+        self._forget()
+        return bool(self._free)
+
+    def _forget(self) -> None:
+        self._stage.forget()
+        self._exemplars: dict[tuple[int, int], list[tuple[object, ...]]] = {}
+        self._values: dict[tuple[int, int, tuple[int, ...]], list[set[object]]] = {}
+
+    def _learn_mask(self, stop: Stop, slot: int) -> None:
+        """Where a template's signatures differ at a few places that are free, leave these out from now on."""
+        count = len(stop.elements)
+        root = self.groups.root(slot)
+        exemplars = self._exemplars.setdefault((root, count), [])
+        for exemplar in exemplars:
+            pairs = zip(exemplar, stop.elements, strict=True)
+            places = tuple(i for i, (one, other) in enumerate(pairs) if one != other)
+            if not 0 < len(places) <= MOST_MASKED:
+                continue
+            values = self._values.setdefault((root, count, places), [set() for _ in places])
+            for known, place in zip(values, places, strict=True):
+                if len(known) < OPEN:
+                    known.add(stop.elements[place])
+            if all(len(known) >= OPEN for known in values) and self._stage.mask(count, places):
+                self._stage.learn(stop, slot, places)
+                return
+        if len(exemplars) < MOST_EXEMPLARS:
+            exemplars.append(stop.elements)
+
+
+def line_starts(data: bytes) -> Int64:
+    """Where each line begins, and the end of the last."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
+    whole = data.endswith(b"\n") or not data
+    return np.concatenate(([0], ends, [] if whole else [len(data)])).astype(np.int64)
+
+
+def _alike(chunk: Chunk, first: int, shape: int, most: int = SAMPLE) -> Iterator[bytes]:
+    """Lines of one leading shape."""
+    found = 0
+    for i in range(first, len(chunk.slots)):
+        line = chunk.line(i).rstrip()
+        if shape_of(line, 0, len(line)) == shape:
+            yield line
+            found += 1
+            if found == most:
+                return

@@ -1,0 +1,249 @@
+"""Stage 1: known lines to slots, compiled or plain, with the same result."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logship.patterns.compiled import AVAILABLE
+from logship.patterns.header import Header
+from logship.patterns.kernel import MASKS, MOST_TOKENS, NEW_SHAPE, PLACES, UNSEEN, byte_classes, masked, powers, scan, store
+from logship.patterns.lines import message_start, shape_of
+from logship.patterns.words import is_failure
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Places = tuple[int, ...]
+
+SLACK = b"\n" * 16
+"""In front of a chunk, so that the compiled scan may look back."""
+MOST_SHAPES = 256
+MOST_SIGNATURES = 1 << 17
+_CELLS = MOST_SIGNATURES * 4
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Whole lines of one source.
+
+    Attributes:
+        data: the slack, then the lines.
+        starts: where each line begins in data, and the end of the last.
+        slots: the template of each line, by its slot.
+        number: of the first line, over all sources.
+    """
+
+    data: bytes
+    starts: Int64
+    slots: Int32
+    number: int
+    array: NDArray[np.uint8] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.array = np.frombuffer(self.data, np.uint8)
+
+    def line(self, i: int) -> bytes:
+        """One line without its end."""
+        return self.data[self.starts[i] : self.starts[i + 1]].rstrip(b"\r\n")
+
+
+@dataclass(slots=True)
+class Headers:
+    """The headers of one source, by leading shape."""
+
+    known: dict[int, Header] = field(default_factory=dict)
+    shapes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(MOST_SHAPES * 4, np.uint64))
+    cuts: Int32 = field(default_factory=lambda: np.zeros((MOST_SHAPES * 4, 2), np.int32))
+
+    def put(self, shape: int, header: Header) -> None:
+        """Set the header of a leading shape."""
+        self.known[shape] = header
+        store(self.shapes, self.cuts, np.uint64(shape), np.array([header.columns, header.rule], np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A line that stage 1 does not know.
+
+    Attributes:
+        line: its index in the chunk.
+        shape: its leading shape where that is new, else None.
+        message: the message.
+        elements: its tokens, equal where the tokens are equal.
+        key: its signature.
+    """
+
+    line: int
+    shape: int | None
+    message: bytes = b""
+    elements: tuple[Any, ...] = ()
+    key: Any = None
+
+
+class Stage(Protocol):
+    """Signatures of lines and the slots of their templates."""
+
+    size: int
+
+    def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
+        """Fill in slots from a line on, up to one that is not known; None when all were."""
+
+    def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
+        """Set the slot of a line's signature, or of its signature with some tokens left out."""
+
+    def mask(self, count: int, places: Places) -> bool:
+        """Try these places from now on for messages of so many tokens; False where there is no room."""
+
+    def forget(self) -> None:
+        """Begin anew, with no signatures and no masks."""
+
+
+def make_stage(*, fast: bool = AVAILABLE) -> Stage:
+    """The compiled stage where the extra ``fast`` is installed, else the plain one."""
+    return CompiledStage() if fast else PlainStage()
+
+
+class CompiledStage:
+    """Tables in arrays, read in machine code."""
+
+    def __init__(self) -> None:
+        self._classes, self._factors = byte_classes(), powers()
+        self._elements = np.zeros(MOST_TOKENS, np.uint64)
+        self._stops = np.zeros(MOST_TOKENS, np.int64)
+        self._about = np.zeros(6, np.int64)
+        self.forget()
+
+    def forget(self) -> None:
+        self.size = 0
+        self._keys = np.zeros(_CELLS, np.uint64)
+        self._values = np.zeros(_CELLS, np.int32)
+        self._masks = np.full((MOST_TOKENS + 1, MASKS, PLACES), -1, np.int64)
+
+    def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
+        i = scan(
+            chunk.array,
+            chunk.starts,
+            first,
+            chunk.slots,
+            headers.shapes,
+            headers.cuts,
+            self._keys,
+            self._values,
+            self._masks,
+            self._classes,
+            self._factors,
+            self._elements,
+            self._stops,
+            self._about,
+            counts,
+            latest,
+            chunk.number,
+        )
+        if i == len(chunk.slots):
+            return None
+        why, count, begin, end, shape, whole = self._about.tolist()
+        if why == NEW_SHAPE:
+            return Stop(i, shape)
+        elements = tuple(self._elements[:count].tolist())
+        return Stop(i, None, chunk.data[begin:end], elements, np.int64(whole).view(np.uint64))
+
+    def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
+        key = stop.key
+        if places is not None:
+            key = masked(key, np.array(stop.elements, np.uint64), self._factors, np.array(places, np.int64))
+        store(self._keys, self._values, np.uint64(key), slot)
+        self.size += 1
+
+    def mask(self, count: int, places: Places) -> bool:
+        row = self._masks[count]
+        for m in range(MASKS):
+            if row[m, 0] < 0:
+                row[m, : len(places)] = places
+                return True
+            if tuple(place for place in row[m].tolist() if place >= 0) == places:
+                return True
+        return False
+
+
+_BLANKS = re.compile(rb"[\x00-\x20]+")
+_GAP = rb"\x20=,;:()\[\]{}<>\"'|"
+_VARIABLE = re.compile(
+    rb"(?<![^%b])(?![A-Za-z]{2,6}\d(?![^%b]))(?=/|[^%b]*\d|[^%b/]*/[^%b/]*/)[^%b]+" % ((_GAP,) * 6)
+)
+_RUN = re.compile(rb"\x00(?:[ ,;:]+\x00)+")
+_TOKEN = re.compile(rb"([^%b]+)" % _GAP)
+_OUT = b"\x01"
+
+
+class PlainStage:
+    """The same with regular expressions and a dictionary."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    @property
+    def size(self) -> int:
+        return len(self._slots)
+
+    def forget(self) -> None:
+        self._slots: dict[bytes, int] = {}
+        self._masks: dict[int, list[Places]] = {}
+
+    def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
+        for i in range(first, len(chunk.slots)):
+            line = chunk.line(i).rstrip(_WHITE)
+            shape = shape_of(line, 0, len(line))
+            header = headers.known.get(shape)
+            if header is None:
+                return Stop(i, shape)
+            message = line[message_start(line, 0, len(line), header.columns, header.rule) :]
+            key = _key(message)
+            slot = self._slots.get(key)
+            if slot is None:
+                parts = _TOKEN.split(key)
+                slot = self._try_masks(parts)
+                if slot is None:
+                    return Stop(i, None, message, tuple(parts[1::2]), key)
+            chunk.slots[i] = slot
+            counts[slot] += 1
+            latest[slot] = chunk.number + i
+        return None
+
+    def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
+        self._slots[stop.key if places is None else _without(_TOKEN.split(stop.key), places)] = slot
+
+    def mask(self, count: int, places: Places) -> bool:
+        masks = self._masks.setdefault(count, [])
+        if places not in masks and len(masks) < MASKS:
+            masks.append(places)
+        return places in masks
+
+    def _try_masks(self, parts: list[bytes]) -> int | None:
+        for places in self._masks.get(len(parts) // 2, ()):
+            if not any(parts[2 * place + 1].endswith((b"Error", b"Exception")) for place in places):
+                slot = self._slots.get(_without(parts, places))
+                if slot is not None:
+                    return slot
+        return None
+
+
+_WHITE = bytes(range(33))
+
+
+def _key(message: bytes) -> bytes:
+    plain = _BLANKS.sub(b" ", message).strip(b" ")
+    key = _RUN.sub(b"\x00", _VARIABLE.sub(b"\x00", plain))
+    if len(key) > 2 * MOST_TOKENS - 2:
+        for n, token in enumerate(_TOKEN.finditer(key), 1):
+            if n == MOST_TOKENS:
+                return key[: token.end()]
+    return key
+
+
+def _without(parts: list[bytes], places: Places) -> bytes:
+    parts = list(parts)
+    for place in places:
+        parts[2 * place + 1] = _OUT
+    return b"".join(parts)

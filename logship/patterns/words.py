@@ -1,0 +1,74 @@
+"""What a single word of a message is, and how much it speaks for a variable at its place.
+
+The weights follow how often a word of its kind is a value rather than part of the sentence: words that describe a
+state are kept apart, names are not.
+"""
+
+import re
+
+HOLE = "<*>"
+
+WEIGHT_OF_HOLE = 3.0
+WEIGHT_OF_NAME = 2.0
+WEIGHT_OF_NUMBERED = 1.2
+WEIGHT_OF_WORD = 1.0
+WEIGHT_OF_CAPITALS = 0.7
+WEIGHT_OF_VERB = 0.4
+
+STATES = frozenset(
+    """
+    true false yes no on off up down in out ok okay success successful successfully failure failed fail succeeded
+    enabled disabled enable disable open opened close closed opening closing start started starting stop stopped
+    stopping begin end active inactive running idle online offline ready busy available unavailable present absent
+    connected disconnected connect disconnect connecting disconnecting attached detached added removed add remove
+    created deleted create delete creating deleting read write reading writing input output
+    accepted rejected allowed denied granted valid invalid known unknown normal critical warning error fatal info debug
+    paused resumed suspended completed aborted cancelled canceled pending acquire release acquired released
+    get put post patch head options lock unlock locked unlocked mounted unmounted left right
+    low high min max first last before after
+    """.split()
+)
+"""Words of small closed sets: a change from one to another is news, so they never speak for a variable."""
+
+_NUMBERED = re.compile(r"[A-Za-z]{2,6}\d|\d?[A-Za-z]{2,6}")
+_FAILURE = re.compile(r"(?:\w+[.$])*\w*(?:Exception|Error)")
+_VERB = re.compile(r"[A-Za-z]+(?:ed|ing)")
+_CAPITALS = re.compile(r"[A-Z][A-Z_]+")
+_PLAIN = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[.!?]*")
+_VARIABLE = re.compile(r".*\d|/|[^/]*/[^/]*/")
+_KEPT = re.compile(r"[A-Za-z]{2,6}\d")
+
+
+def is_variable(word: str) -> bool:
+    """Whether a word is a value by its looks: it holds a digit or is a path. ``eth0`` is a word."""
+    return _VARIABLE.match(word) is not None and _KEPT.fullmatch(word) is None
+
+
+def is_failure(word: str) -> bool:
+    """Whether a word names an exception class: those are never taken for a value."""
+    return word.endswith(("Exception", "Error")) and _FAILURE.fullmatch(word) is not None
+
+
+def weight_of(word: str) -> float:
+    """How much a value at some place speaks for a variable there; 0 for one that never does."""
+    if word == HOLE:
+        return WEIGHT_OF_HOLE
+    if word[0] in "\"'":
+        constants = word[1:-1].replace(HOLE, "").split()
+        return 0.0 if all(part.lower() in STATES for part in constants) else WEIGHT_OF_NAME
+    if word.lower().rstrip(".!?") in STATES or is_failure(word):
+        return 0.0
+    if _VERB.fullmatch(word):
+        return WEIGHT_OF_VERB
+    if _CAPITALS.fullmatch(word):
+        return WEIGHT_OF_CAPITALS
+    if _PLAIN.fullmatch(word):
+        return WEIGHT_OF_WORD
+    if _NUMBERED.fullmatch(word):
+        return WEIGHT_OF_NUMBERED
+    return WEIGHT_OF_NAME
+
+
+def is_name(word: str) -> bool:
+    """Whether a word has the shape of an identifier: dots, underscores, hyphens, two alphabets mixed."""
+    return word != HOLE and weight_of(word) == WEIGHT_OF_NAME
