@@ -65,7 +65,7 @@ def of_questions(seen: Turned, asked: Ints, thresholds: Floats) -> Floats:
         asked: [m] of each question its series.
         thresholds: [m] in the turned series' unit.
     """
-    limit = (thresholds - seen.location[asked]) / seen.scale[asked]
+    limit = seen.limits(asked, thresholds)
     inputs = [*_forecast(seen, asked, limit), *_past(seen, asked, limit), *_standing(seen, asked, limit)]
     inputs += [np.repeat(ahead[None], limit.size, axis=0) for ahead in (KNOTS / HORIZON_HOURS, np.log(KNOTS))]
     return np.stack(inputs, axis=2)
@@ -112,7 +112,8 @@ def _standing(seen: Turned, asked: Ints, limit: Floats) -> list[Floats]:
         found.append(_logit((reached_on + 0.5) / (np.isfinite(days).sum(axis=1) + 1)))
     above = seen.values[asked] >= limit[:, None]
     since = np.where(above.any(axis=1), above[:, ::-1].argmax(axis=1), NEVER_HOURS)
-    found.append(-np.log1p(since))
+    beyond = (limit - seen.highest(GRID_HOURS)[asked]) * seen.scale[asked]  # in units of the largest value seen
+    found += [-np.log1p(since), -np.log1p(np.maximum(beyond, 0.0))]
     return [np.repeat(one[:, None], KNOTS.size, axis=1) for one in found]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from forecast.combiner.net import silu
 from forecast.combiner.weights import Tensor
 from forecast.grid import Ints
 from forecast.sources import Floats
@@ -42,7 +43,7 @@ def _series(weights: Mapping[str, Tensor], series: Tensor) -> Tensor:
     scaled = (series - weights["series_mean"]) / weights["series_deviation"]
     x = np.clip(scaled, -LARGEST_SERIES_INPUT, LARGEST_SERIES_INPUT)
     for layer in ("first", "second"):
-        x = _silu(_linear(weights, layer, x))
+        x = silu(_linear(weights, layer, x))
     return np.asarray(x)
 
 
@@ -55,11 +56,6 @@ def _logits(weights: Mapping[str, Tensor], z: Tensor, inputs: Tensor) -> Tensor:
     gates = _positive(_linear(weights, "gates", z))
     out = (x @ _positive(weights["out_weight"]).T)[..., 0] + _linear(weights, "out_shift", z)
     return np.asarray(out + np.einsum("mi,mki->mk", gates, p))
-
-
-def _silu(x: Tensor) -> Tensor:
-    """X times the logistic function of x (Elfwing, Uchibe and Doya, 2017)."""
-    return np.asarray(0.5 * x * (1 + np.tanh(0.5 * x)))
 
 
 def _linear(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:

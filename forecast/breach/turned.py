@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from forecast.combiner import Combination
-from forecast.grid import DAY_HOURS, GRID_HOURS, WEEK_HOURS, Grid
+from forecast.grid import DAY_HOURS, GRID_HOURS, WEEK_HOURS, Grid, Ints
 from forecast.members.statistics import mean
 from forecast.settings import HORIZON_HOURS
 from forecast.sources import Floats
@@ -23,6 +23,8 @@ STATE_HOURS = (3, 24, 72)
 LIKENESS = 0.7
 """How unlike the hours before a past window may be before it counts for less, in units of their usual distance."""
 SMALLEST_HEIGHT = 1e-3
+LARGEST = 1e9
+"""In units of the largest value seen."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class Turned:
         members: [n, members, 72]; NaN where a member does not exist.
         doubt: [n] the logarithm of the plain combination's expected error.
         zero: [n] where 0 lies.
-        location: [n] in the turned series' own unit.
-        scale: [n] likewise.
+        size: [n] what the series' own unit is divided by first.
+        location: [n] where the units begin, after that.
+        scale: [n] their size, after that.
     """
 
     values: Floats
@@ -44,26 +47,32 @@ class Turned:
     members: Floats
     doubt: Floats
     zero: Floats
+    size: Floats
     location: Floats
     scale: Floats
 
     @classmethod
     def of(cls, grid: Grid, combination: Combination, side: float) -> "Turned":
         """``side`` is -1.0 where thresholds are reached by falling, else 1.0."""
-        seen = combination.features
-        size, sign = np.abs(combination.unit), side * np.sign(combination.unit)
-        scale, location = seen.scale * size, sign * seen.location * size
+        seen, size = combination.features, np.abs(combination.unit)
+        sign = side * np.sign(combination.unit)
+        scale, location = seen.scale, sign * seen.location
+        quantiles = np.clip(combination.quantiles / size[:, None, None], -LARGEST, LARGEST)[..., :: int(side)]
         members = sign[:, None, None] * (seen.members + seen.plain[:, None])
         return cls(
-            values=(side * grid.bridged - location[:, None]) / scale[:, None],
-            quantiles=(side * combination.quantiles[..., :: int(side)] - location[:, None, None])
-            / scale[:, None, None],
+            values=(side * grid.bridged / size[:, None] - location[:, None]) / scale[:, None],
+            quantiles=(side * quantiles - location[:, None, None]) / scale[:, None, None],
             members=np.where(seen.exists[..., None], members, np.nan),
             doubt=np.log(seen.tolerance),
             zero=-location / scale,
+            size=size,
             location=location,
             scale=scale,
         )
+
+    def limits(self, asked: Ints, thresholds: Floats) -> Floats:
+        """Thresholds of the turned series in units of their scale, [m]."""
+        return np.asarray((thresholds / self.size[asked] - self.location[asked]) / self.scale[asked])
 
     @cached_property
     def peaks(self) -> Floats:
@@ -75,7 +84,7 @@ class Turned:
         """The same of the windows that began whole weeks ago."""
         return self._peaks(WEEKLY_BEGINS)
 
-    def _peaks(self, begins: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Floats:
+    def _peaks(self, begins: Ints) -> Floats:
         windows = np.stack([self.values[:, begin : begin + HORIZON_HOURS] for begin in begins.tolist()], axis=1)
         return np.asarray(np.maximum.accumulate(windows, axis=2)[..., AT])
 

@@ -1,5 +1,6 @@
 """From synthetic and measured series to the breach's weights."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +12,10 @@ import torch
 from forecast import scores
 from forecast.breach.turned import KNOTS
 from forecast.combiner import weights
-from forecast.grid import Flags
+from forecast.grid import Flags, Ints
 from forecast.sources import Floats
 from forecast.train.breach.fitting import SHIPPED, Recipe, Share, fit, logits, platt
 from forecast.train.breach.questions import MOST_WINDOWS, Questions, ask, measured, mixed, synthetic
-from forecast.train.reading import Names
 from forecast.train.series import Hourly
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 COUNT = 12_000
 MIXED = 4_000
 SYNTHETIC_PART, SUMS_PART = 0.4, 0.2
+FOLDS = 3
 STATISTICS = ("mean", "max")
 _JUDGED = np.flatnonzero(np.isin(KNOTS, (24, 48, 72)))
 
@@ -36,7 +37,7 @@ def make(
     recipe: Recipe = SHIPPED,
     most: int = MOST_WINDOWS,
 ) -> None:
-    """Train on synthetic and measured series, calibrate on measured ones whose source was left out, write the file.
+    """Train on synthetic and measured series, calibrate on measured ones out of fold, write the file.
 
     Args:
         sets: measured series.
@@ -55,7 +56,7 @@ def make(
         sums=ask(mixed(found[0], sets, min(MIXED, 2 * len(found[0].values)), random), random),
         real=[ask(one, random) for one in found],
     )
-    slope, offset = _calibration(np.array([one.source for one in sets]), material, seed, recipe)
+    slope, offset = _calibration(_folds(sets), material, seed, recipe)
     network = fit(material.pools, seed, recipe)
     network.slope.fill_(slope)
     network.offset.fill_(offset)
@@ -92,28 +93,32 @@ class _Material:
         return [pool for pool in pools if len(pool.questions.asked)]
 
 
-def _calibration(source: Names, material: _Material, seed: int, recipe: Recipe) -> tuple[float, float]:
-    """Slope and offset of the logits, from nets that have not seen the source that they are asked about.
+def _folds(sets: Sequence[Hourly]) -> Ints:
+    """The fold of each measured series, by hash."""
+    names = [f"{one.source}/{one.name}" for one in sets]
+    return np.array([hashlib.sha256(name.encode()).digest()[1] % FOLDS for name in names])
+
+
+def _calibration(fold: Ints, material: _Material, seed: int, recipe: Recipe) -> tuple[float, float]:
+    """Slope and offset of the logits, from nets that have not seen the series that they are asked about.
 
     Args:
-        source: of each measured series its set.
+        fold: of each measured series.
         material: what there is to learn from.
         seed: of everything that is drawn.
         recipe: of the training.
     """
     said, came, weight = [], [], []
-    for left_out in sorted(set(source.tolist())):
-        network = fit(material.of(np.asarray(source != left_out)).pools, seed, recipe)
+    for left_out in np.unique(fold).tolist():
+        network = fit(material.of(np.asarray(fold != left_out)).pools, seed, recipe)
         for each in material.real:
-            asked = each.rows((source[each.source] == left_out) & ~each.above)
+            asked = each.rows((fold[each.source] == left_out) & each.usual)
             said.append(logits(network, asked.series, asked.asked, asked.inputs)[:, _JUDGED])
             came.append(asked.crossed[:, _JUDGED])
             weight.append(asked.weight)
-        count = len(material.real)
-        log.info("without %s: %s", left_out, _figures(np.concatenate(said[-count:]), np.concatenate(came[-count:])))
-    logit, happened = np.concatenate(said).ravel(), np.concatenate(came).ravel()
-    slope, offset = platt(logit, happened, np.repeat(np.concatenate(weight), _JUDGED.size))
-    log.info("slope %.3f, offset %.3f", slope, offset)
+    logit, happened = np.concatenate(said), np.concatenate(came)
+    slope, offset = platt(logit.ravel(), happened.ravel(), np.repeat(np.concatenate(weight), _JUDGED.size))
+    log.info("out of fold: %s; slope %.3f, offset %.3f", _figures(logit, happened), slope, offset)
     return slope, offset
 
 

@@ -21,8 +21,10 @@ SHARE_ABOVE = 0.3
 EVERY_HOURS = 11
 MOST_WINDOWS = 120
 MIXED_SIZES = (0.2, 1.0)
+NEAR = 4
 NEAREST_G, FARTHEST_G = -0.6, 1.4
-CAPACITIES = (1.0, 1.02, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0)
+"""So many thresholds lie so far from the last week's highest value, in units of its distance from the median."""
+CAPACITIES = (1.0, 1.02, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
 CHUNK = 500
 
 
@@ -36,7 +38,8 @@ class Questions:
         inputs: [m, knots, inputs] of each question.
         crossed: [m, knots] whether the threshold had been reached by then.
         source: [m] which series it is of, by number.
-        above: [m] whether the series stands beyond the threshold already.
+        usual: [m] whether it asks what is usually asked: whether a value near the last week's highest will be risen to
+            that the series does not stand beyond already.
     """
 
     series: Halves
@@ -44,7 +47,7 @@ class Questions:
     inputs: Halves
     crossed: Flags
     source: Ints
-    above: Flags
+    usual: Flags
 
     @property
     def weight(self) -> Floats:
@@ -102,7 +105,9 @@ def _asked(found: Windows, grid: Grid, combination: Combination, side: float, ra
     limit = limits.ravel()
     above = np.asarray((side * grid.values[asked, -SIDE_HOURS:] >= limit[:, None]).any(axis=1))
     kept = ~above | (random.random(limit.size) < SHARE_ABOVE)
-    asked, limit, above = asked[kept], limit[kept], above[kept]
+    near = np.tile(np.arange(limits.shape[1]) < NEAR, len(limits))
+    usual = (near & ~above)[kept] if side > 0 else np.zeros(int(kept.sum()), dtype=np.bool_)
+    asked, limit = asked[kept], limit[kept]
     crossed = np.maximum.accumulate(side * found.values[asked, GRID_HOURS:] >= limit[:, None], axis=1)[:, AT]
     return Questions(
         of_series(seen, extreme=found.extreme).astype(np.float32),
@@ -110,7 +115,7 @@ def _asked(found: Windows, grid: Grid, combination: Combination, side: float, ra
         of_questions(seen, asked, limit).astype(np.float32),
         crossed,
         found.source[asked],
-        above,
+        usual,
     )
 
 
@@ -120,7 +125,7 @@ def thresholds(past: Floats, random: Random) -> Floats:
     size = np.nanmax(np.abs(past), axis=1)
     height = np.maximum(top - median(past[:, -WEEK_HOURS:]), 1e-3 * size + 1e-9)
     count = len(past)
-    g = random.uniform(NEAREST_G, FARTHEST_G, (count, 4))
+    g = random.uniform(NEAREST_G, FARTHEST_G, (count, NEAR))
     seen = np.array([np.nanquantile(row, random.uniform(0.75, 1)) for row in past])
     ever = np.nanmax(past, axis=1)
     beyond = ever + (random.choice(CAPACITIES, count) - 1) * np.maximum(np.abs(ever), height)
