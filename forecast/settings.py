@@ -62,5 +62,7 @@ class TargetSettings(Settings):
         description="How it is used up: gauge (a level with a daily shape), fill (a store that fills),"
         " allocation (units handed out), saturated (a level capped at 1).",
     )
-    limit: float | None = Field(None, description="Where the capacity ends, in the series' own unit.")
+    limit: float | None = Field(
+        None, allow_inf_nan=False, description="Where the capacity ends, in the series' own unit."
+    )
     below: bool = Field(False, description="Whether it runs out at the lower end (bytes free rather than bytes used).")

@@ -202,7 +202,9 @@ class Prometheus:
                 hint="give what stands in front of /api/v1, such as http://prometheus:9090",
             )
         if answer["status"] == "error":
-            raise PrometheusError(f"{self.url}: {answer.get('error', 'error')}", hint="look at the server's log")
+            asked_wrongly = status in {400, 422}
+            hint = "try the same query in the server's own page" if asked_wrongly else "look at the server's log"
+            raise PrometheusError(f"{self.url}: {answer.get('error', 'error')}", hint=hint)
         return answer["data"]
 
 

@@ -34,9 +34,11 @@ class Service:
     Args:
         forecast: makes the forecasts as of now.
         write: writes them as they are now.
-        every: seconds between two runs.
+        every: seconds between two runs; they begin where a multiple of it (of an hour: the full hour) is settled, so
+            that no forecast misses an hour that is over.
         clock: the time.
         sleep: waits.
+        settled_ms: for how long what is written may still be under way to the server.
     """
 
     def __init__(
@@ -46,25 +48,37 @@ class Service:
         every: float,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        settled_ms: int = 0,
     ) -> None:
         self._forecast = forecast
         self._write = write
-        self._every = every
+        self._every_ms = round(every * 1000)
+        self._settled_ms = settled_ms
         self._clock = clock
         self._sleep = sleep
         self._troubles: dict[str, str] = {}
         self._made: Sequence[Forecast] = ()
-        self._due = clock.monotonic()
+        self._due_ms = clock.now_ms()
 
     def run(self) -> None:
         """Make forecasts when they are due, and write the newest ones every minute; what fails is tried again then."""
         while True:
             begin = self._clock.monotonic()
-            if begin >= self._due and self._tried("forecasting", self._make):
-                self._due = begin + self._every
+            now_ms = self._clock.now_ms()
+            if self._due(now_ms) and self._tried("forecasting", self._make):
+                self._due_ms = self._next(now_ms)
             if self._made:
                 self._tried("writing", self._written)
             self._sleep(max(0.0, begin + WRITE_SECONDS - self._clock.monotonic()))
+
+    def _due(self, now_ms: int) -> bool:
+        """Whether it is time, or the clock was set back by so much that it would not be for long."""
+        return now_ms >= self._due_ms or self._due_ms - now_ms > self._every_ms
+
+    def _next(self, now_ms: int) -> int:
+        settled = now_ms - self._settled_ms
+        return settled - settled % self._every_ms + self._every_ms + self._settled_ms
 
     def _make(self) -> None:
         begin = self._clock.monotonic()

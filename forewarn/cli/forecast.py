@@ -127,7 +127,7 @@ def forecast(
 
         forecast_server(wanted, load(config), None if as_of is None else moment_at(as_of), score=score, json=json)
         return
-    given = next((name for name, value in wanted.items() if value), None)
+    given = next((name for name, value in wanted.items() if value is not None), None)
     if given is not None:
         from forewarn.base.errors import UsageError
 

@@ -1,5 +1,6 @@
 """forewarn forecast --source prometheus."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -68,6 +69,8 @@ def _check(wanted: Mapping[str, Any], as_of_ms: int | None, *, json: bool) -> No
     for one, other in (("limit", "limit-query"), ("workers", "dask")):
         if wanted[one] is not None and wanted[other] is not None:
             raise UsageError(f"give either --{one} or --{other}")
+    if wanted["limit"] is not None and not math.isfinite(wanted["limit"]):
+        raise UsageError(f"--limit {wanted['limit']} is no number", hint="leave it out where the capacity has no end")
     of_match = [name for name in _OF_MATCH if wanted[name] is not None]
     if of_match and not wanted["match"]:
         raise UsageError(f"--{of_match[0]} says something of what --match names", hint="without it, [[target]] does")
@@ -96,7 +99,7 @@ class _Run:
             self.wanted["url"],
             access_of(self.wanted),
             timeout=timeout_of(self.wanted),
-            again="the forecasts are made from the beginning",
+            again="run the command again, it begins anew",
         )
         history_ms = round(self.settings.forecast.history * 1000)
         found = FleetReader(server, self.series(), as_of_ms, history_ms)
@@ -200,7 +203,7 @@ def _serve(run: _Run, writer: "Writer", settings: "Config", every: str) -> None:
     def forecast() -> "list[Forecast]":
         return kept(run.forecasts(_now_ms() - SETTLED_MS, lambda _done, _total: None))
 
-    Service(forecast, lambda made: _write(writer, made), seconds, SystemClock()).run()
+    Service(forecast, lambda made: _write(writer, made), seconds, SystemClock(), settled_ms=SETTLED_MS).run()
 
 
 def _write(writer: "Writer", made: "Sequence[Forecast]") -> int:

@@ -60,7 +60,8 @@ def test_a_path_in_front_of_the_api_is_kept() -> None:
         ),
         (200, b"<html>Grafana</html>", "no Prometheus", "in front of /api/v1", 2),
         (200, b"[]", "no Prometheus", "in front of /api/v1", 2),
-        (400, failure("parse error"), "parse error", "log", 1),
+        (400, failure("parse error"), "parse error", "the same query", 1),
+        (404, failure("no such tenant"), "no such tenant", "log", 1),
     ],
 )
 def test_what_is_wrong_is_told(status: int, body: bytes, says: str, hint: str, exit_code: int) -> None:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from pydantic import ValidationError
 
@@ -24,6 +26,12 @@ def test_a_target_needs_a_selector() -> None:
     for wrong in ("queue{", "{}", 'queue{tenant=~"("}'):
         with pytest.raises(ValidationError):
             TargetSettings(match=wrong)
+
+
+@pytest.mark.parametrize("limit", [math.nan, math.inf])
+def test_a_limit_is_a_number(limit: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        TargetSettings(match="queue", limit=limit)
 
 
 def test_every_field_is_described() -> None:

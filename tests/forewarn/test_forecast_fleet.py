@@ -100,6 +100,7 @@ def test_a_table_of_other_exporters_series(server: Receiver) -> None:
         (("--match", "queue_length{"), "is no series"),
         (("--match", "queue_length", "--limit-query", "no_such"), "answers no_such with nothing"),
         (("--match", "queue_length", "--limit", "1", "--limit-query", "x"), "either --limit or --limit-query"),
+        (("--match", "queue_length", "--limit", "nan"), "--limit nan is no number"),
         (("--limit", "0"), "--limit says something of what --match names"),
         (("--every", "1h"), "--every takes --write-to"),
         (("--every", "1s", "--write-to", "http://127.0.0.1:1/"), "--every 1s is too often"),
@@ -119,10 +120,11 @@ def test_what_does_not_fit_is_said_in_a_line(server: Receiver, options: tuple[st
     assert done.stdout == ""
 
 
-def test_options_of_servers_want_a_server() -> None:
-    done = forewarn("forecast", "--match", "queue_length")
+@pytest.mark.parametrize("options", [("--match", "queue_length"), ("--limit", "0"), ("--no-rate",)])
+def test_options_of_servers_want_a_server(options: tuple[str, ...]) -> None:
+    done = forewarn("forecast", *options)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--match is for a server" in done.stderr
+    assert "is for a server" in done.stderr
     assert "--source prometheus --url URL" in done.stderr
     assert "--source prometheus takes --url" in forewarn("forecast", "--source", "prometheus").stderr
 
@@ -131,7 +133,7 @@ def test_nobody_answers() -> None:
     done = run("--match", "x", url=f"http://127.0.0.1:{free_port()}")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no answer from http://127.0.0.1:" in done.stderr
-    assert "is the address right? The forecasts are made from the beginning" in done.stderr
+    assert "is the address right? Run the command again, it begins anew" in done.stderr
 
 
 def test_who_asks_must_say_who_it_is(tmp_path: Path) -> None:
