@@ -15,7 +15,7 @@ LOAD = [TargetSettings(match="load", limit=6.0)]
 def test_what_was_asked_is_named_with_its_year_and_zone(node: KnownNode) -> None:
     assert asked(node.plan()) == "as of 2026-09-21 14:00 UTC; a probability of a breach of 5 % is borne"
     said = asked(node.plan(Ask(3, probability=0.01, grow=1.2)))
-    assert said.endswith("; demand is 1.2 times what it would be; a probability of a breach of 1 % is borne")
+    assert said.endswith("; a probability of a breach of 1 % is borne; demand is 1.2 times what it would be")
 
 
 @pytest.mark.parametrize("days", [2.5, 6.0])
