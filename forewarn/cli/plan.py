@@ -144,7 +144,7 @@ def _print(made: "Plan") -> None:
     say(asked(made))
     if made.resources:
         far = [f"{days} d" for days in made.horizons]
-        columns = ("resource", "now / limit", *far, "10 / 50 / 90 % by", "may grow", "load allowed")
+        columns = ("resource", "now / limit", *far, "10 / 50 / 90 % by", "may grow", "load an hour allows")
         print_table(columns, [_resource_row(each, made) for each in made.resources])
     if made.needs:
         ahead = [f"next {days} d" for days in made.horizons]
