@@ -1,15 +1,13 @@
-"""forewarn logs run."""
+"""forewarn logs run, templates, sequences."""
 
 import typer
 
+from forewarn.cli import logs_sequences, logs_templates
 from forewarn.cli.options import ConfigOption, DataDirOption, data_dir, load
 
-app = typer.Typer(no_args_is_help=True, help="Ship the node's logs to Elasticsearch.")
-
-
-@app.callback()
-def root() -> None:
-    """Keep ``run`` a subcommand while it is the only one."""
+app = typer.Typer(no_args_is_help=True, help="Ship the node's logs to Elasticsearch, and find patterns in them.")
+app.command(short_help="The template of every line of log files.")(logs_templates.templates)
+app.command(short_help="Sequences of events unlike all known ones.")(logs_sequences.sequences)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -15,4 +15,4 @@ def compiled(function: F) -> F:
         return function
     from numba import njit  # noqa: PLC0415 - the extra may be missing
 
-    return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    return cast("F", njit(cache=True, nogil=True)(function))

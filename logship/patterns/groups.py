@@ -18,7 +18,7 @@ PAIR_FACTOR = 2.0
 USER_FACTOR = 1.5
 """What follows the word ``user`` is a name."""
 MOST_HOLES = 48
-MOST_PAIRED = 12
+MOST_PAIRED = 8
 
 Tokens = tuple[str, ...]
 Places = tuple[int, ...]

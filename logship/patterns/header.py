@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from logship.patterns.lines import COLON, DASH, MOST_MORE, column_end, next_column
+from logship.patterns.lines import COLON, DASH, MOST_MORE, column_end, message_start, next_column
 
 SAMPLE = 500
 """Lines that a header is learned from, at most."""
@@ -47,6 +47,9 @@ class Header:
     lines: int
 
 
+NO_HEADER = Header(0, 0, 0)
+
+
 def learn(lines: Sequence[bytes]) -> Header:
     """The header of lines that look alike at their beginning."""
     rows = [_columns(line) for line in lines[:SAMPLE]]
@@ -54,8 +57,10 @@ def learn(lines: Sequence[bytes]) -> Header:
     columns = last = before = 0
     rules = (COLON, DASH)
     while columns < MOST_COLUMNS:
-        cells = [row[columns][0] for row in rows if len(row) > columns]
-        typed = len(cells) >= NEARLY_ALL * count and (_nearly_all(cells, count) or (last == columns > 0 and _few(cells)))
+        cells = [row[columns] for row in rows if len(row) > columns]
+        typed = len(cells) >= NEARLY_ALL * count and (
+            _nearly_all(cells, count) or (last == columns > 0 and _few(cells))
+        )
         columns += 1
         if typed:
             last, before = columns, last
@@ -67,18 +72,18 @@ def learn(lines: Sequence[bytes]) -> Header:
     if rules[0] == DASH and before:
         last = before
     for rule in rules:
-        if sum(_ends(line, row, last, rule) for line, row in zip(lines, rows, strict=False)) >= NEARLY_ALL * count:
+        if sum(_ends(line, last, rule) for line in lines[:SAMPLE]) >= NEARLY_ALL * count:
             return Header(last, rule, count)
     return Header(last, 0, count)
 
 
-def _columns(line: bytes) -> list[tuple[bytes, int]]:
-    """The first columns and where each ends; a quoted one ends the search."""
-    found: list[tuple[bytes, int]] = []
+def _columns(line: bytes) -> list[bytes]:
+    """The first columns; a quoted one ends the search."""
+    found: list[bytes] = []
     i, end = next_column(line, 0, len(line)), len(line)
     while i < end and line[i] != 34 and len(found) < MOST_COLUMNS:
         stop = column_end(line, i, end)
-        found.append((line[i:stop], stop))
+        found.append(line[i:stop])
         i = next_column(line, stop, end)
     return found
 
@@ -91,8 +96,5 @@ def _few(cells: list[bytes]) -> bool:
     return len(set(cells)) <= MOST_CAPITALS and all(_CAPITALS.fullmatch(cell) for cell in cells)
 
 
-def _ends(line: bytes, row: list[tuple[bytes, int]], last: int, rule: int) -> bool:
-    if len(row) < last:
-        return False
-    after = line[row[last - 1][1] :].split(None, MOST_MORE + 1)[: MOST_MORE + 1]
-    return any(token == b"-" if rule == DASH else token.endswith(b":") for token in after)
+def _ends(line: bytes, last: int, rule: int) -> bool:
+    return message_start(line, 0, len(line), last, rule) > message_start(line, 0, len(line), last, 0)

@@ -1,5 +1,7 @@
 """JSON lines: the message of each, so that templates are mined from what was said, not from its wrapping."""
 
+from itertools import pairwise
+
 import numpy as np
 import orjson
 
@@ -17,7 +19,7 @@ def holds_json(data: bytes) -> bool:
 def messages_of(data: bytes, starts: Int64) -> tuple[bytes, Int64]:
     """The chunk with each JSON object replaced by its message; other lines stay as they are."""
     ends = starts.tolist()
-    lines = [_message(data[start:end]) for start, end in zip(ends, ends[1:], strict=False)]
+    lines = [_message(data[start:end]) for start, end in pairwise(ends)]
     return b"".join(lines), np.cumsum([0, *map(len, lines)], dtype=np.int64)
 
 

@@ -54,7 +54,7 @@ def powers() -> Any:
 
 
 @compiled
-def _find(keys: Any, key: Any) -> int:
+def _find(keys: Any, key: Any) -> Any:
     """The table's cell that holds a key, or the empty one where it belongs."""
     mask = len(keys) - 1
     cell = np.int64((key * _SPREAD) >> np.uint64(32)) & mask
@@ -64,7 +64,7 @@ def _find(keys: Any, key: Any) -> int:
 
 
 @compiled
-def store(keys: Any, values: Any, key: Any, value: int) -> None:
+def store(keys: Any, values: Any, key: Any, value: Any) -> None:
     """Set what the table gives for a key."""
     cell = _find(keys, key)
     keys[cell] = key
@@ -72,7 +72,7 @@ def store(keys: Any, values: Any, key: Any, value: int) -> None:
 
 
 @compiled
-def _failure(data: Any, stop: int) -> bool:
+def _failure(data: Any, stop: int) -> Any:
     """Whether the token before ``stop`` ends in Error or Exception."""
     if data[stop - 1] == 114:
         return data[stop - 5] == 69 and data[stop - 4] == 114 and data[stop - 3] == 114 and data[stop - 2] == 111
@@ -86,7 +86,7 @@ def _signature(data: Any, i: int, end: int, classes: Any, factors: Any, elements
     """The signature of data[i:end] and its number of tokens; the tokens go to elements, their ends to stops."""
     whole = np.uint64(0)
     count = 0
-    value_before = False
+    value_before: Any = False
     gap = _FIRST_GAP
     hard = False
     while count < MOST_TOKENS:
@@ -96,7 +96,7 @@ def _signature(data: Any, i: int, end: int, classes: Any, factors: Any, elements
             if kind >= 0:
                 break
             if kind == BLANK:
-                blank = count > 0 or gap != _FIRST_GAP
+                blank = bool(count > 0 or gap != _FIRST_GAP)
             else:
                 if blank:
                     gap = gap * _BASE + _SPACE
@@ -161,7 +161,7 @@ def masked(whole: Any, elements: Any, factors: Any, places: Any) -> Any:
 @compiled
 def _try_masks(
     data: Any, whole: Any, count: int, elements: Any, stops: Any, factors: Any, keys: Any, values: Any, masks: Any
-) -> int:
+) -> Any:
     """The slot that a mask gives, or -1."""
     for m in range(MASKS):
         places = masks[count, m]
@@ -187,6 +187,7 @@ def scan(
     slots: Any,
     shapes: Any,
     cuts: Any,
+    closed: bool,
     keys: Any,
     values: Any,
     masks: Any,
@@ -208,6 +209,7 @@ def scan(
         slots: takes the slot of each line.
         shapes: table of the leading shapes that have a header.
         cuts: columns and rule of each header, beside shapes.
+        closed: whether shapes that are not among them have none.
         keys: table of signatures.
         values: their slots, beside keys.
         masks: places of each mask, by number of tokens.
@@ -231,7 +233,7 @@ def scan(
         shape = np.uint64(shape_of(data, start, end))
         cell = _find(shapes, shape)
         about[4] = np.int64(shape)
-        if shapes[cell] != shape:
+        if shapes[cell] != shape and not closed:
             about[0] = NEW_SHAPE
             return i
         begin = message_start(data, start, end, cuts[cell, 0], cuts[cell, 1])

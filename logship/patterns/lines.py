@@ -12,6 +12,8 @@ COLON, DASH = 1, 2
 MOST_MORE = 4
 """Tokens behind the last column in which that end is looked for."""
 SHAPE_COLUMNS = 2
+MOST_PATTERN = 32
+"""Characters of a column of digits whose punctuation tells formats apart."""
 
 
 @compiled
@@ -65,7 +67,7 @@ def _looks(data: Any, i: int, stop: int) -> int:
             else:
                 looks = (looks * 31 + c) & 0xFFFFFFF
     if letters == 0:
-        return looks
+        return looks if 48 <= first <= 57 and length <= MOST_PATTERN else 8
     if digits > 0:
         return 3
     if letters == length and length == 3 and 65 <= first <= 90 and 97 <= data[i + 1] <= 122:
@@ -103,7 +105,7 @@ def message_start(data: Any, start: int, end: int, columns: int, rule: int) -> i
         return i
     j = i
     for _ in range(MOST_MORE + 1):
-        if j >= end or data[j] == 34:
+        if j >= end or data[j] == 34 or data[j] == 91:
             return i
         stop = j
         while stop < end and data[stop] != 32 and data[stop] != 9:

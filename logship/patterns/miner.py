@@ -1,17 +1,17 @@
 """The miner: a template for every line, online, with one setting for every system."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from logship.patterns.compiled import AVAILABLE
 from logship.patterns.groups import Groups, Tokens
-from logship.patterns.header import SAMPLE, SURE, Header, learn
+from logship.patterns.header import SAMPLE, SURE, learn
 from logship.patterns.jsonlines import holds_json, messages_of
 from logship.patterns.lines import shape_of
-from logship.patterns.stage import MOST_SHAPES, MOST_SIGNATURES, SLACK, Chunk, Headers, Int32, Int64, Stop, make_stage
+from logship.patterns.stage import MOST_SIGNATURES, SLACK, Chunk, Headers, Int32, Int64, Stop, make_stage
 from logship.patterns.template import Template, template_of
 from logship.patterns.tokens import tokens_of
 from logship.patterns.words import HOLE
@@ -54,7 +54,7 @@ class Miner:
         fast: use machine code; needs the extra ``fast``.
     """
 
-    def __init__(self, limits: Limits = Limits(), *, fast: bool = AVAILABLE) -> None:  # noqa: B008 - frozen
+    def __init__(self, limits: Limits = Limits(), *, fast: bool = AVAILABLE) -> None:
         self.limits = limits
         self.lines = 0
         self._stage = make_stage(fast=fast)
@@ -166,9 +166,6 @@ class Miner:
 
     def _new_shape(self, source: str, headers: Headers, chunk: Chunk, stop: Stop) -> None:
         assert stop.shape is not None
-        if len(headers.known) >= MOST_SHAPES:
-            headers.known.clear()
-            headers.shapes[:] = 0
         lines = list(_alike(chunk, stop.line, stop.shape))
         headers.put(stop.shape, learn(lines))
         if len(lines) < SURE:

@@ -8,10 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logship.patterns.compiled import AVAILABLE
-from logship.patterns.header import Header
-from logship.patterns.kernel import MASKS, MOST_TOKENS, NEW_SHAPE, PLACES, UNSEEN, byte_classes, masked, powers, scan, store
+from logship.patterns.header import NO_HEADER, Header
+from logship.patterns.kernel import (
+    MASKS,
+    MOST_TOKENS,
+    NEW_SHAPE,
+    PLACES,
+    byte_classes,
+    masked,
+    powers,
+    scan,
+    store,
+)
 from logship.patterns.lines import message_start, shape_of
-from logship.patterns.words import is_failure
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -57,6 +66,11 @@ class Headers:
     shapes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(MOST_SHAPES * 4, np.uint64))
     cuts: Int32 = field(default_factory=lambda: np.zeros((MOST_SHAPES * 4, 2), np.int32))
 
+    @property
+    def closed(self) -> bool:
+        """Whether there are so many that a line of another shape has no header."""
+        return len(self.known) >= MOST_SHAPES
+
     def put(self, shape: int, header: Header) -> None:
         """Set the header of a leading shape."""
         self.known[shape] = header
@@ -85,7 +99,9 @@ class Stop:
 class Stage(Protocol):
     """Signatures of lines and the slots of their templates."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """Signatures known."""
 
     def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
         """Fill in slots from a line on, up to one that is not known; None when all were."""
@@ -115,13 +131,20 @@ class CompiledStage:
         self._about = np.zeros(6, np.int64)
         self.forget()
 
+    @property
+    def size(self) -> int:
+        """Signatures known."""
+        return self._size
+
     def forget(self) -> None:
-        self.size = 0
+        """Begin anew."""
+        self._size = 0
         self._keys = np.zeros(_CELLS, np.uint64)
         self._values = np.zeros(_CELLS, np.int32)
         self._masks = np.full((MOST_TOKENS + 1, MASKS, PLACES), -1, np.int64)
 
     def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
+        """Fill in slots up to a line that is not known."""
         i = scan(
             chunk.array,
             chunk.starts,
@@ -129,6 +152,7 @@ class CompiledStage:
             chunk.slots,
             headers.shapes,
             headers.cuts,
+            headers.closed,
             self._keys,
             self._values,
             self._masks,
@@ -150,13 +174,15 @@ class CompiledStage:
         return Stop(i, None, chunk.data[begin:end], elements, np.int64(whole).view(np.uint64))
 
     def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
+        """Set the slot of a signature, or of it with some tokens left out."""
         key = stop.key
         if places is not None:
             key = masked(key, np.array(stop.elements, np.uint64), self._factors, np.array(places, np.int64))
         store(self._keys, self._values, np.uint64(key), slot)
-        self.size += 1
+        self._size += 1
 
     def mask(self, count: int, places: Places) -> bool:
+        """Try these places from now on; False where there is no room."""
         row = self._masks[count]
         for m in range(MASKS):
             if row[m, 0] < 0:
@@ -169,9 +195,7 @@ class CompiledStage:
 
 _BLANKS = re.compile(rb"[\x00-\x20]+")
 _GAP = rb"\x20=,;:()\[\]{}<>\"'|"
-_VARIABLE = re.compile(
-    rb"(?<![^%b])(?![A-Za-z]{2,6}\d(?![^%b]))(?=/|[^%b]*\d|[^%b/]*/[^%b/]*/)[^%b]+" % ((_GAP,) * 6)
-)
+_VARIABLE = re.compile(rb"(?<![^%b])(?![A-Za-z]{2,6}\d(?![^%b]))(?=/|[^%b]*\d|[^%b/]*/[^%b/]*/)[^%b]+" % ((_GAP,) * 6))
 _RUN = re.compile(rb"\x00(?:[ ,;:]+\x00)+")
 _TOKEN = re.compile(rb"([^%b]+)" % _GAP)
 _OUT = b"\x01"
@@ -185,19 +209,24 @@ class PlainStage:
 
     @property
     def size(self) -> int:
+        """Signatures known."""
         return len(self._slots)
 
     def forget(self) -> None:
+        """Begin anew."""
         self._slots: dict[bytes, int] = {}
         self._masks: dict[int, list[Places]] = {}
 
     def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
+        """Fill in slots up to a line that is not known."""
         for i in range(first, len(chunk.slots)):
             line = chunk.line(i).rstrip(_WHITE)
             shape = shape_of(line, 0, len(line))
             header = headers.known.get(shape)
             if header is None:
-                return Stop(i, shape)
+                if not headers.closed:
+                    return Stop(i, shape)
+                header = NO_HEADER
             message = line[message_start(line, 0, len(line), header.columns, header.rule) :]
             key = _key(message)
             slot = self._slots.get(key)
@@ -212,9 +241,11 @@ class PlainStage:
         return None
 
     def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
+        """Set the slot of a signature, or of it with some tokens left out."""
         self._slots[stop.key if places is None else _without(_TOKEN.split(stop.key), places)] = slot
 
     def mask(self, count: int, places: Places) -> bool:
+        """Try these places from now on; False where there is no room."""
         masks = self._masks.setdefault(count, [])
         if places not in masks and len(masks) < MASKS:
             masks.append(places)

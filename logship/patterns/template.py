@@ -57,8 +57,8 @@ def rendered(tokens: list[str]) -> str:
     """Tokens as a line to be read."""
     text = ""
     before = ""
-    for token in tokens:
-        joined = token in _NO_BLANK_BEFORE or before in _NO_BLANK_AFTER or (token == "(" and before not in DELIMITERS)
-        text += token if not text or joined else f" {token}"
-        before = token
+    for one in tokens:
+        joined = one in _NO_BLANK_BEFORE or before in _NO_BLANK_AFTER or (one == "(" and before not in DELIMITERS)
+        text += one if not text or joined else f" {one}"
+        before = one
     return text

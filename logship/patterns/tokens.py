@@ -12,6 +12,9 @@ DELIMITERS = "=,;:()[]{}<>\"'|"
 MOST_TOKENS = 160
 """Tokens of a message that are looked at; what follows is one hole."""
 
+LONGEST_GROUP = 6
+"""Tokens of a group that counts once where it is repeated."""
+
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _TIME = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?"
@@ -24,7 +27,8 @@ _PIECES = re.compile(
       (?P<url>[A-Za-z][A-Za-z0-9+.]*://[^\s"'<>(){{}},;\]]*)
     | (?P<date>(?<!\w)(?:{_DAY},?\ +)?(?:{_MONTH}\ +\d{{1,2}}(?:,?\ +\d{{4}})?|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}})
         (?:,?\ +{_TIME})?(?:\ +[A-Z]{{3,4}})?(?:\ +\d{{4}})?(?!\w))
-    | (?P<endpoint>\A[\w.-]+:\d{{2,5}}(?=\s)|(?<![\w.-])[\w-]+(?:\.[\w-]+)+:\d+(?![\w.])|(?<==)[\w.$/-]+:[\w.:/-]*\d[\w.:/-]*)
+    | (?P<endpoint>\A[\w.-]+:\d{{2,5}}(?=\s)|(?<![\w.-])[\w-]+(?:\.[\w-]+)+:\d+(?![\w.])
+        |(?<==)[\w.$/-]+:[\w.:/-]*\d[\w.:/-]*)
     | (?P<measure>(?<![\w.:/-])[<>~]?[+-]?\d+(?:[.,]\d+)*\ ?(?:{_UNIT})(?![\w/:=-]))
     | "(?P<double>[^"]*)"
     | (?<!\w)'(?P<single>[^']*)'(?!\w)
@@ -74,13 +78,13 @@ def _filled(tokens: list[str]) -> list[str]:
     """An empty value is a value: in brackets, and behind an equals sign."""
     found: list[str] = []
     last = len(tokens) - 1
-    for i, token in enumerate(tokens):
-        found.append(HOLE if token in _NOTHING and i and tokens[i - 1] == "=" else token)
+    for i, piece in enumerate(tokens):
+        found.append(HOLE if piece in _NOTHING and i and tokens[i - 1] == "=" else piece)
         after = tokens[i + 1] if i < last else ""
-        if token == "=":
+        if piece == "=":
             if not after or after in _ENDS or (i + 2 <= last and tokens[i + 2] == "="):
                 found.append(HOLE)
-        elif token in _CLOSE and after == _CLOSE[token]:
+        elif piece in _CLOSE and after == _CLOSE[piece]:
             found.append(HOLE)
     return found
 
@@ -88,34 +92,41 @@ def _filled(tokens: list[str]) -> list[str]:
 def _joined(tokens: list[str]) -> list[str]:
     """``V V``, ``V, V`` and ``V:V`` are V; ``word(V)`` is a word."""
     found: list[str] = []
-    for token in tokens:
-        if found and _NUMBERED(token) and (found[-1] == HOLE or _NUMBERED(found[-1])):
-            found[-1] = token = HOLE  # a list of devices
-        if token == HOLE and found:
+    for piece in tokens:
+        if found and _NUMBERED(piece) and (found[-1] == HOLE or _NUMBERED(found[-1])):
+            found.pop()
+            found.append(HOLE)  # a list of devices
+            continue
+        if piece == HOLE and found:
             if found[-1] == HOLE:
                 continue
             if len(found) > 1 and found[-1] in _LISTED and found[-2] == HOLE:
                 found.pop()
                 continue
-        if token in ")}" and len(found) > 2 and found[-1] == HOLE and _CLOSE.get(found[-2]) == token:
+        if piece in ")}" and len(found) > 2 and found[-1] == HOLE and _CLOSE.get(found[-2]) == piece:
             before = found[-3]
-            if before == HOLE and token == ")":
+            if before == HOLE and piece == ")":
                 del found[-2:]
                 continue
             if before[-1:].isalnum():
-                found[-3:] = [f"{before}{found[-2]}{HOLE}{token}"]
+                found[-3:] = [f"{before}{found[-2]}{HOLE}{piece}"]
                 continue
-        found.append(token)
+        found.append(piece)
     return found
 
 
 def _once(tokens: list[str]) -> list[str]:
     """A group in brackets or a pair that is repeated at once counts once."""
     found: list[str] = []
-    for token in tokens:
-        found.append(token)
-        for width in (1, 2, 3, 4, 5, 6):
-            if len(found) >= 2 * width and found[-width:] == found[-2 * width : -width] and HOLE in found[-width:]:
+    for piece in tokens:
+        found.append(piece)
+        size = len(found)
+        for width in range(1, min(LONGEST_GROUP, size // 2) + 1):
+            if (
+                found[size - 1 - width] == piece
+                and found[-width:] == found[-2 * width : -width]
+                and HOLE in found[-width:]
+            ):
                 del found[-width:]
                 break
     return found

@@ -15,18 +15,20 @@ WEIGHT_OF_WORD = 1.0
 WEIGHT_OF_CAPITALS = 0.7
 WEIGHT_OF_VERB = 0.4
 
-STATES = frozenset(
-    """
-    true false yes no on off up down in out ok okay success successful successfully failure failed fail succeeded
-    enabled disabled enable disable open opened close closed opening closing start started starting stop stopped
-    stopping begin end active inactive running idle online offline ready busy available unavailable present absent
-    connected disconnected connect disconnect connecting disconnecting attached detached added removed add remove
-    created deleted create delete creating deleting read write reading writing input output
-    accepted rejected allowed denied granted valid invalid known unknown normal critical warning error fatal info debug
-    paused resumed suspended completed aborted cancelled canceled pending acquire release acquired released
-    get put post patch head options lock unlock locked unlocked mounted unmounted left right
-    low high min max first last before after
-    """.split()
+STATES = frozenset(  # as words of a text: a hundred lines of them read badly
+    (
+        "aborted absent accepted acquire acquired active add added after allowed attached available "
+        "before begin busy canceled cancelled close closed closing completed connect connected connecting "
+        "create created creating critical debug delete deleted deleting denied detached disable disabled "
+        "disconnect disconnected disconnecting down enable enabled end error fail failed failure false "
+        "fatal first get granted head high idle in inactive info input invalid "
+        "known last left lock locked low max min mounted no normal off "
+        "offline ok okay on online open opened opening options out output patch "
+        "paused pending post present put read reading ready rejected release released remove "
+        "removed resumed right running start started starting stop stopped stopping succeeded success "
+        "successful successfully suspended true unavailable unknown unlock unlocked unmounted up valid warning "
+        "write writing yes "
+    ).split()  # noqa: SIM905 - see above
 )
 """Words of small closed sets: a change from one to another is news, so they never speak for a variable."""
 
@@ -49,7 +51,7 @@ def is_failure(word: str) -> bool:
     return word.endswith(("Exception", "Error")) and _FAILURE.fullmatch(word) is not None
 
 
-def weight_of(word: str) -> float:
+def weight_of(word: str) -> float:  # noqa: PLR0911 - a table of kinds, the first that fits
     """How much a value at some place speaks for a variable there; 0 for one that never does."""
     if word == HOLE:
         return WEIGHT_OF_HOLE

@@ -1,0 +1,113 @@
+"""forewarn logs templates."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forewarn.cli.options import JsonOption
+from forewarn.cli.output import Progress, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from logship.patterns.miner import Miner
+    from logship.patterns.template import Template
+
+CHUNK_BYTES = 8 << 20
+SHOWN = 50
+"""Templates in the table."""
+
+
+def templates(
+    files: Annotated[
+        list[Path], typer.Argument(help="Log files, plain or gzipped; - is standard input.", metavar="FILE...")
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write columns line, id, template here: every raw line, numbered from 1 over all files in order, "
+            "with the id that it has after all merges.",
+            metavar="OUT.csv",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the template of every line, from nothing, in the order given.
+
+    The header of each format is found by itself, and nothing is tuned to a system. A template shows what varies as
+    <*>; fields count the values where they are few, such as the states of a device. Id 0 takes what overflows.
+    """
+    from logship.patterns.miner import Miner
+
+    miner = Miner()
+    given = []
+    for number, file in enumerate(files):
+        with progress(file.name) as bar:
+            given += [miner.feed(f"{number}:{file}", chunk) for chunk in _chunks(file, bar)]
+    found = miner.templates()
+    if out is not None:
+        _write(out, given, miner, {template.id: template.text for template in found})
+    if json:
+        print_json({"lines": miner.lines, "templates": [_shown(template) for template in found]})
+    else:
+        _print(found, miner.lines)
+
+
+def _chunks(file: Path, bar: Progress) -> Iterator[bytes]:
+    """A file in pieces of whole lines."""
+    import gzip
+
+    from forewarn.base.errors import UsageError
+
+    try:
+        size = 0 if str(file) == "-" else file.stat().st_size
+        stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+        with stream as raw, gzip.open(raw) if file.suffix == ".gz" else raw as lines:
+            done = 0
+            while piece := lines.read(CHUNK_BYTES):
+                piece += lines.readline()
+                yield piece
+                done += len(piece)
+                bar(min(raw.tell() if size else done, size or done), size or done)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}", hint="name log files that can be read") from error
+
+
+def _write(out: Path, given: "list[NDArray[np.int32]]", miner: "Miner", texts: dict[int, str]) -> None:
+    from forewarn.base.errors import UsageError
+
+    try:
+        with out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("line", "id", "template"))
+            line = 0
+            for ids in given:
+                for template in miner.resolve(ids).tolist():
+                    line += 1
+                    writer.writerow((line, template, texts.get(template, "<*>")))
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}", hint="name a file that can be written with --out") from error
+
+
+def _shown(template: "Template") -> dict[str, object]:
+    return {
+        "id": template.id,
+        "count": template.count,
+        "template": template.text,
+        "examples": template.examples,
+        "merged": template.merged,
+        "fields": [{"place": place, "values": values} for place, values in template.fields.items()],
+    }
+
+
+def _print(found: "list[Template]", lines: int) -> None:
+    rows = sorted(found, key=lambda template: (-template.count, template.id))
+    print_table(("id", "lines", "template"), [(str(one.id), f"{one.count:,}", one.text) for one in rows[:SHOWN]])
+    rest = f", the {SHOWN} most frequent shown; see --out and --json" if len(rows) > SHOWN else ""
+    print(f"{lines:,} lines, {len(rows):,} templates{rest}")
