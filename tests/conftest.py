@@ -8,12 +8,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.elasticsearch import dataset, elasticsearch
 from tests.support.turns import Turns
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the child that forecasts; idle threads of BLAS wait by computing
 import numpy as np  # noqa: F401
 
 del os.environ["OPENBLAS_NUM_THREADS"]
+
+__all__ = ["dataset", "elasticsearch"]  # defined once: each folder that did so had a server of its own
 
 PROGRAMS = {
     "prometheus": ("prometheus", "promtool"),

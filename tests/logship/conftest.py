@@ -1,3 +1,0 @@
-from tests.support.elasticsearch import dataset, elasticsearch
-
-__all__ = ["dataset", "elasticsearch"]
