@@ -46,7 +46,7 @@ class Demand:
         """A target's own demand; of a capacity that is free, what is not free of the whole."""
         limit = target.limit if target.limit is not None else np.inf
         if not target.below:
-            zero = None if target.unit in UNITS_WITHOUT_ZERO else 0.0
+            zero = None if target.unit in UNITS_WITHOUT_ZERO or limit <= 0 else 0.0
             return cls(history.values, limit, zero, target.statistic != "mean", target.kind == "fill")
         zero = -target.ceiling if target.ceiling is not None else None
         return cls(-history.values, -limit, zero, target.statistic != "mean", target.kind == "fill")

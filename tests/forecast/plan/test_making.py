@@ -168,9 +168,12 @@ def test_days_without_values_are_a_reason(node: KnownNode) -> None:
     assert found.reasons["14d"] == "too few days of the history have values"
 
 
-def test_degrees_do_not_grow_by_a_factor(node: KnownNode) -> None:
-    node.add("gpu_celsius", daily(SIXTY, 40, 60))
-    found = resource(node.plan(Ask(3, grow=2.0), [TargetSettings(match="gpu_celsius", limit=85.0)]), "gpu_celsius")
+@pytest.mark.parametrize(("name", "low", "limit"), [("gpu_celsius", 40, 85.0), ("margin", -60, 0.0)])
+def test_what_has_no_zero_below_its_limit_does_not_grow_by_a_factor(
+    node: KnownNode, name: str, low: float, limit: float
+) -> None:
+    node.add(name, daily(SIXTY, low, low + 20))
+    found = resource(node.plan(Ask(3, grow=2.0), [TargetSettings(match=name, limit=limit)]), name)
     assert found.room == {3: None}
     assert (found.chance(72) or 0) < 0.05
     assert found.reasons["grow"] == "its level without any demand is not known, so nothing has grown here"
