@@ -92,6 +92,7 @@ class Run:
             methods[PROPHET if name == PROPHET.lower() else name] = _method(one, of)
         reading = Reading(of, methods | accuracy.plain_methods(of))
         self._accuracy(reading)
+        self.report.tables.append(accuracy.otherwise(reading, said[PROPHET.lower()].quantiles[..., 2]))
         self._crossings(reading, thresholds, ours.chances, said[PROPHET.lower()], "mean")
         plots.coverage(reading, RESULTS / PICTURES["How far the bands hold"])
         self.report.raw["pictures"] = PICTURES

@@ -153,6 +153,32 @@ def by_part(reading: Reading, title: str) -> Table:
     return Table(title, header, rows)
 
 
+def otherwise(reading: Reading, uncut: Floats) -> Table:
+    """The ratio to Prophet, read in other ways.
+
+    Args:
+        uncut: [n, 72] Prophet's forecasts as they came.
+    """
+    ours, theirs = reading.mase[OURS], reading.mase[PROPHET]
+    _, series = np.unique(reading.windows.names, return_inverse=True)
+    weight = 1 / np.bincount(series)[series]
+    raw = scores.mase(uncut, reading.windows.actual, reading.windows.scale)
+    readings = {
+        "means over all windows, Prophet's forecasts cut to what is possible": ours.mean() / theirs.mean(),
+        "the same, Prophet's forecasts as they come": ours.mean() / raw.mean(),
+        "each series the same weight": np.average(ours, weights=weight) / np.average(theirs, weights=weight),
+        "each series the same weight, Prophet's as they come": (
+            np.average(ours, weights=weight) / np.average(raw, weights=weight)
+        ),
+        "medians": np.median(ours) / np.median(theirs),
+        "geometric mean of the windows' ratios (0.02 added to each)": np.exp(
+            np.mean(np.log((ours + 0.02) / (theirs + 0.02)))
+        ),
+    }
+    rows = [[name, f"{value:.3f}"] for name, value in readings.items()]
+    return Table("MASE relative to Prophet's, read otherwise", ["", "ratio"], rows)
+
+
 def parts(of: Windows) -> dict[str, Flags]:
     """All windows, those of sources never seen, both halves of the series, each set."""
     groups = {
