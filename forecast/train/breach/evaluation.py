@@ -141,14 +141,11 @@ def _lead(asked: Asked, rows: Flags) -> dict[str, float]:
     """Hours between t50 and the crossing, of those that have both, and how many crossings have a t50."""
     half, first = asked.curve.time(0.5)[rows], asked.first[rows]
     late = np.abs(scores.lead_time_error(half, first))
-    low, high = asked.curve.time(0.1)[rows], asked.curve.time(0.9)[rows]
     crossed = np.isfinite(first)
-    before = [float((first[crossed] < np.nan_to_num(times[crossed], nan=np.inf)).mean()) for times in (low, half, high)]
     return {
         "with_t50": float(np.isfinite(half[crossed]).mean()),
         "median": float(np.median(late)) if late.size else float("nan"),
         "p90": float(np.quantile(late, 0.9)) if late.size else float("nan"),
-        **dict(zip(("before_t10", "before_t50", "before_t90"), before, strict=True)),
     }
 
 
