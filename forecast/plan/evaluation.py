@@ -153,7 +153,7 @@ def enough_gpus(sets: Sequence[Hourly], days: int) -> dict[str, float]:
         now = float(past.max())
         limits = now * np.linspace(0.7, 4.0, 67)
         outlook = Outlook.of([Demand(past, now, extreme=True)])
-        told = outlook.curves(np.zeros(limits.size, dtype=np.int64), limits, cautious=True)[:, point_of(days)]
+        told = outlook.curves(np.zeros(limits.size, dtype=np.int64), limits, deciding=True)[:, point_of(days)]
         enough = np.flatnonzero(told < SAFE)
         if enough.size:
             breached.append(bool((ahead >= limits[enough[0]]).any()))

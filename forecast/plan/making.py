@@ -109,7 +109,7 @@ class _Making:
         grown = np.array([_limit(demand, self.ask.grow) for demand in demands])
         curves = self._within(outlook.curves(rows, grown, self._said([target for target, _ in pairs])))
         factors = np.concatenate([demand.threshold(FACTORS) for demand in demands])
-        rooms = outlook.curves(np.repeat(rows, FACTORS.size), factors, cautious=True).reshape(
+        rooms = outlook.curves(np.repeat(rows, FACTORS.size), factors, deciding=True).reshape(
             rows.size, FACTORS.size, ENDS.size
         )
         found = []

@@ -23,7 +23,7 @@ def _needs(pools: Sequence[Pool], ask: Ask) -> list[Need]:
     found = []
     for row, pool in enumerate(pools):
         limits = pool.limits()
-        curves = outlook.curves(np.full(limits.size, row), limits / ask.grow, cautious=True)
+        curves = outlook.curves(np.full(limits.size, row), limits / ask.grow, deciding=True)
         found.append(_need(pool, {days: curves[:, point_of(days)] for days in ask.horizons}, ask))
     return found
 

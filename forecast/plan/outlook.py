@@ -21,7 +21,7 @@ ENDS = np.concatenate(
     [np.arange(1, HORIZON_HOURS + 1), np.arange(SHORT_DAYS + 1, LONGEST_DAYS + 1) * DAY_HOURS]
 ).astype(np.int64)
 """Hours from now to the end of each point of a curve: 72 hours, then days."""
-FEWEST_CAUTIOUS_DAYS = 14
+FEWEST_DECIDING_DAYS = 14
 HANDOVER_DAYS = 4
 """Days after the third in which the three days' forecast hands over to the long range."""
 
@@ -59,7 +59,7 @@ class Outlook:
         reach = [max(ahead for ahead, needed in NEEDED_DAYS.items() if demand.days >= needed) for demand in demands]
         return cls(demands, list(_groups(demands, grid)), LongRange.of(daily_peaks(hours)), np.array(reach))
 
-    def curves(self, rows: Ints, thresholds: Floats, known: Floats | None = None, *, cautious: bool = False) -> Floats:
+    def curves(self, rows: Ints, thresholds: Floats, known: Floats | None = None, *, deciding: bool = False) -> Floats:
         """The probability that demands have reached thresholds by each of ``ENDS``, [m, ends], rising.
 
         NaN beyond what the history allows, and for thresholds that are NaN; 1 where a demand is there already.
@@ -68,8 +68,9 @@ class Outlook:
             rows: [m] the demands asked about.
             thresholds: [m].
             known: [m, 72] what is said of the three days already, NaN rows where nothing is.
-            cautious: for decisions: at the end of each of the three days the higher of the forecast's probability and
-                the long range's, where that has two weeks to go by; what fills up goes by the forecast alone.
+            deciding: for decisions, which hang on small probabilities: in the three days the geometric mean of the
+                forecast's and the long range's, which is the sharper one there, where that has two weeks to go by;
+                what fills up goes by the forecast alone.
         """
         asked = np.where(np.isfinite(thresholds), thresholds, 0.0)
         soon = np.empty((rows.size, HORIZON_HOURS))
@@ -80,10 +81,9 @@ class Outlook:
         if known is not None:
             soon = np.where(np.isfinite(known), known, soon)
         far = self.long.chance(rows, asked)
-        if cautious:
-            used = np.array([one.days >= FEWEST_CAUTIOUS_DAYS and not one.fills for one in self.demands])[rows]
-            ends = np.arange(1, SHORT_DAYS + 1) * DAY_HOURS - 1
-            soon[:, ends] = np.maximum(soon[:, ends], np.where(used[:, None], far[:, :SHORT_DAYS], 0.0))
+        if deciding:
+            heard = np.array([one.days >= FEWEST_DECIDING_DAYS and not one.fills for one in self.demands])[rows]
+            soon[heard] = np.sqrt(soon[heard] * _hourly(far[heard, :SHORT_DAYS]))
         before = far[:, SHORT_DAYS - 1 : SHORT_DAYS]
         later = (far[:, SHORT_DAYS:] - before) / np.maximum(1 - before, 1e-9)  # where the three days brought none
         after = 1 - (1 - soon[:, -1:]) * (1 - later)
@@ -110,6 +110,13 @@ class _Short:
         if not isinstance(self.told, Combination):
             return fill_crossing(self.told[asked], thresholds).curve
         return crossing(self.grid, self.told, asked, thresholds, "max" if self.extreme else "mean").curve
+
+
+def _hourly(by_day: Floats) -> Floats:
+    """[m, hours] from probabilities at the ends of days, [m, days]: straight lines that begin at 0."""
+    known = np.concatenate([np.zeros((by_day.shape[0], 1)), by_day], axis=1)
+    day, hour = np.divmod(np.arange(1, by_day.shape[1] * DAY_HOURS + 1) - 1, DAY_HOURS)
+    return np.asarray(known[:, day] + (hour + 1) / DAY_HOURS * (known[:, day + 1] - known[:, day]))
 
 
 def _groups(demands: Sequence[Demand], grid: Grid) -> "list[_Short]":
