@@ -7,7 +7,7 @@ template of a group stays its root, so an id once given is never split.
 from collections.abc import Iterator
 from functools import lru_cache
 
-from logship.patterns.words import HOLE, is_failure, is_name, weight_of
+from logship.patterns.words import HOLE, is_failure, is_name, is_numbered, weight_of
 
 LIMIT = 4.0
 """Weight of the distinct values at one place that makes it a variable."""
@@ -52,8 +52,8 @@ class Bucket:
         for known, value, weighs, limit in zip(self.values, values, weights, limits, strict=True):
             total = sum(known.values())
             if value not in known and total < limit:
-                known[value] = weighs
-                total += weighs
+                known[value] = limit if is_numbered(value) and _twin(value, known) else weighs
+                total += known[value]
             if total < limit and (len(known) > 1 or value not in known):
                 enough = False
         self.members.append(slot)
@@ -129,6 +129,11 @@ class Groups:
             for member in bucket.members:
                 self.union(member, slot, older)
             del bucket.members[1:]
+
+
+def _twin(value: str, known: dict[str, float]) -> bool:
+    """Whether another value differs in its number only, as eth0 and eth1 do."""
+    return any(is_numbered(other) and other[:-1] == value[:-1] for other in known)
 
 
 def _values(tokens: Tokens, places: Places) -> tuple[list[str], list[float]]:

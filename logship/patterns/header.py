@@ -29,6 +29,7 @@ _TYPED = re.compile(
     """,
     re.VERBOSE,
 )
+_TIME = re.compile(rb".*\d:\d\d.*|\d{9,}[\d.]*|\d{4}-\d\d-\d\d.*")
 _CAPITALS = re.compile(rb"[A-Z][A-Z_]+")
 
 
@@ -56,18 +57,24 @@ def learn(lines: Sequence[bytes]) -> Header:
     count = len(rows)
     columns = last = before = 0
     rules = (COLON, DASH)
+    timed = False
     while columns < MOST_COLUMNS:
         cells = [row[columns] for row in rows if len(row) > columns]
         typed = len(cells) >= NEARLY_ALL * count and (
             _nearly_all(cells, count) or (last == columns > 0 and _few(cells))
         )
+        if not typed and _sentence(cells):
+            break
+        timed = timed or (typed and (columns == 0 or _nearly_all(cells, count, _TIME)))
         columns += 1
         if typed:
             last, before = columns, last
             rules = (DASH, COLON) if cells.count(b"-") >= NEARLY_ALL * count else (COLON, DASH)
         elif columns - last > MOST_MORE:
             break
-    if last == 0 or count < SURE:
+    if not timed:
+        return Header(0, 0, count)
+    if count < SURE:
         return Header(last, 0, count)
     if rules[0] == DASH and before:
         last = before
@@ -88,8 +95,13 @@ def _columns(line: bytes) -> list[bytes]:
     return found
 
 
-def _nearly_all(cells: list[bytes], count: int) -> bool:
-    return sum(_TYPED.fullmatch(cell) is not None for cell in cells) >= NEARLY_ALL * count
+def _nearly_all(cells: list[bytes], count: int, kind: re.Pattern[bytes] = _TYPED) -> bool:
+    return sum(kind.fullmatch(cell) is not None for cell in cells) >= NEARLY_ALL * count
+
+
+def _sentence(cells: list[bytes]) -> bool:
+    """Whether a column is the same plain word in all lines: then the message has begun."""
+    return len(set(cells)) == 1 and cells[0].isalpha() and cells[0].islower()
 
 
 def _few(cells: list[bytes]) -> bool:

@@ -72,6 +72,17 @@ def store(keys: Any, values: Any, key: Any, value: Any) -> None:
 
 
 @compiled
+def keep(keys: Any, values: Any, dropped: Any, kept_keys: Any, kept_values: Any) -> int:
+    """Copy a table without the slots that are dropped; how many keys are left."""
+    count = 0
+    for cell in range(len(keys)):
+        if keys[cell] != np.uint64(0) and not dropped[values[cell]]:
+            store(kept_keys, kept_values, keys[cell], values[cell])
+            count += 1
+    return count
+
+
+@compiled
 def _failure(data: Any, stop: int) -> Any:
     """Whether the token before ``stop`` ends in Error or Exception."""
     if data[stop - 1] == 114:
@@ -124,6 +135,7 @@ def _signature(data: Any, i: int, end: int, classes: Any, factors: Any, elements
         length = i - start
         digits = seen & 0xFFFFF
         slashes = (seen >> 20) & 0xFFFFF
+        value: Any = False
         if digits > 0:
             last = data[i - 1]
             value = not (

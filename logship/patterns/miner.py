@@ -2,13 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
+import cramjam
 import numpy as np
+import orjson
 
+from logship.errors import LogshipError
 from logship.patterns.compiled import AVAILABLE
 from logship.patterns.groups import Groups, Tokens
-from logship.patterns.header import SAMPLE, SURE, learn
+from logship.patterns.header import SAMPLE, SURE, Header, learn
 from logship.patterns.jsonlines import holds_json, messages_of
 from logship.patterns.lines import shape_of
 from logship.patterns.stage import MOST_SIGNATURES, SLACK, Chunk, Headers, Int32, Int64, Stop, make_stage
@@ -16,6 +20,7 @@ from logship.patterns.template import Template, template_of
 from logship.patterns.tokens import tokens_of
 from logship.patterns.words import HOLE
 
+ANEW = "remove it; templates are then found anew, under new ids"
 TAIL = 0
 """The id of what overflows: free text of which every line is another template."""
 OPEN = 8
@@ -25,6 +30,10 @@ MOST_EXEMPLARS = 4
 MOST_MESSAGE = 4_096
 """Bytes of a message that its template is made of."""
 LONGEST_EXAMPLE = 512
+MOST_MERGED = 8
+"""Ids that were merged and are still known, for each template that may be held."""
+SIGNATURES_PER_TEMPLATE = 4
+STATE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class Limits:
     Attributes:
         templates: kept at once, before merging; the ones unseen for longest make room.
         burst: new templates, and 4 times as many unseen signatures, that may come at once.
-        lines_per_template: then one new template for so many lines, one unseen signature for a fifth of it.
+        lines_per_template: then one new template, and 4 unseen signatures, for so many lines.
     """
 
     templates: int = 20_000
@@ -108,10 +117,8 @@ class Miner:
 
     def resolve(self, ids: Int32) -> Int32:
         """Ids given earlier as the ids that stand for them now."""
-        table = np.arange(self._next_id, dtype=np.int32)
-        for old in sorted(self.merged):
-            table[old] = table[self.merged[old]]
-        return table[ids]
+        distinct, places = np.unique(ids, return_inverse=True)
+        return np.array([self.current(template) for template in distinct.tolist()], np.int32)[places]
 
     def templates(self) -> list[Template]:
         """All templates, by id."""
@@ -136,6 +143,64 @@ class Miner:
                 )
             )
         return sorted(found, key=lambda template: template.id)
+
+    def save(self) -> bytes:
+        """What it knows, compact: for load(), so that a restart keeps the ids."""
+        self._root_ids()
+        slots = [
+            (self.ids[slot], self.groups.root(slot), int(self.counts[slot]), int(self.latest[slot]), example, tokens)
+            for slot, (example, tokens) in enumerate(zip(self.examples, self.groups.tokens, strict=True))
+        ]
+        sources = {
+            name: [(shape, *astuple(header)) for shape, header in headers.known.items()]
+            for name, headers in self._sources.items()
+        }
+        state = {
+            "version": STATE_VERSION,
+            "lines": self.lines,
+            "next_id": self._next_id,
+            "unseen": self._unseen_count,
+            "slots": slots,
+            "free": self._free,
+            "merged": sorted(self.merged.items()),
+            "sources": sources,
+        }
+        return bytes(cramjam.zstd.compress(orjson.dumps(state)))
+
+    @classmethod
+    def load(cls, saved: bytes, limits: Limits = Limits(), *, fast: bool = AVAILABLE) -> "Miner":
+        """A miner that goes on where the one that was saved had been.
+
+        Raises:
+            LogshipError: the bytes are not such a state, or hold more templates than the limits allow.
+        """
+        try:
+            state = orjson.loads(bytes(cramjam.zstd.decompress(saved)))
+            version = state["version"]
+        except (cramjam.DecompressionError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise LogshipError(f"not a state of the template miner: {error}", hint=ANEW) from error
+        if version != STATE_VERSION or len(state["slots"]) > limits.templates + 1:
+            raise LogshipError("a state of another version, or of more templates than are allowed now", hint=ANEW)
+        miner = cls(limits, fast=fast)
+        miner._restore(state)
+        return miner
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.lines, self._next_id, self._unseen_count = state["lines"], state["next_id"], state["unseen"]
+        self.groups, self._free, self.merged = Groups(), state["free"], dict(state["merged"])
+        self.ids = [entry[0] for entry in state["slots"]]
+        self.examples = [entry[4] for entry in state["slots"]]
+        for slot, (_, _, count, latest, _, parts) in enumerate(state["slots"]):
+            tokens = tuple(parts)
+            self.groups.put(slot, tokens, self.ids)
+            self.counts[slot], self.latest[slot] = count, latest
+            if tokens:
+                self._slots[tokens] = slot
+        self.groups.parent = [entry[1] for entry in state["slots"]]
+        for name, known in state["sources"].items():
+            headers = self._sources[name] = Headers()
+            for shape, *header in known:
+                headers.put(shape, Header(*header))
 
     def current(self, template: int) -> int:
         """The id that stands for an id given earlier."""
@@ -184,7 +249,7 @@ class Miner:
     def _unseen(self, stop: Stop) -> int:
         """The slot of a line that stage 1 does not know."""
         limits = self.limits
-        if self._unseen_count > 4 * limits.burst + 5 * self.lines // limits.lines_per_template:
+        if self._unseen_count > SIGNATURES_PER_TEMPLATE * (limits.burst + self.lines // limits.lines_per_template):
             return 0
         self._unseen_count += 1
         text = stop.message[:MOST_MESSAGE].decode("utf-8", "replace")
@@ -196,6 +261,7 @@ class Miner:
             slot = self._add(tokens, text[:LONGEST_EXAMPLE])
         if self._stage.size >= MOST_SIGNATURES:
             self._forget()
+            self._unseen_count = max(0, self._unseen_count - SIGNATURES_PER_TEMPLATE * limits.burst)
         self._stage.learn(stop, slot)
         self._learn_mask(stop, slot)
         return slot
@@ -229,7 +295,12 @@ class Miner:
             self.groups.drop(slot)
             self._free.append(slot)
         self._free.sort(reverse=True)
-        self._forget()
+        for template in sorted(self.merged)[: max(0, len(self.merged) - MOST_MERGED * self.limits.templates)]:
+            del self.merged[template]
+        if self._free:
+            self._stage.drop(self._free)
+        self._exemplars.clear()
+        self._values.clear()
         return bool(self._free)
 
     def _forget(self) -> None:

@@ -115,7 +115,8 @@ class Known:
         def nearest_other(block: Floats, first: int) -> Floats:
             rows = np.arange(len(block))
             block[rows, first + rows] = np.inf
-            return block.min(axis=1)
+            least: Floats = block.min(axis=1)
+            return least
 
         if len(self._vectors) == 1:
             return np.zeros(1)
@@ -130,7 +131,7 @@ class Known:
             apart = np.abs(matrix[part, None, :] - self._vectors[None]).sum(axis=2) + extra[part, None]
             both = np.maximum(sizes[part, None] + known_sizes[None], 1.0)
             found.append(pick(apart / both, first))
-        nearest: Floats = np.concatenate(found)
+        nearest: Floats = np.asarray(np.concatenate(found), np.float64)
         return nearest
 
     def _unseen(self, events: tuple[str, ...], seen_by: int = 1) -> float:

@@ -1,6 +1,7 @@
 """Stage 1: known lines to slots, compiled or plain, with the same result."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from logship.patterns.kernel import (
     NEW_SHAPE,
     PLACES,
     byte_classes,
+    keep,
     masked,
     powers,
     scan,
@@ -112,6 +114,9 @@ class Stage(Protocol):
     def mask(self, count: int, places: Places) -> bool:
         """Try these places from now on for messages of so many tokens; False where there is no room."""
 
+    def drop(self, slots: Sequence[int]) -> None:
+        """Forget the signatures of some slots."""
+
     def forget(self) -> None:
         """Begin anew, with no signatures and no masks."""
 
@@ -142,6 +147,14 @@ class CompiledStage:
         self._keys = np.zeros(_CELLS, np.uint64)
         self._values = np.zeros(_CELLS, np.int32)
         self._masks = np.full((MOST_TOKENS + 1, MASKS, PLACES), -1, np.int64)
+
+    def drop(self, slots: Sequence[int]) -> None:
+        """Forget the signatures of some slots."""
+        dropped = np.zeros(int(self._values.max()) + 1 + max(slots), np.bool_)
+        dropped[list(slots)] = True
+        keys, values = np.zeros_like(self._keys), np.zeros_like(self._values)
+        self._size = keep(self._keys, self._values, dropped, keys, values)
+        self._keys, self._values = keys, values
 
     def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
         """Fill in slots up to a line that is not known."""
@@ -239,6 +252,11 @@ class PlainStage:
             counts[slot] += 1
             latest[slot] = chunk.number + i
         return None
+
+    def drop(self, slots: Sequence[int]) -> None:
+        """Forget the signatures of some slots."""
+        gone = set(slots)
+        self._slots = {key: slot for key, slot in self._slots.items() if slot not in gone}
 
     def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
         """Set the slot of a signature, or of it with some tokens left out."""

@@ -6,7 +6,7 @@ Values become holes, and what differs only in how many values there are becomes 
 
 import re
 
-from logship.patterns.words import HOLE, is_variable
+from logship.patterns.words import HOLE, is_numbered, is_variable
 
 DELIMITERS = "=,;:()[]{}<>\"'|"
 MOST_TOKENS = 160
@@ -27,7 +27,7 @@ _PIECES = re.compile(
       (?P<url>[A-Za-z][A-Za-z0-9+.]*://[^\s"'<>(){{}},;\]]*)
     | (?P<date>(?<!\w)(?:{_DAY},?\ +)?(?:{_MONTH}\ +\d{{1,2}}(?:,?\ +\d{{4}})?|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}})
         (?:,?\ +{_TIME})?(?:\ +[A-Z]{{3,4}})?(?:\ +\d{{4}})?(?!\w))
-    | (?P<endpoint>\A[\w.-]+:\d{{2,5}}(?=\s)|(?<![\w.-])[\w-]+(?:\.[\w-]+)+:\d+(?![\w.])
+    | (?P<endpoint>\A[\w.-]+:\d{{2,5}}(?=\s)|(?<![\w.-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)+:\d+(?![\w.])
         |(?<==)[\w.$/-]+:[\w.:/-]*\d[\w.:/-]*)
     | (?P<measure>(?<![\w.:/-])[<>~]?[+-]?\d+(?:[.,]\d+)*\ ?(?:{_UNIT})(?![\w/:=-]))
     | "(?P<double>[^"]*)"
@@ -37,7 +37,6 @@ _PIECES = re.compile(
     """,
     re.VERBOSE,
 )
-_NUMBERED = re.compile(r"[A-Za-z]{2,6}\d").fullmatch
 _CLOSE = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _NOTHING = frozenset({"null", "None", "nil", "none", "NULL"})
 _LISTED = frozenset(",;:")
@@ -93,7 +92,7 @@ def _joined(tokens: list[str]) -> list[str]:
     """``V V``, ``V, V`` and ``V:V`` are V; ``word(V)`` is a word."""
     found: list[str] = []
     for piece in tokens:
-        if found and _NUMBERED(piece) and (found[-1] == HOLE or _NUMBERED(found[-1])):
+        if found and is_numbered(piece) and (found[-1] == HOLE or is_numbered(found[-1])):
             found.pop()
             found.append(HOLE)  # a list of devices
             continue

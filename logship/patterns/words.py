@@ -15,8 +15,8 @@ WEIGHT_OF_WORD = 1.0
 WEIGHT_OF_CAPITALS = 0.7
 WEIGHT_OF_VERB = 0.4
 
-STATES = frozenset(  # as words of a text: a hundred lines of them read badly
-    (
+STATES = frozenset(
+    (  # noqa: SIM905 - a hundred lines of one word each read badly
         "aborted absent accepted acquire acquired active add added after allowed attached available "
         "before begin busy canceled cancelled close closed closing completed connect connected connecting "
         "create created creating critical debug delete deleted deleting denied detached disable disabled "
@@ -28,7 +28,7 @@ STATES = frozenset(  # as words of a text: a hundred lines of them read badly
         "removed resumed right running start started starting stop stopped stopping succeeded success "
         "successful successfully suspended true unavailable unknown unlock unlocked unmounted up valid warning "
         "write writing yes "
-    ).split()  # noqa: SIM905 - see above
+    ).split()
 )
 """Words of small closed sets: a change from one to another is news, so they never speak for a variable."""
 
@@ -44,6 +44,11 @@ _KEPT = re.compile(r"[A-Za-z]{2,6}\d")
 def is_variable(word: str) -> bool:
     """Whether a word is a value by its looks: it holds a digit or is a path. ``eth0`` is a word."""
     return _VARIABLE.match(word) is not None and _KEPT.fullmatch(word) is None
+
+
+def is_numbered(word: str) -> bool:
+    """Whether a word is a short one with a digit behind, such as ``eth0``."""
+    return _KEPT.fullmatch(word) is not None
 
 
 def is_failure(word: str) -> bool:
