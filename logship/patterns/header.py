@@ -57,17 +57,17 @@ def learn(lines: Sequence[bytes]) -> Header:
     count = len(rows)
     columns = last = before = 0
     rules = (COLON, DASH)
-    timed = False
+    timed = spoken = False
     while columns < MOST_COLUMNS:
         cells = [row[columns] for row in rows if len(row) > columns]
         typed = len(cells) >= NEARLY_ALL * count and (
             _nearly_all(cells, count) or (last == columns > 0 and _few(cells))
         )
-        if not typed and _sentence(cells):
-            break
-        timed = timed or (typed and (columns == 0 or _nearly_all(cells, count, _TIME)))
+        time = typed and _nearly_all(cells, count, _TIME)
+        timed = timed or time or (typed and columns == 0)
+        spoken = not time and (spoken or (not typed and _sentence(cells)))
         columns += 1
-        if typed:
+        if typed and not spoken:
             last, before = columns, last
             rules = (DASH, COLON) if cells.count(b"-") >= NEARLY_ALL * count else (COLON, DASH)
         elif columns - last > MOST_MORE:
@@ -100,7 +100,7 @@ def _nearly_all(cells: list[bytes], count: int, kind: re.Pattern[bytes] = _TYPED
 
 
 def _sentence(cells: list[bytes]) -> bool:
-    """Whether a column is the same plain word in all lines: then the message has begun."""
+    """Whether a column is the same plain word in all lines: up to a time behind it, the message has begun."""
     return len(set(cells)) == 1 and cells[0].isalpha() and cells[0].islower()
 
 
