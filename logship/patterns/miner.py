@@ -78,7 +78,7 @@ class Miner:
         self._slots: dict[Tokens, int] = {}
         self._free: list[int] = []
         self._next_id = 0
-        self._unseen_count = 0
+        self.unseen = 0
         self.merged: dict[int, int] = {}
         self._roots = np.zeros(0, np.int32)
         self._changed = True
@@ -159,7 +159,7 @@ class Miner:
             "version": STATE_VERSION,
             "lines": self.lines,
             "next_id": self._next_id,
-            "unseen": self._unseen_count,
+            "unseen": self.unseen,
             "slots": slots,
             "free": self._free,
             "merged": sorted(self.merged.items()),
@@ -186,7 +186,7 @@ class Miner:
         return miner
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.lines, self._next_id, self._unseen_count = state["lines"], state["next_id"], state["unseen"]
+        self.lines, self._next_id, self.unseen = state["lines"], state["next_id"], state["unseen"]
         self.groups, self._free, self.merged = Groups(), state["free"], dict(state["merged"])
         self.ids = [entry[0] for entry in state["slots"]]
         self.examples = [entry[4] for entry in state["slots"]]
@@ -249,9 +249,9 @@ class Miner:
     def _unseen(self, stop: Stop) -> int:
         """The slot of a line that stage 1 does not know."""
         limits = self.limits
-        if self._unseen_count > SIGNATURES_PER_TEMPLATE * (limits.burst + self.lines // limits.lines_per_template):
+        if self.unseen > SIGNATURES_PER_TEMPLATE * (limits.burst + self.lines // limits.lines_per_template):
             return 0
-        self._unseen_count += 1
+        self.unseen += 1
         text = stop.message[:MOST_MESSAGE].decode("utf-8", "replace")
         tokens = tokens_of(text) or (HOLE,)
         slot = self._slots.get(tokens)
@@ -261,7 +261,7 @@ class Miner:
             slot = self._add(tokens, text[:LONGEST_EXAMPLE])
         if self._stage.size >= MOST_SIGNATURES:
             self._forget()
-            self._unseen_count = max(0, self._unseen_count - SIGNATURES_PER_TEMPLATE * limits.burst)
+            self.unseen = max(0, self.unseen - SIGNATURES_PER_TEMPLATE * limits.burst)
         self._stage.learn(stop, slot)
         self._learn_mask(stop, slot)
         return slot
