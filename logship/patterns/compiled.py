@@ -15,4 +15,7 @@ def compiled(function: F) -> F:
         return function
     from numba import njit  # noqa: PLC0415 - the extra may be missing
 
-    return cast("F", njit(cache=True, nogil=True)(function))
+    try:
+        return cast("F", njit(cache=True, nogil=True)(function))
+    except RuntimeError:  # no folder to keep machine code in: it is made again in each process
+        return cast("F", njit(nogil=True)(function))

@@ -17,6 +17,8 @@ PAIR_FACTOR = 2.0
 """Two places at once take more at each."""
 USER_FACTOR = 1.5
 """What follows the word ``user`` is a name."""
+LEAST_LEFT = 1
+"""Constant words that a template keeps."""
 MOST_HOLES = 48
 MOST_PAIRED = 8
 
@@ -157,7 +159,7 @@ def _holes(tokens: Tokens) -> Iterator[tuple[int, Places, float]]:
         if token not in _PUNCTUATION and not is_failure(token)
     }
     constants = sum(token not in _PUNCTUATION and token != HOLE for token in tokens)
-    places = [i for i in change if constants - (tokens[i] != HOLE) >= 1][:MOST_HOLES]
+    places = [i for i in change if constants - (tokens[i] != HOLE) >= LEAST_LEFT][:MOST_HOLES]
     for i in places:
         yield (whole + change[i]) & _BITS, (i,), 1.0
     yield from _shaped(tokens, whole, change, constants)
@@ -165,7 +167,7 @@ def _holes(tokens: Tokens) -> Iterator[tuple[int, Places, float]]:
     for n, i in enumerate(free):
         left = constants - (tokens[i] != HOLE)
         for j in free[n + 1 :]:
-            if left - (tokens[j] != HOLE) >= 1:
+            if left - (tokens[j] != HOLE) >= LEAST_LEFT:
                 yield (whole + change[i] + change[j]) & _BITS, (i, j), PAIR_FACTOR
 
 

@@ -116,16 +116,16 @@ def _joined(tokens: list[str]) -> list[str]:
 
 def _once(tokens: list[str]) -> list[str]:
     """A group in brackets or a pair that is repeated at once counts once."""
+    if HOLE not in tokens:
+        return tokens
     found: list[str] = []
     for piece in tokens:
-        found.append(piece)
         size = len(found)
-        for width in range(1, min(LONGEST_GROUP, size // 2) + 1):
-            if (
-                found[size - 1 - width] == piece
-                and found[-width:] == found[-2 * width : -width]
-                and HOLE in found[-width:]
-            ):
+        found.append(piece)
+        if piece not in found[max(0, size - LONGEST_GROUP) : size]:
+            continue
+        for width in range(1, min(LONGEST_GROUP, (size + 1) // 2) + 1):
+            if found[size - width] == piece and found[-width:] == found[-2 * width : -width] and HOLE in found[-width:]:
                 del found[-width:]
                 break
     return found
