@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import sqlite3
 
 from alerts.shipped import warning_bars
 from forecast.results import Forecast
+from forecast.scorebook import read_card
 from forecast.scorecard import Score, Scorecard
+from forewarn.base.crew import Crew
 from forewarn.base.errors import StoreError
 from forewarn.base.frames import Frame
+from forewarn.base.sqlite import open_reader
 from forewarn.config import Config
 from forewarn.foundation import Foundation
 from forewarn.supervise import Child, ChildSpec
@@ -46,12 +50,26 @@ class ForecastRuns:
         return list(self._newest.values())
 
     async def read_card(self) -> None:
-        """Work the scorecard out anew.
+        """Work the scorecard out anew, on a thread of its own: a month of scores takes seconds, alerts do not wait.
 
         Raises:
             StoreError: the scores cannot be read.
         """
-        self.scorecard = await self._base.change_state(self._base.scores.card, self._base.clock.now_ms(), self._bars)
+        crew = Crew("scorecard")
+        try:
+            self.scorecard = await crew.submit(self._card)
+        finally:
+            crew.close(timeout=0)
+
+    def _card(self) -> Scorecard:
+        path = self._base.data.state
+        connection = open_reader(path)
+        try:
+            return read_card(connection, self._base.clock.now_ms(), self._bars)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read scores from {path}: {error}", hint="is the disk in order?") from error
+        finally:
+            connection.close()
 
     async def run(self) -> bool:
         """Make one forecast of every target; False where the run did not come to its end."""
