@@ -15,6 +15,8 @@ from forewarn.base.clock import DAY
 from forewarn.base.sqlite import migrate
 
 KEEP_DAYS = 90
+THIN_DAYS = 35
+"""Older forecasts than these, of which neither scorecard nor bands ask any more, stay one a day."""
 
 MIGRATIONS = (
     """
@@ -87,11 +89,14 @@ class ForecastBook:
         self._keep_ms = round(keep_days * DAY)
 
     def store(self, forecasts: Iterable[Forecast]) -> None:
-        """Keep these, in one transaction, and let go of those that are too old beside the newest of them."""
+        """Keep these, in one transaction, and let go of those that are too old beside the newest of them.
+
+        Of those older than ``THIN_DAYS`` stay the ones that begin at midnight UTC, and each target's newest.
+        """
         kept = list(forecasts)
         if not kept:
             return
-        oldest_ms = max(forecast.made_ms for forecast in kept) - self._keep_ms
+        newest_ms = max(forecast.made_ms for forecast in kept)
         with self._connection as connection:
             for forecast in kept:
                 target_id = self._target_id(forecast)
@@ -100,7 +105,12 @@ class ForecastBook:
                     f"INSERT INTO forecasts (target_id, {_COLUMNS}) VALUES ({places})", (target_id, *_row(forecast))
                 )
                 connection.execute("UPDATE forecast_targets SET newest = ? WHERE id = ?", (row.lastrowid, target_id))
-            connection.execute("DELETE FROM forecasts WHERE made_ms < ?", (oldest_ms,))
+            connection.execute("DELETE FROM forecasts WHERE made_ms < ?", (newest_ms - self._keep_ms,))
+            connection.execute(
+                "DELETE FROM forecasts WHERE made_ms < ? AND start_ms % ? != 0"
+                " AND id NOT IN (SELECT newest FROM forecast_targets)",
+                (newest_ms - THIN_DAYS * DAY, DAY),
+            )
             connection.execute(
                 "DELETE FROM forecast_targets AS gone"
                 " WHERE NOT EXISTS (SELECT 1 FROM forecasts WHERE target_id = gone.id)"

@@ -6,11 +6,13 @@ import numpy as np
 import orjson
 import pytest
 
-from forecast.book import MIGRATIONS, ForecastBook
+from collector.series import SeriesKey
+from forecast.book import MIGRATIONS, THIN_DAYS, ForecastBook
 from forecast.chance import Chance
 from forecast.packing import pack, unpack
 from forecast.reference import Reference
 from forecast.results import Forecast
+from forewarn.base.clock import DAY
 from forewarn.base.sqlite import open_writer
 from tests.support.hourly import BEGIN_MS, HOUR_MS, forecast
 
@@ -67,12 +69,23 @@ def test_the_newest_counts_and_the_older_ones_stay(book: ForecastBook, path: Pat
 
 
 def test_old_forecasts_go_with_their_targets(book: ForecastBook) -> None:
-    book.store([forecast("gone"), forecast("x")])
+    book.store([forecast(name, start_ms=BEGIN_MS // DAY * DAY) for name in ("gone", "x")])
     book.store([forecast("x", made_ms=BEGIN_MS + 89 * DAY_MS)])
     assert len(book.history(forecast("x").target, "mean")) == 2
     book.store([forecast("x", made_ms=BEGIN_MS + 91 * DAY_MS)])
     assert len(book.history(forecast("x").target, "mean")) == 2
     assert [str(one.target) for one in book.latest()] == ["x"]
+
+
+def test_old_forecasts_stay_one_a_day(book: ForecastBook) -> None:
+    begin_ms = BEGIN_MS // DAY * DAY
+    hours = [begin_ms + hour * HOUR_MS for hour in range(49)]
+    book.store([forecast("x", made_ms=time, start_ms=time) for time in hours])
+    book.store([forecast("gone", made_ms=hours[1], start_ms=hours[1])])
+    book.store([forecast("x", made_ms=time, start_ms=time) for time in (hours[25] + THIN_DAYS * DAY,)])
+    kept = [one.start_ms for one in book.history(SeriesKey.parse("x"), "mean")]
+    assert kept[::-1] == [hours[0], hours[24], *hours[25:], hours[25] + THIN_DAYS * DAY]
+    assert len(book.history(SeriesKey.parse("gone"), "mean")) == 1
 
 
 def test_a_stored_forecast_is_small(book: ForecastBook, path: Path) -> None:
