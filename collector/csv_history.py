@@ -254,7 +254,12 @@ def _zulu_times(stamps: Sequence[str]) -> npt.NDArray[np.int64]:
     return text.astype(f"U{_ZULU_CHARACTERS - 1}").astype("datetime64[ms]").astype(np.int64)
 
 
-def _time(text: str) -> int:
+def time_of(text: str) -> int:
+    """Milliseconds from one time stamp, in any form that the files may have.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
     try:
         (time_ms,) = _numbered_times(np.array([text], dtype=np.float64))
         return int(time_ms)
@@ -262,11 +267,18 @@ def _time(text: str) -> int:
         pass
     try:
         time_ms = parse_time(text.strip())
-    except (ValueError, OverflowError):
-        raise _LineError(f"{text!r} is no time") from None
+    except (ValueError, OverflowError):  # the latter where no calendar has such a year
+        raise ValueError(f"{text!r} is no time") from None
     if abs(time_ms) >= _LAST_MS:
-        raise _LineError(f"{text!r} is no time in seconds or milliseconds")
+        raise ValueError(f"{text!r} is no time in seconds or milliseconds")
     return int(time_ms)
+
+
+def _time(text: str) -> int:
+    try:
+        return time_of(text)
+    except ValueError as error:
+        raise _LineError(str(error)) from None
 
 
 def _value(text: str) -> float:

@@ -53,10 +53,13 @@ def pinball(quantiles: Floats, actual: Floats, levels: Sequence[float] = LEVELS)
 def weighted_quantile_loss(quantiles: Floats, actual: Floats, levels: Sequence[float] = LEVELS) -> float:
     """Twice the quantile loss of all windows together, as a share of what was measured, averaged over the levels.
 
+    NaN where nothing, or nothing but 0, was measured.
+
     Gasthaus et al., Probabilistic forecasting with spline quantile function RNNs, AISTATS 2019.
     """
     loss = 2 * pinball(quantiles, actual, levels).mean(axis=-1)
-    return float(np.nansum(loss) / np.nansum(np.abs(actual)))
+    size = np.nansum(np.abs(actual))
+    return float(np.nansum(loss) / size) if size > 0 else float("nan")
 
 
 def quantile_score(quantiles: Floats, actual: Floats, scale: Floats, levels: Sequence[float] = LEVELS) -> Floats:

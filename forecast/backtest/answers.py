@@ -71,7 +71,7 @@ def answer(
     usable = grid.known.any(axis=1)
     fill, level = np.flatnonzero(usable & found.filled), np.flatnonzero(usable & ~found.filled)
     batches = [rows[begin : begin + BATCH] for rows in (fill, level) for begin in range(0, rows.size, BATCH)]
-    done = 0
+    done = count - int(usable.sum())
     for rows in batches:
         part = grid.take(rows)
         fits = fit_many(part)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from collector.csv_history import time_of
 from forecast.backtest.hourly import HourlySeries
 from forecast.settings import HORIZON_HOURS
-from forewarn.base.clock import HOUR, parse_time
+from forewarn.base.clock import HOUR, rfc3339
 from forewarn.base.errors import UsageError
 
 LONG_HOURS, SHORT_HOURS = 240, 24
@@ -112,8 +113,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _hour(path: Path, line: int, text: str) -> int:
     try:
-        time_ms = parse_time(text.strip())
-    except (ValueError, OverflowError):  # the latter where no calendar has such a year
+        time_ms = time_of(text)
+        rfc3339(time_ms + HORIZON_HOURS * HOUR)
+        rfc3339(time_ms)
+    except ValueError:  # also where the calendar ends before the forecast
         raise UsageError(f"{path}:{line}: {text!r} is no time", hint="write it like 2026-01-31T12:00:00Z") from None
     if time_ms % HOUR:
         raise UsageError(f"{path}:{line}: {text!r} is no whole hour", hint="origins are whole hours, UTC")

@@ -12,6 +12,7 @@ from typing import BinaryIO, TextIO, cast
 import numpy as np
 
 from forecast.backtest.run import Backtest
+from forecast.breach import Crossing
 from forecast.quantiles import mean_of
 from forewarn.base.clock import HOUR, rfc3339
 from forewarn.base.errors import UsageError
@@ -37,13 +38,14 @@ def write_forecasts(found: Backtest, path: Path) -> None:
 def write_breaches(found: Backtest, path: Path) -> None:
     """One row a question, in the order of the origins' file."""
     assert found.crossing is not None
-    within = np.stack([found.crossing.by(hours) for hours in (24, 48, 72)], axis=1)
-    times = np.stack([found.crossing.time(level) for level in (0.1, 0.5, 0.9)], axis=1)
+    crossing = Crossing(np.round(found.crossing.curve, 6))  # so that hours agree with probabilities as they are written
+    within = np.stack([crossing.by(hours) for hours in (24, 48, 72)], axis=1)
+    times = np.stack([crossing.time(level) for level in (0.1, 0.5, 0.9)], axis=1)
 
     def rows() -> Iterator[Sequence[str]]:
         for question, shares, hours in zip(found.questions, within.tolist(), times.tolist(), strict=True):
             origin = found.origins[question.origin]
-            cells = (question.threshold, *(round(share, 6) for share in shares), *hours)
+            cells = (question.threshold, *shares, *hours)
             yield origin.series, rfc3339(origin.hour * HOUR), *map(_text, cells)
 
     _write(path, BREACH_COLUMNS, rows())

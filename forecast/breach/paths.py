@@ -57,7 +57,8 @@ def normal_scores(quantiles: Floats, thresholds: Floats) -> Floats:
     apart = quantiles + 1e-6 * spread * np.arange(len(LEVELS))
     place = (thresholds[:, None, None] >= apart[..., 1:-1]).sum(axis=2)
     low, high = (np.take_along_axis(apart, (place + step)[..., None], axis=2)[..., 0] for step in (0, 1))
-    share = (thresholds[:, None] - low) / (high - low)
+    with np.errstate(over="ignore"):  # of thresholds beyond all measure; the score is clipped
+        share = (thresholds[:, None] - low) / (high - low)
     score = _SCORES[place] + share * (_SCORES[place + 1] - _SCORES[place])
     return np.asarray(np.clip(score, -_FARTHEST, _FARTHEST))
 

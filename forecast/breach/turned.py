@@ -72,7 +72,8 @@ class Turned:
 
     def limits(self, asked: Ints, thresholds: Floats) -> Floats:
         """Thresholds of the turned series in units of their scale, [m]."""
-        return np.asarray((thresholds / self.size[asked] - self.location[asked]) / self.scale[asked])
+        beside = np.clip(thresholds / self.size[asked], -LARGEST, LARGEST)
+        return np.asarray((beside - self.location[asked]) / self.scale[asked])
 
     @cached_property
     def peaks(self) -> Floats:

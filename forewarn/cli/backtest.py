@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forewarn.base.threads import one_thread
 from forewarn.cli.options import JsonOption
 from forewarn.cli.output import print_json, print_table, progress, say
 
@@ -65,15 +66,15 @@ def backtest(
 
     No forecast sees a sample at or after its origin.
     """
+    one_thread()
     from forecast.backtest.run import backtest as run
     from forecast.backtest.summary import summarise, summarise_breaches
     from forecast.backtest.writing import write_breaches, write_forecasts
 
     _only_72h(horizon)
-    asked = int(origins) if origins.lstrip("-").isdigit() else Path(origins)
     found = run(
         file,
-        asked,
+        _count_or_file(origins),
         kind=kind.value,
         value=value.value,
         breaches=breaches is not None,
@@ -90,6 +91,13 @@ def backtest(
         print_json(_as_json(found, summary, crossings, kind=kind, value=value, seed=seed))
     else:
         _print(summary, crossings)
+
+
+def _count_or_file(origins: str) -> int | Path:
+    try:
+        return int(origins)
+    except ValueError:
+        return Path(origins)
 
 
 def _only_72h(horizon: str) -> None:

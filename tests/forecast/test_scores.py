@@ -72,6 +72,8 @@ def test_quantile_scores_by_a_plain_loop() -> None:
         expected = sum(losses) / len(losses) / scale[window]
         assert scores.quantile_score(quantiles, actual, scale)[window] == pytest.approx(expected)
     assert scores.weighted_quantile_loss(quantiles, actual) == pytest.approx(weighted / measured)
+    for nothing in (np.full_like(actual, np.nan), np.zeros_like(actual)):
+        assert np.isnan(scores.weighted_quantile_loss(quantiles, nothing))
 
 
 def test_coverage_counts_measured_hours_and_the_edges() -> None:

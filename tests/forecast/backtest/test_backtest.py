@@ -2,13 +2,23 @@
 
 import csv
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
 
+from forecast.backtest.answers import answer
+from forecast.backtest.origins import Origin, Question
+from forecast.backtest.run import Backtest
+from forecast.backtest.windows import Windows
+from forecast.backtest.writing import write_breaches
+from forecast.breach import Crossing
 from forewarn.base.clock import HOUR, rfc3339
+from forewarn.base.threads import LIBRARIES
 from tests.support.daemon import forewarn
 from tests.support.samples import BEGIN_HOUR, daily, write_samples
 
@@ -116,6 +126,38 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, data: Path) -> None
     assert written[0] == written[1]
 
 
+def test_hours_agree_with_probabilities_as_they_are_written(tmp_path: Path) -> None:
+    curve = np.linspace(0.4, 0.6, 72)
+    curve[23] = 0.49999999
+    origin = Origin("a", BEGIN_HOUR)
+    windows = Windows.of({}, [], "mean")
+    found = Backtest([origin], windows, answer(windows.grid, "gauge"), [Question(0, 5.0)], Crossing(curve[None]))
+    write_breaches(found, tmp_path / "b.csv")
+    (row,) = rows(tmp_path / "b.csv")
+    assert (row["p24"], row["t50"]) == ("0.5", "23")
+
+
+def test_thresholds_beyond_all_measure_are_answered_quietly(tmp_path: Path, data: Path) -> None:
+    origins = origins_file(tmp_path / "origins.csv", hours=(500,), thresholds=(-1e308, 1e308))
+    for kind in ("gauge", "fill"):
+        command = ("backtest", str(data), "--origins", str(origins), "--kind", kind)
+        done = forewarn(*command, "--breaches", str(tmp_path / "b.csv"))
+        assert (done.returncode, "Warning" in done.stderr) == (0, False), done.stderr
+        assert [float(row["p72"]) > 0.5 for row in rows(tmp_path / "b.csv")] == [True, False] * 2
+
+
+def test_one_thread_does_the_sums() -> None:
+    program = (
+        "import os, sys; from forewarn.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'numpy' in sys.modules; print(len(os.listdir('/proc/self/task')))"
+    )
+    clean = {name: value for name, value in os.environ.items() if name not in LIBRARIES}
+    command = [sys.executable, "-c", program, "backtest", "nowhere.csv"]
+    assert subprocess.run(command, env=clean, check=True, capture_output=True, text=True).stdout == "1\n"
+
+
 def test_maxima_are_forecast_as_maxima(tmp_path: Path) -> None:
     values = daily(600)
     values[::2] += 30  # one of the two samples of each hour
@@ -193,6 +235,7 @@ def test_an_origin_before_all_samples_has_empty_cells(tmp_path: Path, data: Path
     )
     assert done.returncode == 0
     assert "2 origins have no sample before them, the first 'a' at 2024-10-03T14:00:00Z" in done.stderr
+    assert "Warning" not in done.stderr
     assert {row["q50"] for row in rows(out)[:72]} == {""}
     assert rows(crossed)[0]["p72"] == ""
     assert len(rows(out)) == 4 * 72
@@ -204,6 +247,7 @@ def test_an_origin_before_all_samples_has_empty_cells(tmp_path: Path, data: Path
         (("--horizon", "24h"), "error: --horizon 24h: forecasts reach 72h"),
         (("--origins", "0"), "error: --origins: 0 origins are none"),
         (("--origins", "nowhere.csv"), "error: cannot read nowhere.csv"),
+        (("--origins", "²"), "error: cannot read ²"),
         (("--breaches", "b.csv"), "error: --breaches needs thresholds"),
         (("--forecasts", "/nowhere/out.csv"), "error: cannot write /nowhere/out.csv: No such file or directory"),
     ],

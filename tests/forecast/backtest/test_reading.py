@@ -104,6 +104,9 @@ def test_origins_and_thresholds_of_a_file(tmp_path: Path) -> None:
     [
         ("a,1970-01-02T00:30:00Z,1", "is no whole hour"),
         ("a,someday,1", "'someday' is no time"),
+        ("a,9999-12-31T00:00:00Z,1", "'9999-12-31T00:00:00Z' is no time"),  # the 72 hours after it have no date
+        ("a,-99999999999,1", "'-99999999999' is no time"),
+        ("a,1e300,1", "'1e300' is no time"),
         ("z,86400,1", "no series 'z'"),
         ("a,86400,high", "'high' is no threshold"),
         ("a,86400,nan", "'nan' is no threshold"),
@@ -115,6 +118,14 @@ def test_an_origin_that_is_none_is_named(tmp_path: Path, row: str, reason: str) 
     with pytest.raises(UsageError, match=r"o\.csv:3: ") as error:
         read_origins(path, {"a": steady(9)})
     assert reason in error.value.message
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2024-01-05T05:00:00Z", "2024-01-05 05:00", "2024-01-05T10:30:00+05:30", "1704430800", "1704430800000"]
+)
+def test_origins_are_written_like_times_of_samples(tmp_path: Path, stamp: str) -> None:
+    origins, _ = read_origins(written(tmp_path / "o.csv", f"series,origin\na,{stamp}\n"), {"a": steady(9)})
+    assert origins == [Origin("a", 1704430800 // 3600)]
 
 
 def test_windows_end_before_the_origin_and_actuals_begin_there() -> None:
