@@ -73,6 +73,7 @@ class Child:
         self._hung = False
         self._waiting = False
         self._leaving = False
+        self._coming = False
         self._said: dict[str, Frame] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -89,7 +90,11 @@ class Child:
 
     @property
     def held(self) -> bool:
-        """Whether its gate is closed."""
+        """Whether its gate is closed, or so newly open that the process is still coming."""
+        return self._shut_out or self._coming
+
+    @property
+    def _shut_out(self) -> bool:
         return self.spec.gate is not None and not self.spec.gate.is_set()
 
     def suits(self, spec: ChildSpec) -> bool:
@@ -151,6 +156,7 @@ class Child:
             log.error("cannot start a child", extra={"child": self.spec.name, "error": error.strerror})  # noqa: TRY400
             return NOT_STARTED
         finally:
+            self._coming = False
             self.started.set()
         if self._stopping.is_set():  # it was asked for while the process came to be
             _kill(process)
@@ -158,7 +164,7 @@ class Child:
         self._said = {}
         self.spec.on_start()
         self.send(self.spec.settings())
-        if self.held:  # the gate was closed while the process came to be
+        if self._shut_out:  # the gate was closed while the process came to be
             self._ask_to_leave()
         try:
             await self._pump(process)
@@ -186,8 +192,9 @@ class Child:
         self.send(LEAVE)
 
     async def _pass_the_gate(self) -> None:
-        if self.held and self.spec.gate is not None:
+        if self._shut_out and self.spec.gate is not None:
             self.started.set()
+            self._coming = True
             await self.spec.gate.wait()
 
     async def _wait_for_left_behind(self) -> None:
