@@ -9,6 +9,7 @@ from collector.series import SeriesKey
 from forecast.results import Forecast
 from forecast.settings import HORIZON_HOURS
 from forewarn.base.clock import HOUR, rfc3339
+from forewarn.base.words import quantity
 
 MEAN = "mean"
 
@@ -43,13 +44,19 @@ class CapacityTarget:
 
     @property
     def expected(self) -> str:
-        """What it is expected to do then: ``expected to be full``, ``expected to reach its limit``."""
-        return expected(self.lead.kind, self.lead.unit)
+        """What it is expected to do then: ``expected to fall to 163 GiB``, ``expected to reach its limit``."""
+        return expected(self.lead.kind, self._limit, below=self.lead.below)
 
     @property
     def reached(self) -> str:
-        """What to say where it has run out already: ``is full``, ``has reached its limit``."""
-        return reached(self.lead.kind, self.lead.unit)
+        """What to say where it has run out already: ``has reached 76 GiB``, ``has reached its limit``."""
+        return reached(self.lead.kind, self._limit, below=self.lead.below)
+
+    @property
+    def _limit(self) -> str:
+        """The limit of what is counted in bytes, which is seldom the whole; of all else the number helps nobody."""
+        lead = self.lead
+        return quantity(lead.limit, lead.unit) if lead.unit == "bytes" and lead.limit is not None else ""
 
 
 def capacity_targets(forecasts: Iterable[Forecast]) -> list[CapacityTarget]:

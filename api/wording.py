@@ -46,14 +46,14 @@ def title_of(key: SeriesKey) -> str:
     return f"{text} ({', '.join(rest)})" if rest else text
 
 
-def expected(kind: Kind, unit: str) -> str:
-    """What a capacity of this kind is expected to do."""
-    return _EXPECTED["fill" if unit == "bytes" else kind][0]
+def expected(kind: Kind, limit: str, *, below: bool) -> str:
+    """What a capacity of this kind is expected to do; ``limit`` in words, empty where a number would say nothing."""
+    return f"expected to {'fall to' if below else 'reach'} {limit}" if limit else _EXPECTED[kind][0]
 
 
-def reached(kind: Kind, unit: str) -> str:
+def reached(kind: Kind, limit: str, *, below: bool) -> str:
     """What such a capacity has done where its limit is crossed already."""
-    return _EXPECTED["fill" if unit == "bytes" else kind][1]
+    return f"has {'fallen to' if below else 'reached'} {limit}" if limit else _EXPECTED[kind][1]
 
 
 def duration(ms: int) -> str:

@@ -152,7 +152,8 @@ class Daemon:
                 job.remove()
         await self.rooms.stop(reload=True)
         self.config, self.base.config_good = config, True
-        self._coming = rooms = await Rooms.build(config, self.node, self.base, self.hostname, self._children)
+        card = self.rooms.forecasts.scorecard
+        self._coming = rooms = await Rooms.build(config, self.node, self.base, self.hostname, self._children, card=card)
         await rooms.start()
         await rooms.collect()
         self.rooms, self._coming = rooms, None

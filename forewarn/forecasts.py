@@ -18,6 +18,8 @@ from forewarn.supervise import Child, ChildSpec
 
 log = logging.getLogger(__name__)
 
+STORED_AT_ONCE = 60
+"""Forecasts in one change of the state: alerts are evaluated on the same thread and must not wait long."""
 _Key = tuple[str, str]
 
 
@@ -124,7 +126,8 @@ class ForecastRuns:
     async def _store(self) -> None:
         """Keep what was made; where that fails it is known until the daemon ends, and the next run tries again."""
         try:
-            await self._base.change_state(self._base.book.store, self._arrived)
+            for begin in range(0, len(self._arrived), STORED_AT_ONCE):
+                await self._base.change_state(self._base.book.store, self._arrived[begin : begin + STORED_AT_ONCE])
             await self._base.change_state(self._base.scores.store, self._scores)
             await self.read_card()
         except StoreError as error:

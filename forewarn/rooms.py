@@ -13,6 +13,7 @@ from collector.rounds import Collector
 from collector.series import Labels, Sample, Scrape
 from collector.store import StoreFullError
 from forecast import metrics as forecast_metrics
+from forecast.scorecard import Scorecard
 from forecast.scorecard_metrics import samples as scorecard_samples
 from forewarn.anomalies import AnomalyRuns
 from forewarn.base.errors import StoreError
@@ -74,15 +75,35 @@ class Rooms:
         self._dispatcher: Dispatcher
 
     @classmethod
-    async def build(cls, config: Config, node: Node, base: Foundation, hostname: str, children: Children) -> "Rooms":
+    async def build(
+        cls,
+        config: Config,
+        node: Node,
+        base: Foundation,
+        hostname: str,
+        children: Children,
+        *,
+        card: Scorecard | None = None,
+    ) -> "Rooms":
         """Rooms that are ready to start.
+
+        Args:
+            config: as it was read.
+            node: what is shown of them.
+            base: what outlives them.
+            hostname: of this machine.
+            children: those that run, and may be taken over.
+            card: the scorecard of the rooms before; it is worked out where there are none.
 
         Raises:
             ConfigError: the configuration refers to what is not there.
         """
         newest = await base.state_writer.submit(base.book.latest)
         rooms = cls(config, node, base, hostname, children=children, newest=newest)
-        await rooms.forecasts.read_card()
+        if card is None:
+            await rooms.forecasts.read_card()
+        else:
+            rooms.forecasts.scorecard = card
         known = await base.state_writer.submit(base.anomalies.recent)
         rooms.anomalies = AnomalyRuns(config, base, rooms.forecasts, known)
         rooms.engine = await base.state_writer.submit(

@@ -66,7 +66,7 @@ def test_the_page_shows_the_node(browser: Browser, address: str, scheme: str, wi
         settled(visited)
         page = visited.page
         expect(page.locator("#sentence")).to_have_text(
-            re.compile(r"^Filesystem /var/lib/models expected to be full in 2 d .* alerts? firing\.$")
+            re.compile(r"^Filesystem /var/lib/models expected to fall to .* in 2 d .* alerts? firing\.$")
         )
         assert page.locator("#state").get_attribute("data-level") == "warning"
         expect(page.locator("#simulated")).to_be_visible()

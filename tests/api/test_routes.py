@@ -71,7 +71,7 @@ async def test_metrics_are_the_bytes_of_the_last_round(api: httpx.AsyncClient, n
 async def test_the_state_names_the_disk_that_fills(api: httpx.AsyncClient) -> None:
     status = (await api.get("/v1/status")).json()
     assert status["state"]["level"] == "warning"
-    assert status["state"]["sentence"].startswith("Filesystem /var/lib/models expected to be full in 2 d")
+    assert status["state"]["sentence"].startswith("Filesystem /var/lib/models expected to fall to ")
     assert (status["hostname"], status["simulated"], status["version"]) == ("test-node", True, "0")
 
 

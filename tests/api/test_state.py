@@ -61,14 +61,14 @@ def test_a_coming_breach_and_an_alert() -> None:
     full = forecast(MEMORY, breach_ms=parse_time("2026-01-29T14:00:00Z"))
     assert sentence(8, [*QUIET, full], AlertCount(firing=1)) == (
         "warning",
-        "GPU 3 memory expected to be full in 2 d 4 h (Thu 14:00 UTC); 1 alert firing",
+        "GPU 3 memory expected to reach 4 B in 2 d 4 h (Thu 14:00 UTC); 1 alert firing",
     )
 
 
 def test_how_probable_it_is_is_said() -> None:
     likely = forecast(MEMORY, breach_ms=NOW + 40 * HOUR, chance=chance({41: 0.5, 60: 0.72}))
     assert sentence(8, [likely])[1] == (
-        "GPU 3 memory expected to be full in 1 d 16 h (Thu 02:00 UTC, 72 % within 3 days)"
+        "GPU 3 memory expected to reach 4 B in 1 d 16 h (Thu 02:00 UTC, 72 % within 3 days)"
     )
 
 
@@ -92,11 +92,11 @@ def test_the_first_to_run_out_leads() -> None:
     disk = forecast(DISK, kind="fill", below=True, breach_ms=NOW + 2 * HOUR)
     level, text = sentence(1, [forecast(MEMORY, breach_ms=NOW + 9 * HOUR), disk])
     assert level == "warning"
-    assert text == "Filesystem /var expected to be full in 2 h (Tue 12:00 UTC), 1 more within 3 days"
+    assert text == "Filesystem /var expected to fall to 4 B in 2 h (Tue 12:00 UTC), 1 more within 3 days"
 
 
 def test_a_limit_that_is_crossed_already() -> None:
-    assert sentence(1, [forecast(MEMORY, breach_ms=NOW - HOUR)])[1] == "GPU 3 memory is full"
+    assert sentence(1, [forecast(MEMORY, breach_ms=NOW - HOUR)])[1] == "GPU 3 memory has reached 4 B"
 
 
 def test_alerts_alone() -> None:
@@ -163,4 +163,4 @@ def test_a_pause_of_gpu_collection_is_said_first() -> None:
     assert state.sentence.startswith("GPU collection is paused until Tue 10:30 UTC; all quiet: no GPU, 2 capacity")
     full = [forecast(MEMORY, breach_ms=NOW - HOUR)]
     state = node_state(0, capacity_targets(full), AlertCount(), NOW, until)
-    assert state.sentence == "GPU collection is paused until Tue 10:30 UTC; GPU 3 memory is full"
+    assert state.sentence == "GPU collection is paused until Tue 10:30 UTC; GPU 3 memory has reached 4 B"

@@ -47,6 +47,7 @@ def test_numbers_agree_with_their_nouns() -> None:
 
 
 def test_bytes_get_full_whatever_their_kind() -> None:
-    assert expected("gauge", "bytes") == "expected to be full"
-    assert expected("gauge", "seconds") == "expected to reach its limit"
-    assert reached("saturated", "ratio") == "is saturated"
+    assert expected("fill", "163 GiB", below=True) == "expected to fall to 163 GiB"
+    assert expected("gauge", "", below=False) == "expected to reach its limit"
+    assert reached("gauge", "76 GiB", below=False) == "has reached 76 GiB"
+    assert reached("saturated", "", below=False) == "is saturated"
