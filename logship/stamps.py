@@ -87,7 +87,7 @@ _STAMP = re.compile(
     _PREFIX + rb"(?:" + rb"|".join(b"(?P<%s>%s)" % (name.encode(), text) for name, text, _ in _FORMATS) + rb")"
 )
 
-_LEVELS = {
+LEVEL_NAMES = {
     "TRACE": "trace",
     "DEBUG": "debug",
     "INFO": "info",
@@ -103,11 +103,11 @@ _LEVELS = {
     "PANIC": "critical",
 }
 _LEVEL = re.compile(
-    rb"(?<![A-Za-z0-9_])(" + "|".join(_LEVELS).encode() + rb")(?![A-Za-z0-9_])|level=\"?([A-Za-z]{3,8})"
+    rb"(?<![A-Za-z0-9_])(" + "|".join(LEVEL_NAMES).encode() + rb")(?![A-Za-z0-9_])|level=\"?([A-Za-z]{3,8})"
 )
 _LEVEL_WITHIN = 128
-_BY_BYTES = {name.encode(): level.encode() for name, level in _LEVELS.items()}
-_KLOG_LEVELS = {b"I": b"info", b"W": b"warning", b"E": b"error", b"F": b"critical"}
+_BY_BYTES = {name.encode(): level.encode() for name, level in LEVEL_NAMES.items()}
+KLOG_LEVELS = {b"I": b"info", b"W": b"warning", b"E": b"error", b"F": b"critical"}
 _KLOG_LINE = re.compile(rb"([IWEF])\d{4} +\d\d:\d\d:\d\d")
 
 
@@ -117,7 +117,7 @@ def level_of(line: bytes) -> bytes | None:
     if found is not None:
         return _BY_BYTES.get((found[1] or found[2]).upper())
     found = _KLOG_LINE.match(line)
-    return _KLOG_LEVELS[found[1]] if found else None
+    return KLOG_LEVELS[found[1]] if found else None
 
 
 class Stamper:
