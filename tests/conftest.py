@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -12,7 +13,7 @@ from tests.support.elasticsearch import dataset, elasticsearch
 from tests.support.turns import Turns
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the child that forecasts; idle threads of BLAS wait by computing
-import numpy as np  # noqa: F401
+import numpy as np
 
 del os.environ["OPENBLAS_NUM_THREADS"]
 
@@ -25,6 +26,8 @@ PROGRAMS = {
     "browser": ("chromium",),
     "systemd": ("systemd-analyze",),
 }
+DRAWN: dict[str, Any] = {}
+"""By module, how its generator stood before its first test."""
 TURNS = pytest.StashKey[Turns]()
 # How long an example takes says nothing where other tests run beside it.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -37,6 +40,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable.startswith("FOREWARN_") or variable in {"NOTIFY_SOCKET", "STATE_DIRECTORY", "WATCHDOG_USEC"}:
             monkeypatch.delenv(variable)
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers(request: pytest.FixtureRequest) -> None:
+    """A module's RANDOM draws the same in every test, whichever ran before it in this process."""
+    random = getattr(request.module, "RANDOM", None)
+    if isinstance(random, np.random.Generator):
+        generator = random.bit_generator
+        generator.state = DRAWN.setdefault(request.module.__name__, generator.state)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
