@@ -123,7 +123,8 @@ class Encoder:
             templates: of each line, negative for none; empty where there are none.
         """
         hand = self._hand
-        pieces = pieces_of(data, size, hand.ends(data, size), self._longest)
+        ends = hand.ends(data, size)
+        pieces = pieces_of(data, size, ends, self._longest)
         start = Start(carried, rfc3339(seen_ms).encode(), rfc3339(read_ms).encode())
         times = hand.times(data[: size + SLACK], pieces, self._clock, start)
         documents, written = hand.write(data, pieces, times, templates, offset, out, self._cap)
@@ -133,7 +134,7 @@ class Encoder:
             size=written,
             documents=documents,
             consumed=size if whole else int(pieces.origins[documents]),
-            lines=int(np.count_nonzero(data[:size] == ord("\n"))) if whole else int(pieces.line_of[documents]),
+            lines=len(ends) if whole else int(pieces.line_of[documents]),
             carried=last,
             fallback=documents > 0 and not times.carried(1).stamp,
         )

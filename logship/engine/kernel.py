@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from logship.engine.vectors import alike, copy, lowest, specials, store, within, word
-from logship.patterns.compiled import compiled
+from logship.patterns.compiled import compiled, inlined
 
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
@@ -23,7 +23,7 @@ ROW = 64
 """Bytes of a stamp and what is behind it."""
 
 
-@compiled
+@inlined
 def below(count: Any) -> Any:
     """The mask of the first bytes, as many as are given."""
     return ~_NONE if count >= 64 else (_ONE << np.uint64(count)) - _ONE
@@ -31,13 +31,14 @@ def below(count: Any) -> Any:
 
 @compiled
 def line_ends(data: Any, size: int, ends: Any) -> int:
-    """Where the line ends of data[:size] are; how many there are."""
+    """Where the line ends of data[:size] are; how many there are, of which those that find room are noted."""
     count = 0
     i = 0
     while i < size:
         found = within(data, i, _NEWLINE, _NEWLINE) & below(size - i)
         while found:
-            ends[count] = i + lowest(found)
+            if count < len(ends):
+                ends[count] = i + lowest(found)
             count += 1
             found &= found - _ONE
         i += 64
@@ -56,7 +57,7 @@ def _suspect(data: Any, begin: int, end: int) -> Any:
     return clock != _NONE or digits & _SIX == _SIX or (digits >> np.uint64(2)) & _SIX == _SIX
 
 
-@compiled
+@inlined
 def _digit(byte: Any) -> Any:
     return 48 <= byte <= 57
 
@@ -177,12 +178,12 @@ def times(
     return len(begins)
 
 
-@compiled
+@inlined
 def _letter(byte: Any) -> Any:
     return 97 <= (byte | 32) <= 122
 
 
-@compiled
+@inlined
 def _named(names: Any, lengths: Any, key: Any, length: int) -> int:
     for n in range(len(names)):
         if names[n] == key and lengths[n] == length:
@@ -190,7 +191,7 @@ def _named(names: Any, lengths: Any, key: Any, length: int) -> int:
     return -1
 
 
-@compiled
+@inlined
 def _wordlike(data: Any, i: int) -> Any:
     upper = within(data, i, np.uint8(65), np.uint8(90))
     rest = within(data, i, np.uint8(97), np.uint8(122)) | within(data, i, _DIGIT, _NINE)
@@ -260,7 +261,7 @@ def _klog(data: Any, begin: int, end: int) -> Any:
     return letter
 
 
-@compiled
+@inlined
 def _put(text: Any, bounds: Any, n: int, out: Any, o: int) -> Any:
     """Copy constant n to out[o]; one past it."""
     begin, end = bounds[n], bounds[n + 1]
@@ -271,7 +272,7 @@ def _put(text: Any, bounds: Any, n: int, out: Any, o: int) -> Any:
     return o + end - begin
 
 
-@compiled
+@inlined
 def _decimal(number: int, out: Any, o: int) -> Any:
     """Write a number of 0 or more; one past it."""
     left = np.uint64(number)
@@ -287,7 +288,7 @@ def _decimal(number: int, out: Any, o: int) -> Any:
     return o + width
 
 
-@compiled
+@inlined
 def _hexadecimal(number: int, out: Any, o: int) -> Any:
     """Write a number in twelve digits; one past it. Eight digits at a time, a byte each, as sums of a word."""
     store(out, o, _nibbles(np.uint64(number) >> np.uint64(16)))
@@ -295,7 +296,7 @@ def _hexadecimal(number: int, out: Any, o: int) -> Any:
     return o + 12
 
 
-@compiled
+@inlined
 def _nibbles(number: Any) -> Any:
     """Eight hexadecimal digits of the lower 32 bits, the highest in the lowest byte."""
     spread = ((number & np.uint64(0xFFFF)) << np.uint64(32)) | (number >> np.uint64(16))

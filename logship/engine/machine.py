@@ -44,17 +44,24 @@ class Machine:
         for letter, level in KLOG_LEVELS.items():
             self._letters[letter[0]] = places[level.decode()]
         self._about = np.zeros(1, np.int64)
+        self._ends = np.empty(0, np.int64)
+        self._rows, self._lengths = np.empty(0, np.uint8), np.empty(0, np.int64)
 
     def ends(self, data: Bytes, size: int) -> Int64:
         """Where the line ends are."""
-        ends = np.empty(np.count_nonzero(data[:size] == ord("\n")), np.int64)
-        kernel.line_ends(data, size, ends)
-        return ends
+        count = kernel.line_ends(data, size, self._ends)
+        if count > len(self._ends):
+            self._ends = np.empty(2 * count, np.int64)
+            kernel.line_ends(data, size, self._ends)
+        return self._ends[:count]
 
     def times(self, data: Bytes, pieces: Pieces, clock: Clockwork, start: Start) -> Times:
         """The stamps of all documents."""
         count = len(pieces.begins)
-        times = MachineTimes(count, start)
+        if len(self._lengths) <= count:
+            self._rows = np.empty((2 * count + 1) * ROW + _SLACK, np.uint8)
+            self._lengths = np.empty(2 * count + 1, np.int64)
+        times = MachineTimes(self._rows, self._lengths, start)
         look = _Look()
         look.at(clock, start.carried)
         clock.begin()
@@ -88,10 +95,16 @@ class Machine:
 
 
 class MachineTimes:
-    """Stamps in rows; row 0 is the one before the first document."""
+    """Stamps in rows; row 0 is the one before the first document. Good until the next chunk's.
 
-    def __init__(self, count: int, start: Start) -> None:
-        self.rows, self.lengths = np.empty((count + 1) * ROW + _SLACK, np.uint8), np.empty(count + 1, np.int64)
+    Args:
+        rows: takes them.
+        lengths: takes their lengths.
+        start: where they begin.
+    """
+
+    def __init__(self, rows: Bytes, lengths: Int64, start: Start) -> None:
+        self.rows, self.lengths = rows, lengths
         self.states = [(0, start.carried)]
         self._read_at = start.read_at
         self.put(0, start.carried)
