@@ -228,8 +228,8 @@ def level_of(data: Any, begin: int, stop: int, names: Any, lengths: Any) -> int:
                     level = _named(names, lengths, word(data, i) & ~_LOWER & below(8 * (j - i)), j - i)
                     return level if level >= 0 else -2
                 continue
-            j = p + 1
-            while j < end and j <= p + 8 and (_letter(data[j]) or _digit(data[j]) or data[j] == 95):
+            j = p + lowest(~(words >> np.uint64(at)))
+            while j >= base + 64 and j < end and j <= p + 8 and (_letter(data[j]) or _digit(data[j]) or data[j] == 95):
                 j += 1
             if 3 <= j - p <= 8:
                 level = _named(names, lengths, word(data, p) & below(8 * (j - p)), j - p)
@@ -273,19 +273,25 @@ def _put(text: Any, bounds: Any, n: int, out: Any, o: int) -> Any:
 
 
 @inlined
-def _decimal(number: int, out: Any, o: int) -> Any:
-    """Write a number of 0 or more; one past it."""
+def _digits(number: int, width: int, out: Any, o: int) -> Any:
+    """Write a number in so many digits; one past it."""
     left = np.uint64(number)
-    width = 1
-    limit = np.uint64(10)
-    while left >= limit and width < 18:
-        limit *= np.uint64(10)
-        width += 1
     for i in range(o + width - 1, o - 1, -1):
         rest = left // np.uint64(10)
         out[i] = np.uint8(left - rest * np.uint64(10) + np.uint64(48))
         left = rest
     return o + width
+
+
+@inlined
+def _decimal(number: int, out: Any, o: int) -> Any:
+    """Write a number of 0 or more; one past it."""
+    width = 1
+    limit = 10
+    while number >= limit and width < 18:
+        limit *= 10
+        width += 1
+    return _digits(number, width, out, o)
 
 
 @inlined
@@ -413,6 +419,8 @@ def write(
         about: takes the bytes written.
     """
     o = 0
+    width = 1
+    limit = 10
     for k in range(len(begins)):
         before = o
         begin, stop = begins[k], stops[k]
@@ -425,7 +433,10 @@ def write(
         o = _put(text, bounds, 2, out, o)
         o = _message(data, begin, stop, out, o, escapes, widths)
         o = _put(text, bounds, 3, out, o)
-        o = _decimal(at, out, o)
+        while at >= limit and width < 18:  # offsets grow, and so do their digits
+            limit *= 10
+            width += 1
+        o = _digits(at, width, out, o)
         level = level_of(data, begin, stop, names, name_lengths)
         if level >= 0:
             o = _put(text, bounds, name_levels[level], out, o)
