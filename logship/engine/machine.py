@@ -6,10 +6,10 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from logship.engine import kernel
+from logship.engine import kernel, kernel_times
 from logship.engine.documents import LEVELS, Bytes, Int32, Int64, Pieces, Surroundings
 from logship.engine.forms import FORMS, masks_of
-from logship.engine.kernel import ROW
+from logship.engine.kernel_times import ROW
 from logship.engine.times import LOOKED_AT, Carried, Clockwork, Start, Times
 from logship.stamps import KLOG_LEVELS, LEVEL_NAMES
 
@@ -49,10 +49,10 @@ class Machine:
 
     def ends(self, data: Bytes, size: int) -> Int64:
         """Where the line ends are."""
-        count = kernel.line_ends(data, size, self._ends)
+        count = kernel_times.line_ends(data, size, self._ends)
         if count > len(self._ends):
             self._ends = np.empty(2 * count, np.int64)
-            kernel.line_ends(data, size, self._ends)
+            kernel_times.line_ends(data, size, self._ends)
         return self._ends[:count]
 
     def times(self, data: Bytes, pieces: Pieces, clock: Clockwork, start: Start) -> Times:
@@ -68,7 +68,7 @@ class Machine:
         k = 0
         while True:
             state = times.states[-1][1]
-            k = kernel.times(
+            k = kernel_times.times(
                 data, pieces.begins, pieces.stops, k, look.form, np.uint64(state.columns), look.fixed, look.minute,
                 times.rows, times.lengths,
             )  # fmt: skip
