@@ -1,23 +1,22 @@
-"""The training loop of the breach's net, and the calibration of what it says."""
+"""The training of the breach's net, and the calibration of what it says."""
 
-import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from forecast.grid import Flags, Halves, Ints
 from forecast.sources import Floats
+from forecast.train import learning
 from forecast.train.breach.network import Network
 from forecast.train.breach.questions import Questions
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(learning.Recipe):
     """How the net is trained; the defaults are what ships.
 
     Attributes:
@@ -25,14 +24,9 @@ class Recipe:
         last: how much the last knot counts beside another.
     """
 
-    steps: int = 2500
-    batch: int = 256
     rate: float = 3e-3
-    warm_up: int = 100
-    lowest_rate: float = 0.02
     weight_decay: float = 0.02
     average: float = 0.998
-    clip: float = 1.0
     knots: int = 4
     last: float = 5.0
 
@@ -55,30 +49,18 @@ def fit(pools: Sequence[Share], seed: int, recipe: Recipe = SHIPPED) -> Network:
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = _prepared([pool.questions for pool in pools])
-    average = copy.deepcopy(network)
     drawers = [_Drawer(pool.questions, round(pool.part * recipe.batch), random) for pool in pools]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
-    network.train()
-    for step in range(recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * _schedule(step, recipe)
+
+    def cost() -> Tensor:
         series, inputs, crossed = (torch.cat(parts) for parts in zip(*(one.draw() for one in drawers), strict=True))
         last = inputs.shape[1] - 1
         knots = np.append(random.choice(last, recipe.knots - 1, replace=False), last)
         weights = torch.ones(recipe.knots)
         weights[-1] = recipe.last
         found = network(series, inputs[:, knots])
-        cost = (binary_cross_entropy_with_logits(found, crossed[:, knots], reduction="none") * weights).mean()
-        optimizer.zero_grad()
-        cost.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimizer.step()
-        kept = min(recipe.average, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for old, new in zip(average.parameters(), network.parameters(), strict=True):
-                old.mul_(kept).add_(new, alpha=1 - kept)
-    average.eval()
-    return average
+        return (binary_cross_entropy_with_logits(found, crossed[:, knots], reduction="none") * weights).mean()
+
+    return learning.learned(network, cost, recipe)
 
 
 def _prepared(pools: Sequence[Questions]) -> Network:
@@ -109,12 +91,6 @@ class _Drawer:
             torch.from_numpy(found.inputs[rows]),
             torch.from_numpy(found.crossed[rows].astype(np.float32)),
         )
-
-
-def _schedule(step: int, recipe: Recipe) -> float:
-    """Warm-up, then half a cosine."""
-    cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-    return min(1.0, (step + 1) / recipe.warm_up) * (recipe.lowest_rate + (1 - recipe.lowest_rate) * cosine)
 
 
 def logits(network: Network, series: Halves, asked: Ints, inputs: Halves) -> Floats:
