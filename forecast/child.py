@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from forewarn.base.child import Parent, serve
 from forewarn.base.clock import SystemClock
 from forewarn.base.errors import ForewarnError
+from forewarn.base.threads import one_thread
 
 if TYPE_CHECKING:
     from forecast.settings import ForecastSettings, TargetSettings
@@ -25,12 +26,10 @@ log = logging.getLogger(__name__)
 PATIENCE = 2.0
 """A run that takes this many times its deadline hangs, and its process ends."""
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "STAN_NUM_THREADS")
-
 
 def main(parent: Parent) -> None:
     """Make one run's forecasts and hand them over."""
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))  # before NumPy is imported
+    one_thread()  # before NumPy is imported
     from forecast.scratch import scratch  # noqa: PLC0415
     from forecast.settings import ForecastSettings, TargetSettings  # noqa: PLC0415
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from forewarn.base.child import Parent, serve
 from forewarn.base.errors import ForewarnError
-
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from forewarn.base.threads import one_thread
 
 
 def main(parent: Parent) -> None:
     """Make one plan and hand it over."""
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))  # before NumPy is imported
+    one_thread()  # before NumPy is imported
     os.nice(parent.settings["nice"])
     watch = threading.Timer(parent.settings["deadline"], os._exit, args=(1,))
     watch.daemon = True
