@@ -23,12 +23,16 @@ def _iso(text: bytes, _: datetime) -> datetime:
     return datetime(*(int(part) for part in re.split(rb"[-/T :]", text)))  # type: ignore[arg-type]  # noqa: DTZ001  the zone is added later
 
 
-def _nearest(month: int, day: int, clock: bytes, reference: datetime) -> datetime:
-    hour, minute, second = (int(part) for part in clock.split(b":"))
+def nearest(reference: datetime, *rest: int) -> datetime:
+    """The moment of month, day, hour and what follows, without a zone, in the year in which it is nearest to another.
+
+    Raises:
+        ValueError: there is no such day.
+    """
     candidates = []
     for year in (reference.year - 1, reference.year, reference.year + 1):
         try:
-            candidates.append(datetime(year, month, day, hour, minute, second))  # noqa: DTZ001  the zone is added later
+            candidates.append(datetime(year, *rest))  # type: ignore[arg-type]  # noqa: DTZ001  the zone is added later
         except ValueError:
             continue  # 29 February
     if not candidates:
@@ -37,17 +41,21 @@ def _nearest(month: int, day: int, clock: bytes, reference: datetime) -> datetim
     return min(candidates, key=lambda moment: abs(moment - naive))
 
 
+def _of_no_year(month: int, day: int, clock: bytes, reference: datetime) -> datetime:
+    return nearest(reference, month, day, *(int(part) for part in clock.split(b":")))
+
+
 def _syslog(text: bytes, reference: datetime) -> datetime:
     month, day, clock = text.split()
-    return _nearest(_MONTHS[month], int(day), clock, reference)
+    return _of_no_year(_MONTHS[month], int(day), clock, reference)
 
 
 def _month_day(text: bytes, reference: datetime) -> datetime:
-    return _nearest(int(text[:2]), int(text[3:5]), text[6:], reference)
+    return _of_no_year(int(text[:2]), int(text[3:5]), text[6:], reference)
 
 
 def _klog(text: bytes, reference: datetime) -> datetime:
-    return _nearest(int(text[1:3]), int(text[3:5]), text.split()[1], reference)
+    return _of_no_year(int(text[1:3]), int(text[3:5]), text.split()[1], reference)
 
 
 def _access(text: bytes, _: datetime) -> datetime:
@@ -58,7 +66,7 @@ def _access(text: bytes, _: datetime) -> datetime:
 
 def _ctime(text: bytes, _: datetime) -> datetime:
     month, day, clock, year = text.split()[1:]
-    return _nearest(_MONTHS[month], int(day), clock[:8], datetime(int(year), _MONTHS[month], 15, tzinfo=UTC))
+    return _of_no_year(_MONTHS[month], int(day), clock[:8], datetime(int(year), _MONTHS[month], 15, tzinfo=UTC))
 
 
 def _short_year(text: bytes, reference: datetime) -> datetime:
@@ -160,13 +168,14 @@ class Stamper:
         try:
             moment = _READERS[name](text, reference)
             if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=_zone_of(zone) if zone else self._zone)
+                moment = moment.replace(tzinfo=zone_of(zone) if zone else self._zone)
             return moment.astimezone(UTC).replace(tzinfo=None).isoformat().encode()
         except (ValueError, OverflowError, KeyError):
             return None
 
 
-def _zone_of(text: bytes) -> tzinfo:
+def zone_of(text: bytes) -> tzinfo:
+    """The zone of ``Z``, ``+0200`` or ``+02:00``."""
     text = text.strip()
     if text == b"Z":
         return UTC

@@ -7,8 +7,10 @@ Every other byte stands for itself.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
+
+from logship.stamps import nearest, zone_of
 
 WINDOW = 64
 """Bytes of a line within which its time must stand, fraction and zone aside."""
@@ -116,7 +118,7 @@ def minute_of(form: Form, text: bytes, tail: bytes, day: datetime, zone: tzinfo 
         named = tail if form.tail in {ZONE, NEEDED_ZONE} else b""
         if form.tail == NEEDED_ZONE and not named:
             return None
-        moment = moment.replace(tzinfo=_zone_of(named) if named else zone).astimezone(UTC)
+        moment = moment.replace(tzinfo=zone_of(named) if named else zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=None).isoformat().encode()[:17]
@@ -128,25 +130,7 @@ def _local(fields: dict[str, str], year: bytes, day: datetime) -> datetime:
     given = fields.get("Y") or year.decode().strip()
     if given:
         return datetime(int(given) + (2000 if len(given) == 2 else 0), *rest)  # noqa: DTZ001  the zone is added later
-    candidates = []
-    for near in (day.year - 1, day.year, day.year + 1):
-        try:
-            candidates.append(datetime(near, *rest))  # noqa: DTZ001  the zone is added later
-        except ValueError:
-            continue  # 29 February
-    if not candidates:
-        raise ValueError("no such day")
-    naive = day.replace(tzinfo=None)
-    return min(candidates, key=lambda moment: abs(moment - naive))
-
-
-def _zone_of(text: bytes) -> tzinfo:
-    text = text.strip()
-    if text == b"Z":
-        return UTC
-    digits = text[1:].replace(b":", b"")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if text[:1] == b"-" else offset)
+    return nearest(day, *rest)
 
 
 def masks_of(pattern: str) -> tuple[int, int]:
