@@ -1,40 +1,24 @@
 """Jobs over a real Dask scheduler with real workers, on loopback."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import dask
 import pytest
-from distributed import LocalCluster
 
 from forecast.fleet.cluster import Cluster, ClusterError
 from forecast.fleet.processes import Processes
 from forecast.fleet.spread import LOST
+from tests.support.dask_cluster import DaskCluster
 from tests.support.fleet_jobs import as_bytes, deadly, job
 from tests.support.ports import free_port
 
 COUNT = 3
 
 
-def local(folder: Path, workers: int) -> Any:
-    """A cluster whose scheduler gives a job up when it has taken two workers down."""
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            local_directory=str(folder),
-            silence_logs=logging.CRITICAL,
-        )
-
-
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local(tmp_path_factory.mktemp("dask"), 2) as cluster:
-        yield cluster.scheduler_address
+    with DaskCluster(tmp_path_factory.mktemp("dask"), 2) as cluster:
+        yield cluster.address
 
 
 @pytest.mark.slow
@@ -73,12 +57,11 @@ def test_what_is_no_address(address: str) -> None:
 
 @pytest.mark.slow
 def test_a_scheduler_without_workers_and_one_that_goes_away(tmp_path: Path) -> None:
-    with local(tmp_path, 0) as cluster:
+    with DaskCluster(tmp_path, 0) as cluster:
         with pytest.raises(ClusterError, match="has no workers"):
-            Cluster(cluster.scheduler_address)
-        cluster.scale(1)
-        cluster.wait_for_workers(1)
-        with Cluster(cluster.scheduler_address) as spread:
+            Cluster(cluster.address)
+        cluster.add_worker()
+        with Cluster(cluster.address) as spread:
             results = spread.done(job(number) for number in range(20))
             next(results)
             cluster.close()
