@@ -1,4 +1,4 @@
-"""The five kinds of condition: each looks at what is known now and says for which series it holds."""
+"""The six kinds of condition: each looks at what is known now and says for which series it holds."""
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from alerts.breaches import breaches
 from alerts.glossary import glossary
-from alerts.inputs import Anomaly, LatestSample, Reading, with_metric
+from alerts.inputs import Anomaly, LatestSample, LogAnomaly, Reading, with_metric
 from alerts.rule import RuleSettings, RuleType
 from alerts.view import View
 from collector.catalogue import metric_of_sample
@@ -48,7 +48,7 @@ def _threshold(rule: RuleSettings, view: View) -> Iterator[Reading]:
         held = compare(value, rule.value) or (rule.clear is not None and compare(value, end))
         yield Reading(
             labels=with_metric(sample.key),
-            time_ms=sample.time_ms if rule.measure == "value" else view.now_ms,
+            time_ms=sample.time_ms if rule.measure in {"value", "rate"} else view.now_ms,
             value=value,
             raised=compare(value, rule.value),
             held=held,
@@ -72,6 +72,8 @@ def _ended(rule: RuleSettings, value: str) -> str:
 def _measured(rule: RuleSettings, sample: LatestSample, view: View) -> tuple[float | None, str]:
     metric = metric_of_sample(sample.key.name)
     unit = metric.unit if metric is not None else ""
+    if rule.measure == "rate":
+        return view.rates.rate(sample), f"{unit}/s"
     if rule.measure == "age":
         return view.now_ms / 1000 - sample.value, "seconds"
     if rule.measure == "silence":  # what was heard before the start may since have left the configuration
@@ -110,6 +112,37 @@ def _anomaly_facts(target: SeriesKey, anomaly: Anomaly) -> dict[str, str]:
         "series": str(target),
         "kind": anomaly.kind.replace("_", " "),
         "reason": anomaly.reason,
+    }
+
+
+def _log_anomaly(rule: RuleSettings, view: View) -> Iterator[Reading]:
+    matchers = parse_selector(rule.match)
+    for found in view.log_anomalies():
+        if view.now_ms - found.heard_ms > rule.stale_ms or not all(one.matches(found.key) for one in matchers):
+            continue
+        for severity, least in rule.stages:
+            strong = found.score >= least and not found.over
+            yield Reading(
+                labels=found.key.labels,
+                time_ms=found.heard_ms,
+                value=found.score,
+                raised=strong,
+                held=strong,
+                facts=_log_facts(found),
+                ended="" if strong else "the logs are as usual again",
+                severity=severity,
+                notes={"anomaly": found.id, "template": found.text, "example": found.example},
+            )
+
+
+def _log_facts(found: LogAnomaly) -> dict[str, str]:
+    return {
+        "value": f"{found.score:.4f}",
+        "kind": found.key.label("kind").replace("_", " "),
+        "reason": found.reason,
+        "dataset": found.key.label("dataset"),
+        "template": found.text,
+        "example": found.example,
     }
 
 
@@ -156,6 +189,7 @@ _CONDITIONS: Mapping[RuleType, Callable[[RuleSettings, View], Iterator[Reading]]
     "threshold": _threshold,
     "forecast_breach": breaches,
     "anomaly": _anomaly,
+    "log_anomaly": _log_anomaly,
     "absent": _absent,
     "collector_failing": _collector_failing,
 }

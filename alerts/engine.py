@@ -11,8 +11,9 @@ from typing import Any
 from alerts.alert import Alert
 from alerts.book import AlertBook
 from alerts.conditions import readings
-from alerts.inputs import LatestSamples, Predictions, Reading, Standings
+from alerts.inputs import LatestSamples, LogAnomalies, Predictions, Reading, Standings
 from alerts.outbox import Outbox
+from alerts.rates import Rates
 from alerts.rule import RuleSettings
 from alerts.settings import AlertsSettings
 from alerts.shipped import effective_rules
@@ -89,6 +90,7 @@ class Engine:
         clock: Clock,
         *,
         anomalies: Standings | None = None,
+        log_anomalies: LogAnomalies | None = None,
         card: Callable[[], Scorecard] = Scorecard,
     ) -> None:
         migrate(connection, path, ROOM, MIGRATIONS)
@@ -96,7 +98,9 @@ class Engine:
         self._store = store
         self._forecasts = book
         self._anomalies = anomalies
+        self._log_anomalies = log_anomalies
         self._card = card
+        self._rates = Rates()
         self._connection = connection
         self._path = path
         self._clock = clock
@@ -135,8 +139,16 @@ class Engine:
         self._started_ms = min(self._started_ms, now_ms)
         moment = Moment(now_ms, self._started_ms)
         view = View(
-            self._store, self._forecasts, now_ms, moment.started_ms, standings=self._anomalies, card=self._card()
+            self._store,
+            self._forecasts,
+            now_ms,
+            moment.started_ms,
+            standings=self._anomalies,
+            log_anomalies=self._log_anomalies,
+            card=self._card(),
+            rates=self._rates,
         )
+        self._rates.forget(now_ms)
         alerts = {mark: alert.not_after(now_ms) for mark, alert in self._alerts.current.items()}
         for name in self._status:
             self._evaluate_rule(name, view, alerts, moment)

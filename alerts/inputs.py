@@ -181,6 +181,58 @@ class Standings(Protocol):
         ...
 
 
+class LogAnomaly(Protocol):
+    """Something unusual in the logs, as far as rules see it; see forewarn.loganomalies."""
+
+    @property
+    def key(self) -> SeriesKey:
+        """What it is about: data set, kind and, of one template, its id."""
+        ...
+
+    @property
+    def heard_ms(self) -> int:
+        """When the log shipper last said so."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """The highest so far."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """What happened, a sentence without its subject."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What the template says."""
+        ...
+
+    @property
+    def example(self) -> str:
+        """A line of it."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """Under which it is found among the anomalies."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether it is over."""
+        ...
+
+
+class LogAnomalies(Protocol):
+    """What the log shipper tells, as far as rules see it."""
+
+    def latest(self) -> Sequence[LogAnomaly]:
+        """What goes on, and what was over lately."""
+        ...
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a condition found for one series.

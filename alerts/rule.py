@@ -11,7 +11,7 @@ from collector.series import parse_selector
 from forecast.episodes import Bar
 from forewarn.base.types import Seconds, Settings
 
-RuleType = Literal["threshold", "forecast_breach", "anomaly", "absent", "collector_failing"]
+RuleType = Literal["threshold", "forecast_breach", "anomaly", "log_anomaly", "absent", "collector_failing"]
 Severity = Literal["critical", "warning", "info"]
 URGENCY: tuple[Severity, ...] = ("critical", "warning", "info")
 """The most urgent first."""
@@ -23,6 +23,7 @@ FACTS: dict[RuleType, frozenset[str]] = {
     "forecast_breach": _SHARED_FACTS
     | {"value", "limit", "metric", "series", "outlook", "timing", "evidence", "window", "model", "history", "score"},
     "anomaly": _SHARED_FACTS | {"value", "metric", "series", "kind", "reason"},
+    "log_anomaly": _SHARED_FACTS | {"value", "kind", "reason", "dataset", "template", "example"},
     "absent": _SHARED_FACTS | {"metric", "silence"},
     "collector_failing": _SHARED_FACTS | {"failing_for"},
 }
@@ -30,23 +31,26 @@ FACTS: dict[RuleType, frozenset[str]] = {
 
 _ONLY_FOR: dict[str, frozenset[RuleType]] = {
     "op": frozenset({"threshold"}),
-    "value": frozenset({"threshold", "anomaly"}),
+    "value": frozenset({"threshold", "anomaly", "log_anomaly"}),
     "clear": frozenset({"threshold", "forecast_breach"}),
     "measure": frozenset({"threshold"}),
     "per": frozenset({"threshold"}),
     "window": frozenset({"forecast_breach"}),
     "severity_by_lead": frozenset({"forecast_breach"}),
+    "severity_by_score": frozenset({"log_anomaly"}),
     "probability": frozenset({"forecast_breach"}),
 }
 _MATCH_DEFAULT: dict[RuleType, str] = {
     "forecast_breach": '{__name__=~".+"}',
     "anomaly": '{__name__=~".+"}',
+    "log_anomaly": '{__name__=~".+"}',
     "collector_failing": "forewarn_collector_success",
 }
 _STALE_DEFAULT: dict[RuleType, float] = {
     "threshold": 300.0,
     "forecast_breach": 3 * 3600.0,
     "anomaly": 1800.0,
+    "log_anomaly": 300.0,
     "absent": 300.0,
     "collector_failing": 300.0,
 }
@@ -73,17 +77,19 @@ class RuleSettings(Settings):
     op: Operator | None = Field(None, description="threshold: how the value is compared.")
     value: float | None = Field(
         None,
-        description="threshold: what it is compared with, in the metric's base unit; anomaly: the least score, 0 to 1.",
+        description="threshold: what it is compared with, in the metric's base unit; anomaly, log_anomaly: the"
+        " least score, 0 to 1.",
     )
     clear: float | None = Field(
         None,
         description="threshold: a firing alert ends only when the value is back beyond this one; forecast_breach: only"
         " when the probability is below this one, unless given two thirds of 'probability'.",
     )
-    measure: Literal["value", "age", "silence"] = Field(
+    measure: Literal["value", "rate", "age", "silence"] = Field(
         "value",
-        description="threshold: 'age' takes the value as a time and compares the seconds since then; "
-        "'silence' compares the seconds since the newest sample of a series that was heard since the start.",
+        description="threshold: 'rate' compares a counter's growth a second over the last minute; 'age' takes the"
+        " value as a time and compares the seconds since then; 'silence' compares the"
+        " seconds since the newest sample of a series that was heard since the start.",
     )
     per: str = Field(
         "", description="threshold: the value is divided by the newest one of this metric with the same labels."
@@ -100,6 +106,11 @@ class RuleSettings(Settings):
         default_factory=dict,
         description="forecast_breach: instead of severity and window, a window for each severity, such as"
         ' {critical = "6h", warning = "48h", info = "72h"}; the most urgent one that applies is told.',
+    )
+    severity_by_score: dict[Severity, float] = Field(
+        default_factory=dict,
+        description="log_anomaly: instead of severity and value, the least score for each severity, such as"
+        " {warning = 0.999, info = 0.99}; the most urgent one that applies is told.",
     )
     unless: str = Field(
         "", description="Series that say of the same trouble already: while one of them is not 0, nothing is raised."
@@ -150,6 +161,7 @@ class RuleSettings(Settings):
             raise ValueError(f"rule {self.name}: a threshold needs op and value")
         self._check_clear()
         self._check_stages()
+        self._check_scores()
         for template in (self.summary, self.description):
             if unknown := sorted(placeholders(template) - FACTS[self.type]):
                 known = ", ".join(f"{{{name}}}" for name in sorted(FACTS[self.type] - {"labels"}))
@@ -191,12 +203,25 @@ class RuleSettings(Settings):
         if windows != sorted(set(windows)) or not 0 < windows[0] <= windows[-1] <= 72 * 3600:
             raise ValueError(f"rule {self.name}: severity_by_lead: the more urgent, the shorter; 72h at most")
 
+    def _check_scores(self) -> None:
+        if not self.severity_by_score:
+            return
+        if self._given("severity") or self.value is not None:
+            raise ValueError(f"rule {self.name}: severity_by_score says severity and value already")
+        scores = [score for _, score in self.stages]
+        if scores != sorted(set(scores), reverse=True) or not 0 <= scores[-1] <= scores[0] < 1:
+            raise ValueError(f"rule {self.name}: severity_by_score: the more urgent, the higher; below 1")
+
     @property
     def stages(self) -> tuple[tuple[Severity, float], ...]:
-        """Severities with their windows in seconds, the most urgent first; of most rules there is one."""
-        if not self.severity_by_lead:
-            return ((self.severity, self.window),)
-        return tuple((each, self.severity_by_lead[each]) for each in URGENCY if each in self.severity_by_lead)
+        """Severities with their windows in seconds (log_anomaly: their least scores), the most urgent first.
+
+        Of most rules there is one.
+        """
+        if not self.severity_by_lead and not self.severity_by_score:
+            return ((self.severity, (self.value or 0.0) if self.type == "log_anomaly" else self.window),)
+        bounds = self.severity_by_lead or self.severity_by_score
+        return tuple((each, bounds[each]) for each in URGENCY if each in bounds)
 
     @property
     def clear_probability(self) -> float:

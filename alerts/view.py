@@ -3,7 +3,17 @@
 import math
 from collections.abc import Sequence
 
-from alerts.inputs import LatestSample, LatestSamples, Prediction, Predictions, Standing, Standings
+from alerts.inputs import (
+    LatestSample,
+    LatestSamples,
+    LogAnomalies,
+    LogAnomaly,
+    Prediction,
+    Predictions,
+    Standing,
+    Standings,
+)
+from alerts.rates import Rates
 from collector.series import Matcher
 from forecast.scorecard import Scorecard
 
@@ -15,6 +25,7 @@ class View:
         now_ms: when it takes place.
         started_ms: since when the daemon runs.
         card: how good the forecasts have been.
+        rates: how fast counters grow.
     """
 
     def __init__(
@@ -25,12 +36,16 @@ class View:
         started_ms: int,
         *,
         standings: Standings | None = None,
+        log_anomalies: LogAnomalies | None = None,
         card: Scorecard | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self.now_ms = now_ms
         self.started_ms = started_ms
         self.card = card or Scorecard()
+        self.rates = rates or Rates()
         self._standings = standings
+        self._log_anomalies = log_anomalies
         self._samples = samples
         self._predictions = predictions
         self._read: Sequence[Prediction] | None = None
@@ -43,6 +58,10 @@ class View:
     def standings(self) -> Sequence[Standing]:
         """How the capacity targets stand that are watched for anomalies."""
         return [] if self._standings is None else self._standings.latest()
+
+    def log_anomalies(self) -> Sequence[LogAnomaly]:
+        """What is unusual in the logs, and what was over lately."""
+        return [] if self._log_anomalies is None else self._log_anomalies.latest()
 
     def predictions(self) -> Sequence[Prediction]:
         """The newest forecasts."""

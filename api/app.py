@@ -10,6 +10,8 @@ from api.routes.alerts import alerts_router
 from api.routes.catalogue import catalogue_router
 from api.routes.forecasts import forecasts_router
 from api.routes.health import probe_router, status_router
+from api.routes.log_patterns import log_patterns_router
+from api.routes.logs import logs_router
 from api.routes.page import page_router
 from api.routes.plan import plan_router
 from api.routes.series import series_router
@@ -30,7 +32,9 @@ def create_app(services: Services) -> FastAPI:
         forecasts_router(services, queries),
         series_router(services, queries),
         alerts_router(services),
+        log_patterns_router(services, queries),
         catalogue_router(),
+        *([logs_router(services.log_search, services.clock)] if services.log_search is not None else []),
         *([plan_router(services.plan)] if services.plan is not None else []),
     )
     return _application(routers, [Middleware(KnownHosts, names=names)], openapi_url="/openapi.json")

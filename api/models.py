@@ -29,6 +29,7 @@ class Status(BaseModel):
     time: str
     interval_seconds: float
     simulated: bool
+    log_search: bool = Field(description="Whether /v1/logs has anything to search.")
     state: NodeState
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from alerts.alert import Alert
 from alerts.engine import RuleStatus
+from api.routes.logs import Finder
 from api.settings import ApiSettings
 from collector.series import Matcher
 from collector.store import Latest, Rollup, Series, Table
@@ -59,6 +60,9 @@ class Services:
         scorecard: how good the forecasts of the last 30 days were.
         anomalies: the newest first, those that go on among them.
         plan: makes capacity plans; None where none are made.
+        log_templates: what the templates of the node's log lines say; None where there are none yet.
+        log_anomalies: what has been unusual in its logs, the newest first. Both read files: threads call them.
+        log_search: searches log lines; None where that is switched off.
         clock: the time.
         hostname: this node's name.
         interval_seconds: time between two rounds of the collector.
@@ -80,6 +84,9 @@ class Services:
     scorecard: Callable[[], Scorecard] = Scorecard
     anomalies: Callable[[], Sequence[Anomaly]] = list
     plan: Callable[[Ask], Awaitable[dict[str, Any]]] | None = None
+    log_search: Finder | None = None
+    log_templates: Callable[[], Mapping[str, Any] | None] = lambda: None
+    log_anomalies: Callable[[], Sequence[Mapping[str, Any]]] = list
 
     @property
     def fresh_ms(self) -> int:

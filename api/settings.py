@@ -15,6 +15,9 @@ class ApiSettings(Settings):
     listen: str = Field(
         DEFAULT_LISTEN, description="Address of the page and the API; loopback only, because there are no accounts."
     )
+    log_search: bool = Field(
+        default=True, description="Answer searches of log lines: who reaches the address can read them, masked."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Further names that a request's Host header may carry (a tunnel's, a local proxy's)."
     )

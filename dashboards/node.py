@@ -43,7 +43,7 @@ def expected(target: str, statistic: str, point: str) -> str:
 
 def rows() -> tuple[Row, ...]:
     """The rows of the dashboard, top to bottom."""
-    return (_state(), _gpus(), _ahead(), record_row(), _host(), _inference(), _alerts(), _health())
+    return (_state(), _gpus(), _ahead(), record_row(), _host(), _inference(), _logs(), _alerts(), _health())
 
 
 def _stat(title: str, description: str, expression: str, **defaults: Any) -> Panel:
@@ -259,6 +259,29 @@ def _inference() -> Row:
     )
 
 
+def _logs() -> Row:
+    lines = f"topk(10, {rate('forewarn_logs_template_lines_total')})"
+    return Row(
+        "Logs",
+        (
+            Panel(
+                "Log lines per second, by template",
+                "The ten templates that come most often; 'forewarn logs templates --live' says what each one is.",
+                (Query(lines, "{{instance}} {{dataset}} {{template}}"),),
+            ),
+            plot("forewarn_logs_level_lines_total", "Log lines per second, by level"),
+            plot(
+                "forewarn_logs_anomalies_active",
+                "Anomalies in the logs",
+                width=8,
+                custom={"drawStyle": "bars", "fillOpacity": 60},
+            ),
+            plot("forewarn_logs_lag_bytes", "Logs not yet shipped", width=8),
+            plot("forewarn_logs_lines_total", "Log lines per second, by outcome", width=8),
+        ),
+    )
+
+
 def _alerts() -> Row:
     return Row(
         "Alerts",
@@ -299,7 +322,5 @@ def _health() -> Row:
             plot("process_resident_memory_bytes", "Memory of the daemon", width=8),
             plot("process_cpu_seconds_total", "CPU of the daemon", width=8),
             plot("forewarn_child_restarts_total", "Restarts of child processes per second", width=8),
-            plot("forewarn_logs_lag_bytes", "Logs not yet shipped", width=8),
-            plot("forewarn_logs_lines_total", "Log lines per second, by outcome", width=8),
         ),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import math
 import signal
@@ -22,6 +23,7 @@ from forecast.scorecard import Scorecard
 from forewarn.base.clock import Clock, SystemClock
 from forewarn.base.errors import ForewarnError
 from forewarn.base.lane import Lane
+from forewarn.base.logs import keep_logs
 from forewarn.base.memory import give_back, settle, stay_small
 from forewarn.children import Children
 from forewarn.config import Config
@@ -30,6 +32,7 @@ from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
 from forewarn.gpus import GpuDesk
 from forewarn.limit import TimeLimit
+from forewarn.logsearch import LogSearch
 from forewarn.node import Node, Takes
 from forewarn.pace import Pace, follow_clock
 from forewarn.plans import Plans
@@ -38,6 +41,8 @@ from forewarn.rooms import Rooms
 from forewarn.serve import HttpServer, bind, url_of
 from forewarn.status import Status
 from forewarn.systemd import Notifier
+from logship.anomalies import reading
+from logship.own import folder_for
 
 log = logging.getLogger(__name__)
 
@@ -210,6 +215,8 @@ class Daemon:
         now = _Now(self)
         plans = Plans(lambda: self.config, self.base)
         self._ending.push_async_callback(plans.stop)
+        searches = LogSearch(lambda: self.config, self.hostname, self.clock)
+        self._ending.push_async_callback(searches.stop)
         services = Services(
             metrics=now.page,
             store=self.base.store,
@@ -217,6 +224,9 @@ class Daemon:
             scorecard=now.scorecard,
             anomalies=now.anomalies,
             plan=plans.make,
+            log_search=searches if self.config.api.log_search else None,
+            log_templates=functools.partial(reading.templates, self._data.path),
+            log_anomalies=functools.partial(reading.rows, self._data.path),
             alerts=now.alerts,
             rules=now.rules,
             status=Status(self.base, lambda: self.rooms, self.url).report,
@@ -373,4 +383,6 @@ def run_daemon(
     """
     stay_small()
     with data:
+        if (folder := folder_for(config.logs, data.path)) is not None:
+            keep_logs(folder, "forewarn")
         return asyncio.run(Daemon(config, data, node, reload=reload, announce=announce).run())

@@ -20,7 +20,10 @@ from forewarn.base.frames import Frame
 from forewarn.config import Config
 from forewarn.datadir import DataDir
 from forewarn.foundation import Foundation
+from forewarn.loganomalies import FRAME as LOG_ANOMALIES
+from forewarn.loganomalies import LogAnomalies
 from forewarn.supervise import ChildSpec
+from logship.own import folder_for, frame_of
 
 LOGSHIP_SILENCE_SECONDS = 30.0
 FRESH_ROUNDS = 3
@@ -35,11 +38,13 @@ class Furniture:
         children: processes to run.
         relays: by name of a child, what takes its frames where they come over the control socket.
         nvml: the GPUs' source, None where GPUs are not watched.
+        log_anomalies: what the log shipper tells of them, None where no logs are shipped.
     """
 
     children: tuple[ChildSpec, ...] = ()
     relays: Mapping[str, "Takes"] = field(default_factory=dict)
     nvml: NvmlSource | None = None
+    log_anomalies: LogAnomalies | None = None
 
 
 class Node(Protocol):
@@ -64,6 +69,10 @@ class Takes(Protocol):
         ...
 
 
+Row = tuple[str, dict[str, str], float | None, bool]
+"""A sample in a frame."""
+
+
 class Relay:
     """A source whose samples a child sends when it likes; they are handed on while they are fresh."""
 
@@ -71,7 +80,9 @@ class Relay:
         self.name = name
         self._clock = clock
         self._fresh_seconds = fresh_seconds
-        self._samples: list[Sample] = []
+        self._rows: Sequence[Row] = ()
+        self._samples: list[Sample] | None = None
+        self._keys: dict[tuple[str, Labels], SeriesKey] = {}
         self._since = clock.monotonic()  # a child that was just started has not been silent yet
         self._off = ""
 
@@ -80,11 +91,7 @@ class Relay:
         if frame["kind"] == "off":
             self._off = frame["reason"]
         elif frame["kind"] == "samples":
-            self._samples = [
-                Sample(SeriesKey(name, labels_of(labels)), value, counter)
-                for name, labels, value, counter in frame["samples"]
-                if value is not None  # NaN has no place in a frame
-            ]
+            self._rows, self._samples = frame["samples"], None
             self._since = self._clock.monotonic()
             self._off = ""
 
@@ -94,10 +101,36 @@ class Relay:
             raise CollectError("off", self._off)
         if self._clock.monotonic() - self._since > self._fresh_seconds:
             raise CollectError("silent", f"{self.name} has sent nothing for {self._fresh_seconds:.0f} s")
+        if self._samples is None:  # frames come more often than they are asked for
+            before, self._keys = self._keys, {}
+            self._samples = [
+                Sample(self._key(before, name, tuple(labels.items())), value, counter)
+                for name, labels, value, counter in self._rows
+                if value is not None  # NaN has no place in a frame
+            ]
         return self._samples
+
+    def _key(self, before: Mapping[tuple[str, Labels], SeriesKey], name: str, labels: Labels) -> SeriesKey:
+        """The same object as the last time: whether series have come or gone is then seen at a glance."""
+        key = before.get((name, labels)) or SeriesKey(name, labels_of(dict(labels)))
+        self._keys[name, labels] = key
+        return key
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+
+class LogshipRelay(Relay):
+    """The log shipper's samples, and what it tells of anomalies."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("logship", clock, LOGSHIP_SILENCE_SECONDS)
+        self.anomalies = LogAnomalies(clock)
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take a frame of either kind."""
+        super().on_frame(frame)
+        self.anomalies.on_frame(frame)
 
 
 class WorkerLink:
@@ -146,24 +179,24 @@ class RealNode:
             collector.add(source)
         children: list[ChildSpec] = []
         relays: dict[str, Takes] = {}
-        nvml = None
+        nvml = log_anomalies = None
         if config.collector.nvml.enabled:
             records = self._records_of(config, base)
             processes = GpuProcesses(base.clock, config.collector.patience) if config.collector.nvml.processes else None
             nvml = NvmlSource(config.collector.interval, records, base.clock, processes)
             for source in (nvml, nvml.health, *([processes] if processes else ())):
                 collector.add(source)
-            children.append(_nvml_child(nvml, config))
+            children.append(_nvml_child(nvml, config, base.data))
         if config.logs.enabled:
-            relay = Relay("logship", base.clock, LOGSHIP_SILENCE_SECONDS)
-            relays["logship"] = relay
+            relays["logship"] = relay = LogshipRelay(base.clock)
+            log_anomalies = relay.anomalies
             collector.add(relay)
             children += _unless_units(config, _logship_child(relay, config, base.data))
         if config.worker.enabled:
             link = WorkerLink(collector, config.collector.patience, base.clock)
             relays["worker"] = link
             children += _unless_units(config, _worker_child(link, config, base.data))
-        return Furniture(tuple(children), relays, nvml)
+        return Furniture(tuple(children), relays, nvml, log_anomalies)
 
     def _records_of(self, config: Config, base: Foundation) -> GpuRecords:
         """What is known of the GPUs: made once, for it outlives a reload."""
@@ -196,7 +229,12 @@ def worker_settings(config: Config, data: DataDir) -> Frame:
         "worker": config.worker.model_dump(mode="json"),
         "data_dir": str(data.path),
         "log_level": config.log_level,
+        **_own_logs(config, data, "worker"),
     }
+
+
+def _own_logs(config: Config, data: DataDir, name: str) -> Frame:
+    return frame_of(folder_for(config.logs, data.path), name)
 
 
 def logship_settings(config: Config, data: DataDir) -> Frame:
@@ -206,10 +244,11 @@ def logship_settings(config: Config, data: DataDir) -> Frame:
         "data_dir": str(data.path),
         "hostname": config.alerts.hostname or socket.gethostname(),
         "log_level": config.log_level,
+        **_own_logs(config, data, "logship"),
     }
 
 
-def _nvml_child(source: NvmlSource, config: Config) -> ChildSpec:
+def _nvml_child(source: NvmlSource, config: Config, data: DataDir) -> ChildSpec:
     return ChildSpec(
         "nvml",
         "collector.nvml.child",
@@ -218,6 +257,7 @@ def _nvml_child(source: NvmlSource, config: Config) -> ChildSpec:
             "log_level": config.log_level,
             "processes": config.collector.nvml.processes,
             "root": str(config.collector.nvml.root),
+            **_own_logs(config, data, "nvml"),
         },
         source.on_frame,
         on_start=source.on_start,
@@ -239,5 +279,5 @@ def _logship_child(relay: Relay, config: Config, data: DataDir) -> ChildSpec:
         lambda: logship_settings(config, data),
         relay.on_frame,
         silence_seconds=LOGSHIP_SILENCE_SECONDS,
-        standing=frozenset({"samples", "off"}),
+        standing=frozenset({"samples", "off", LOG_ANOMALIES}),
     )

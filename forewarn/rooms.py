@@ -115,6 +115,7 @@ class Rooms:
                 base.data.state,
                 base.clock,
                 anomalies=rooms.anomalies,
+                log_anomalies=rooms.furniture.log_anomalies,
                 card=lambda: rooms.forecasts.scorecard,
             )
         )

@@ -65,6 +65,7 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http="h11",
                 ws="none",
                 timeout_graceful_shutdown=1,
                 limit_concurrency=256,

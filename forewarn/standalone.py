@@ -15,7 +15,7 @@ from pathlib import Path
 from forewarn.base.child import Channel
 from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
-from forewarn.base.logs import configure_logging
+from forewarn.base.logs import configure_logging, keep_logs
 from forewarn.control import ControlClient
 from forewarn.systemd import Notifier
 
@@ -90,6 +90,8 @@ def run_alone(name: str, main: Callable[[Channel], None], settings: Frame, contr
         ForewarnError: it cannot do its work here.
     """
     configure_logging(settings["log_level"])
+    if own := settings.get("own_logs"):
+        keep_logs(Path(own["folder"]), own["name"])
     daemon = Daemon(name, settings, control, threading.Event())
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: daemon.stop())

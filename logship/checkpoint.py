@@ -3,16 +3,19 @@
 An offset in it is that of acknowledged bytes only. A file's row stands there before its first line is sent.
 """
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from forewarn.base.sqlite import migrate, open_writer
 from logship.errors import LogshipError
-from logship.identity import Fingerprint, Identity
+from logship.feed import Anchor, FileState, Span
+from logship.files.identity import Identity
+from logship.streams import COLUMNS, PLACES, Stream, row_of, signed, stream_of
 
 FILE_NAME = "logship.db"
 
@@ -51,52 +54,16 @@ MIGRATIONS = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX streams_by_file ON streams (device, inode, birth_ns, number)",
-)
-_COLUMNS = (
-    "file_id, path, device, inode, birth_ns, epoch, head_length, head_digest, acknowledged, marker, carry,"
-    " first_seen_ms, modified_ns, finished"
-)
-_PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One stream of bytes: what a file holds between its beginning and its being cut off or removed.
-
-    Attributes:
-        file_id: its name in document ids.
-        path: the followed path that it belongs to, whatever it is called now.
-        identity: the file that holds it now (of a stream that was copied and cut off: the copy).
-        epoch: how often its file was cut off before.
-        fingerprint: of its first bytes, as far as they were acknowledged.
-        acknowledged: offset before which everything has arrived.
-        marker: the bytes right before that offset.
-        carry: the last time stamp before that offset, empty where there was none.
-        first_seen_ms: when it was found.
-        modified_ns: its file's time of modification when it was last read.
-        finished: whether nothing more is to come of it.
     """
-
-    file_id: str
-    path: str
-    identity: Identity
-    epoch: int
-    fingerprint: Fingerprint
-    acknowledged: int
-    marker: bytes
-    carry: bytes
-    first_seen_ms: int
-    modified_ns: int
-    finished: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """The lines of a stream up to an offset were read at this time (for lines that name none)."""
-
-    file_id: str
-    end_offset: int
-    read_ms: int
+    ALTER TABLE streams ADD COLUMN form TEXT NOT NULL DEFAULT '';
+    ALTER TABLE streams ADD COLUMN form_columns INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE places (
+        account TEXT PRIMARY KEY,
+        reached INTEGER NOT NULL,
+        state BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
 
 
 class Checkpoint:
@@ -114,7 +81,8 @@ class Checkpoint:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._gathering = False
         try:
             self._connection = open_writer(path)
             migrate(self._connection, path, "logship", MIGRATIONS)
@@ -126,6 +94,25 @@ class Checkpoint:
                 " beginning, and Elasticsearch knows most lines by their ids",
             ) from error
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all changes of a block durable at once, at its end; other threads wait for it."""
+        with self._lock, self._connection:
+            self._gathering = True
+            try:
+                yield
+            finally:
+                self._gathering = False
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock:
+            if self._gathering:
+                yield
+            else:
+                with self._connection:
+                    yield
+
     def get(self, file_id: str) -> Stream:
         """A stream by its id."""
         with self._lock:
@@ -136,9 +123,18 @@ class Checkpoint:
         with self._lock:
             return bool(self._select("file_id = ?", file_id))
 
+    def streams(self, accounts: Collection[str]) -> list[Stream]:
+        """Those of these accounts that are streams, in the order in which they were found."""
+        with self._lock:
+            return [stream for account in accounts for stream in self._select("file_id = ?", account)]
+
+    def is_over(self, account: str) -> bool:
+        """Whether an account is a stream of which nothing more is to come."""
+        return any(stream.finished for stream in self.streams([account]))
+
     def find(self, identity: Identity) -> Stream | None:
         """The newest stream that this file holds."""
-        place = identity.device, _signed(identity.inode), identity.birth_ns
+        place = identity.device, signed(identity.inode), identity.birth_ns
         with self._lock:
             found = self._select("(device, inode, birth_ns) = (?, ?, ?)", *place, order="number DESC LIMIT 1")
             return found[0] if found else None
@@ -155,28 +151,50 @@ class Checkpoint:
 
     def add(self, stream: Stream) -> None:
         """Write a new stream, durable on return."""
-        with self._lock, self._connection:
-            self._connection.execute(f"INSERT INTO streams ({_COLUMNS}) VALUES ({_PLACES})", _row(stream))
+        with self._changing():
+            self._connection.execute(f"INSERT INTO streams ({COLUMNS}) VALUES ({PLACES})", row_of(stream))
             self._hold(stream)
 
     def change(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Change attributes of streams and forget the anchors that they have passed; durable on return."""
-        with self._lock, self._connection:
-            streams = [replace(self._get(file_id), **values) for file_id, values in changes.items()]
-            self._connection.executemany(
-                f"UPDATE streams SET ({_COLUMNS}) = ({_PLACES}) WHERE file_id = ?",
-                [(*_row(stream), stream.file_id) for stream in streams],
+        with self._changing():
+            self._update([replace(self._get(file_id), **values) for file_id, values in changes.items()])
+
+    def keep(self, spans: Sequence[Span]) -> None:
+        """Everything up to the ends of these spans has arrived, one of each account; durable on return."""
+        streams, places = [], []
+        with self._changing():
+            for span in spans:
+                if isinstance(span.state, FileState):
+                    streams.append(self._get(span.account).at(span.end, span.state))
+                else:
+                    places.append((span.account, span.end, span.state))
+            self._update(streams)
+            self._connection.executemany("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", places)
+
+    def place(self, account: str) -> tuple[int, bytes] | None:
+        """What is kept of a source that is no file: how far everything has arrived, and its state there."""
+        with self._lock:
+            found = self._connection.execute("SELECT reached, state FROM places WHERE account = ?", (account,))
+            return found.fetchone()  # type: ignore[no-any-return]
+
+    def places(self, prefix: str) -> dict[str, tuple[int, bytes]]:
+        """What is kept of all accounts of sources that are no files whose names begin so."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT account, reached, state FROM places WHERE substr(account, 1, ?) = ?", (len(prefix), prefix)
             )
-            self._connection.executemany(
-                "DELETE FROM anchors WHERE file_id = ? AND end_offset <= ?",
-                [(stream.file_id, stream.acknowledged) for stream in streams],
-            )
-            for stream in streams:
-                self._hold(stream)
+            return {account: (reached, state) for account, reached, state in rows}
+
+    def drop_places(self, accounts: Collection[str]) -> None:
+        """Keep nothing of these accounts any more; durable on return."""
+        if accounts:
+            with self._changing():
+                self._connection.executemany("DELETE FROM places WHERE account = ?", [(one,) for one in accounts])
 
     def forget(self, file_ids: Collection[str]) -> None:
         """Drop streams and their anchors, durable on return."""
-        with self._lock, self._connection:
+        with self._changing():
             for table in ("streams", "anchors"):
                 self._connection.executemany(f"DELETE FROM {table} WHERE file_id = ?", [(name,) for name in file_ids])
             for name in file_ids:
@@ -192,16 +210,16 @@ class Checkpoint:
 
     def follow(self, path: str, history: Collection[Identity]) -> None:
         """Begin to follow a path, durable on return; whatever else appears beside it is read."""
-        with self._lock, self._connection:
+        with self._changing():
             self._connection.execute("INSERT INTO paths VALUES (?)", (path,))
             self._connection.executemany(
                 "INSERT INTO history VALUES (?, ?, ?, ?)",
-                [(path, old.device, _signed(old.inode), old.birth_ns) for old in history],
+                [(path, old.device, signed(old.inode), old.birth_ns) for old in history],
             )
 
     def anchor(self, anchors: Sequence[Anchor]) -> None:
         """Write when lines were read, durable on return."""
-        with self._lock, self._connection:
+        with self._changing():
             self._connection.executemany(
                 "INSERT OR REPLACE INTO anchors VALUES (?, ?, ?)",
                 [(anchor.file_id, anchor.end_offset, anchor.read_ms) for anchor in anchors],
@@ -226,44 +244,23 @@ class Checkpoint:
         return self._open.get(file_id) or self._select("file_id = ?", file_id)[0]
 
     def _select(self, where: str, *values: object, order: str = "number") -> list[Stream]:
-        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM streams WHERE {where} ORDER BY {order}", values)
-        return [_stream(row) for row in rows]
+        rows = self._connection.execute(f"SELECT {COLUMNS} FROM streams WHERE {where} ORDER BY {order}", values)
+        return [stream_of(row) for row in rows]
+
+    def _update(self, streams: Sequence[Stream]) -> None:
+        self._connection.executemany(
+            f"UPDATE streams SET ({COLUMNS}) = ({PLACES}) WHERE file_id = ?",
+            [(*row_of(stream), stream.file_id) for stream in streams],
+        )
+        self._connection.executemany(
+            "DELETE FROM anchors WHERE file_id = ? AND end_offset <= ?",
+            [(stream.file_id, stream.acknowledged) for stream in streams],
+        )
+        for stream in streams:
+            self._hold(stream)
 
     def _hold(self, stream: Stream) -> None:
         if stream.finished:
             self._open.pop(stream.file_id, None)
         else:
             self._open[stream.file_id] = stream
-
-
-def _row(stream: Stream) -> tuple[object, ...]:
-    identity, head = stream.identity, stream.fingerprint
-    return (
-        stream.file_id,
-        stream.path,
-        identity.device,
-        _signed(identity.inode),
-        identity.birth_ns,
-        stream.epoch,
-        head.length,
-        head.digest,
-        stream.acknowledged,
-        stream.marker,
-        stream.carry,
-        stream.first_seen_ms,
-        stream.modified_ns,
-        int(stream.finished),
-    )
-
-
-def _stream(row: sqlite3.Row) -> Stream:
-    file_id, path, device, inode, birth_ns, epoch, length, digest, acknowledged, marker, carry, seen, modified, end = (
-        row
-    )
-    identity = Identity(device, inode % 2**64, birth_ns)
-    head = Fingerprint(length, digest)
-    return Stream(file_id, path, identity, epoch, head, acknowledged, marker, carry, seen, modified, bool(end))
-
-
-def _signed(inode: int) -> int:
-    return inode - 2**64 if inode >= 2**63 else inode  # SQLite's integers are signed

@@ -15,6 +15,26 @@ class DeadLetterFullError(LogshipError):
     """The file of refused documents cannot take another one."""
 
 
+class SpoolError(LogshipError):
+    """The spool cannot be opened, written or read."""
+
+
+class SpoolFullError(SpoolError):
+    """The disk, or a limit, leaves the spool no room."""
+
+
+class SpoolBusyError(SpoolError):
+    """Another process holds the spool."""
+
+
+class SpoolKeyError(SpoolError):
+    """A segment is sealed under a key that is not given."""
+
+
+class WireError(LogshipError):
+    """A request got no answer, or none that can be understood."""
+
+
 class ControlError(LogshipError):
     """Elasticsearch could not be set up.
 

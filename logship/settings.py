@@ -7,6 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from forewarn.base.types import Bytes, Seconds, Settings
+from logship.anomalies.settings import AnomalySettings
+from logship.journal.settings import FOLDERS, JournalSettings
+from logship.shaping.settings import MultilineSettings, RedactSettings, ShapeSettings
+from logship.spool.settings import SpoolSettings
 
 _DATASET = r"^[a-z0-9][a-z0-9_.]{0,99}$"
 
@@ -18,14 +22,10 @@ def _several(value: Any) -> Any:
 Urls = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 
-class FileSettings(Settings):
+class FileSettings(ShapeSettings):
     """One ``[[logs.file]]``: which files, and what their documents are marked with."""
 
     path: str = Field(description="Absolute path or glob of log files; new files that match are followed as they come.")
-    dataset: str | None = Field(
-        default=None, pattern=_DATASET, description="Data set of these files; default: the one of [logs]."
-    )
-    labels: dict[str, str] = Field(default_factory=dict, description="Labels that every document of them carries.")
     timezone: str | None = Field(
         default=None, description="IANA zone of time stamps that name none; default: the node's own zone."
     )
@@ -60,6 +60,16 @@ class LogsSettings(Settings):
     dataset: str = Field(default="forewarn", pattern=_DATASET, description="Data set: logs-<dataset>-<namespace>.")
     namespace: str = Field(default="default", pattern=_DATASET, description="Namespace of the data streams.")
     file: tuple[FileSettings, ...] = Field(default=(), description="The files to follow.")
+    own: bool = Field(
+        default=True, description="Ship Forewarn's own log lines beside what is configured, as data set forewarn."
+    )
+    journal: tuple[JournalSettings, ...] = Field(
+        default=(), description="What of the systemd journal to ship; an entry goes to the first that takes it."
+    )
+    journal_folders: tuple[str, ...] = Field(default=FOLDERS, description="Where journals lie.")
+    journal_max_age: Seconds = Field(
+        default=86_400.0, ge=0, description="Entries older than this are left out when the journal is first followed."
+    )
     read_from: Literal["beginning", "end"] = Field(
         default="beginning", description="Where to start in files that were there before they were first followed."
     )
@@ -67,14 +77,33 @@ class LogsSettings(Settings):
         default=1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="Longer lines are split, never cut off."
     )
     bulk_bytes: Bytes = Field(
-        default=3_000_000, ge=10_000, le=50_000_000, description="Size of a bulk request before compression."
+        default=4_000_000, ge=10_000, le=50_000_000, description="Size of a bulk request before compression."
     )
-    flush_interval: Seconds = Field(default=0.2, ge=0.01, le=60, description="Longest time that a line waits for more.")
+    flush_interval: Seconds = Field(
+        default=0.05, ge=0.01, le=60, description="Longest time that a line waits for more."
+    )
     gzip: bool = Field(default=True, description="Compress requests.")
-    connections: int = Field(default=2, ge=1, le=16, description="Bulk requests under way at once.")
+    connections: int = Field(default=4, ge=1, le=16, description="Bulk requests under way at once.")
+    templates: bool = Field(default=True, description="Mark every line with the number of its template.")
     request_timeout: Seconds = Field(default=60.0, ge=1, le=600, description="Longest wait for an answer.")
+    retention: Seconds = Field(
+        default=30 * 86_400.0, ge=0, description="How long Elasticsearch keeps documents, told by setup; 0: for ever."
+    )
+    index_mode: Literal["standard", "logsdb"] = Field(
+        default="standard", description="How it stores them, told by setup: logsdb takes less disk and more time."
+    )
     dead_letter_bytes: Bytes = Field(
         default=256 * 1024 * 1024, ge=1024, description="Size of the file of refused documents at which shipping waits."
+    )
+    multiline: MultilineSettings = Field(
+        default_factory=MultilineSettings, description="Limits of documents of several lines."
+    )
+    redact: RedactSettings = Field(default_factory=RedactSettings, description="What must not leave the node.")
+    spool: SpoolSettings = Field(
+        default_factory=SpoolSettings, description="What is kept, encrypted, of what would otherwise be gone."
+    )
+    anomalies: AnomalySettings = Field(
+        default_factory=AnomalySettings, description="What is unusual in the logs; needs templates."
     )
 
     @field_validator("url")
@@ -98,13 +127,24 @@ class LogsSettings(Settings):
     @property
     def enabled(self) -> bool:
         """Whether there is somewhere to ship to and something to ship."""
-        return bool(self.url and self.file)
+        return bool(self.url and (self.file or self.journal))
 
     def stream_of(self, file: FileSettings) -> str:
         """The data stream that a file's documents go to."""
-        return f"logs-{file.dataset or self.dataset}-{self.namespace}"
+        return self.stream_named(file.dataset or self.dataset)
+
+    def stream_named(self, dataset: str) -> str:
+        """The data stream of a data set."""
+        return f"logs-{dataset}-{self.namespace}"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All data sets."""
+        journal = (source.dataset for source in self.journal)
+        return tuple(dict.fromkeys((*(file.dataset or self.dataset for file in self.file), *journal)))
 
     @property
     def streams(self) -> tuple[str, ...]:
         """All data streams that are written to."""
-        return tuple(dict.fromkeys(self.stream_of(file) for file in self.file))
+        journal = (self.stream_named(source.dataset) for source in self.journal)
+        return tuple(dict.fromkeys((*(self.stream_of(file) for file in self.file), *journal)))

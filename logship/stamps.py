@@ -105,14 +105,18 @@ LEVEL_NAMES = {
     "ERROR": "error",
     "ERR": "error",
     "CRITICAL": "critical",
+    "CRIT": "critical",
     "FATAL": "critical",
     "EMERG": "critical",
     "ALERT": "critical",
     "PANIC": "critical",
 }
+_UPPER = "|".join(LEVEL_NAMES).encode()
 _LEVEL = re.compile(
-    rb"(?<![A-Za-z0-9_])(" + "|".join(LEVEL_NAMES).encode() + rb")(?![A-Za-z0-9_])|level=\"?([A-Za-z]{3,8})"
+    rb"(?<![A-Za-z0-9_])(%s)(?![A-Za-z0-9_])|level=\"?([A-Za-z]{3,8})|\[(?:[a-z_]{1,12}:)?(%s)\]|\t(%s)\t"
+    % (_UPPER, _UPPER.lower(), _UPPER.lower())
 )
+"""In capitals, as logfmt has it, as nginx and Apache, as zap's console."""
 _LEVEL_WITHIN = 128
 _BY_BYTES = {name.encode(): level.encode() for name, level in LEVEL_NAMES.items()}
 KLOG_LEVELS = {b"I": b"info", b"W": b"warning", b"E": b"error", b"F": b"critical"}
@@ -123,9 +127,17 @@ def level_of(line: bytes) -> bytes | None:
     """The level that a line names near its beginning, in lower case; None where it names none."""
     found = _LEVEL.search(line, 0, _LEVEL_WITHIN)
     if found is not None:
-        return _BY_BYTES.get((found[1] or found[2]).upper())
+        return _BY_BYTES.get(found[found.lastindex or 0].upper())
     found = _KLOG_LINE.match(line)
     return KLOG_LEVELS[found[1]] if found else None
+
+
+def level_within(beginning: bytes) -> bytes | None:
+    """The level that a line names, told from its beginning alone: None where that takes more, b"" for none."""
+    found = _LEVEL.search(beginning)
+    if found is None or found.end() == len(beginning):
+        return None
+    return _BY_BYTES.get(found[found.lastindex or 0].upper(), b"")
 
 
 class Stamper:

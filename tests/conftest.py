@@ -9,7 +9,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.support.elasticsearch import dataset, elasticsearch
+from logship.patterns.compiled import keep_in, users_folder
+from tests.support.elasticsearch import dataset, each_elasticsearch, elasticsearch, elasticsearch_servers
+from tests.support.opensearch_server import opensearch
 from tests.support.turns import Turns
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the child that forecasts; idle threads of BLAS wait by computing
@@ -17,7 +19,10 @@ import numpy as np
 
 del os.environ["OPENBLAS_NUM_THREADS"]
 
-__all__ = ["dataset", "elasticsearch"]  # defined once: each folder that did so had a server of its own
+keep_in(users_folder())  # shippers that tests start would make machine code each for itself
+
+# Defined once: each folder that did so had a server of its own.
+__all__ = ["dataset", "each_elasticsearch", "elasticsearch", "elasticsearch_servers", "opensearch"]
 
 PROGRAMS = {
     "prometheus": ("prometheus", "promtool"),

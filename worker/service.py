@@ -84,6 +84,7 @@ class Service:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            http="h11",
             ws="none",
             timeout_graceful_shutdown=1,
         )

@@ -69,6 +69,7 @@ def status_router(services: Services) -> APIRouter:
             "time": rfc3339(now_ms),
             "interval_seconds": services.interval_seconds,
             "simulated": services.simulated,
+            "log_search": services.log_search is not None and services.log_search.ready,
             "state": {"level": state.level, "sentence": state.sentence},
         }
         return Json(body)

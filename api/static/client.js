@@ -1,12 +1,12 @@
 // The daemon's API.
 
-export async function get(path, parameters = {}) {
+export async function get(path, parameters = {}, patience = 10000) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of [value].flat()) if (one !== null && one !== undefined) query.append(name, one);
   }
   const address = query.size ? `${path}?${query}` : path;
-  const answer = await fetch(address, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10000) });
+  const answer = await fetch(address, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(patience) });
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.error?.message ?? `${path}: ${answer.status}`);
   return body;

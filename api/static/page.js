@@ -6,6 +6,7 @@ import { byId, setText } from "./dom.js";
 import { draw, updateTargets } from "./forecast.js";
 import { age, ago } from "./format.js";
 import { drawInference } from "./inference.js";
+import { showLogs } from "./logs.js";
 import { showAnomalies, showScore } from "./record.js";
 import { showAlerts, showCore, showGpus, showHealth, showHost, showTargets } from "./sections.js";
 
@@ -50,6 +51,7 @@ function showStatus(status) {
   setText(byId("hostname"), status.hostname);
   document.title = `${status.state.level === "quiet" ? "" : "• "}${status.hostname} – Forewarn`;
   byId("simulated").hidden = !status.simulated;
+  showLogs(status.log_search);
   byId("state").dataset.level = status.state.level;
   setText(byId("sentence"), `${status.state.sentence}.`);
   setText(byId("version"), ["Forewarn", status.version, status.uptime_seconds === undefined ? "" : `· up ${age(status.uptime_seconds * 1000)}`].join(" "));

@@ -5,26 +5,14 @@ The first frame holds ``store`` and ``state`` (paths), ``targets`` (rows), ``ask
 ..., "hint": ...}``.
 """
 
-import os
-import threading
 from pathlib import Path
 
-from forewarn.base.child import Parent, serve
-from forewarn.base.errors import ForewarnError
-from forewarn.base.threads import one_thread
+from forewarn.base.child import Parent, answer_once, serve
 
 
 def main(parent: Parent) -> None:
     """Make one plan and hand it over."""
-    one_thread()  # before NumPy is imported
-    os.nice(parent.settings["nice"])
-    watch = threading.Timer(parent.settings["deadline"], os._exit, args=(1,))
-    watch.daemon = True
-    watch.start()
-    try:
-        _plan(parent)
-    except ForewarnError as error:
-        parent.send({"kind": "error", "message": error.message, "hint": error.hint})
+    answer_once(parent, _plan)
 
 
 def _plan(parent: Parent) -> None:

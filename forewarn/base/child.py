@@ -14,11 +14,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from forewarn.base import frames
+from forewarn.base.errors import ForewarnError
 from forewarn.base.frames import Frame
-from forewarn.base.logs import configure_logging
+from forewarn.base.logs import configure_logging, keep_logs
+from forewarn.base.threads import one_thread
 
 GRACE_SECONDS = 2.0
 LEAVE: Frame = {"kind": "leave"}
@@ -81,6 +84,8 @@ def serve(main: Callable[[Parent], None]) -> None:
     if first is None:
         return
     configure_logging(first.get("log_level", "INFO"))
+    if own := first.get("own_logs"):
+        keep_logs(Path(own["folder"]), own["name"])
     stopping, ending = threading.Event(), threading.Event()
     inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
 
@@ -121,3 +126,21 @@ def _die_with_parent() -> None:
     parent = os.environ.get(PARENT_PID_VARIABLE)
     if parent is not None and os.getppid() != int(parent):
         os._exit(1)  # the parent died before the line above
+
+
+def answer_once(parent: Parent, work: Callable[[Parent], None]) -> None:
+    """Do one piece of work at low priority, in one thread, and send what stands in its way as a frame ``error``.
+
+    Args:
+        parent: its first frame holds ``nice`` and ``deadline``, seconds after which the process ends itself.
+        work: sends its answer; imports what is heavy by itself.
+    """
+    one_thread()  # before NumPy is imported
+    os.nice(parent.settings["nice"])
+    watch = threading.Timer(parent.settings["deadline"], os._exit, args=(1,))
+    watch.daemon = True
+    watch.start()
+    try:
+        work(parent)
+    except ForewarnError as error:
+        parent.send({"kind": "error", "message": error.message, "hint": error.hint})

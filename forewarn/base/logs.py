@@ -1,7 +1,13 @@
 """Logging as the daemon and its children do it: standard error, one line an event, JSON when not a terminal."""
 
 import logging
+import os
 import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.orjson import OrjsonFormatter
@@ -50,3 +56,70 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None) -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+OWN_BYTES = 4 * 1024 * 1024
+OWN_FILES = 3
+"""The size of a file of our own lines, and how many there are of a process: 12 MiB at most."""
+
+
+def keep_logs(folder: Path, name: str) -> None:
+    """Write every record, beside standard error, as a JSON line to a file of a limited size.
+
+    For the log shipper, where no journal takes what we say. A disk that takes no more is nobody's trouble here.
+
+    Args:
+        folder: takes the files; made where it is not there.
+        name: of the process.
+    """
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415  it brings sockets and pickle along
+
+    class OwnFile(RotatingFileHandler):
+        def _open(self) -> Any:
+            stream = super()._open()
+            os.fchmod(stream.fileno(), 0o600)
+            return stream
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the library's name
+            """A full disk would otherwise be told with a traceback for every line."""
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = OwnFile(folder / f"{name}.log", maxBytes=OWN_BYTES, backupCount=OWN_FILES - 1, encoding="utf-8")
+    except OSError as error:
+        logging.getLogger(__name__).warning("our own log lines are not kept in %s: %s", folder, error)
+        return
+    handler.setFormatter(json_formatter())
+    logging.getLogger().addHandler(handler)
+
+
+class Seldom(logging.Filter):
+    """Lets the same message pass a few times a minute only: who ships its own lines must not speak of each of them.
+
+    Args:
+        most: of one message, its arguments aside, within a minute.
+        monotonic: tells seconds.
+    """
+
+    def __init__(self, most: int = 10, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._most, self._monotonic = most, monotonic
+        self._said: dict[tuple[str, object], deque[float]] = {}
+        self._left_out: dict[tuple[str, object], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record passes; the first behind some that did not says how many these were."""
+        key, now = (record.name, record.msg), self._monotonic()
+        if len(self._said) > 1000:  # messages that were put together by hand
+            self._said.clear()
+            self._left_out.clear()
+        said = self._said.setdefault(key, deque())
+        while said and now - said[0] > 60:
+            said.popleft()
+        if len(said) >= self._most:
+            self._left_out[key] = self._left_out.get(key, 0) + 1
+            return False
+        said.append(now)
+        if left_out := self._left_out.pop(key, 0):
+            record.left_out = left_out
+        return True

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forewarn.cli.options import JsonOption
+from forewarn.cli.logs_anomalies import live_templates
+from forewarn.cli.options import DataDirOption, JsonOption
 from forewarn.cli.output import Progress, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ SHOWN = 50
 
 def templates(
     files: Annotated[
-        list[Path], typer.Argument(help="Log files, plain or gzipped; - is standard input.", metavar="FILE...")
-    ],
+        list[Path] | None,
+        typer.Argument(help="Log files, plain or gzipped; - is standard input.", metavar="FILE..."),
+    ] = None,
     *,
     out: Annotated[
         Path | None,
@@ -36,6 +38,10 @@ def templates(
             metavar="OUT.csv",
         ),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Mine nothing: show what the running log shipper knows of its templates.")
+    ] = False,
+    data_dir_: DataDirOption = None,
     json: JsonOption = False,
 ) -> None:
     """Find the template of every line, from nothing, in the order given.
@@ -43,11 +49,18 @@ def templates(
     The header of each format is found by itself, and nothing is tuned to a system. A template shows what varies as
     <*>; fields count the values where they are few, such as the states of a device. Id 0 takes what overflows.
     """
+    from forewarn.base.errors import UsageError
+
+    if live == bool(files):
+        raise UsageError("name log files, or ask for --live", hint="--live shows what the running shipper knows")
+    if live:
+        live_templates(data_dir_, json=json)
+        return
     from logship.patterns.miner import Miner
 
     miner = Miner()
     given = []
-    for number, file in enumerate(files):
+    for number, file in enumerate(files or ()):
         with progress(file.name) as bar:
             given += [miner.feed(f"{number}:{file}", chunk) for chunk in _chunks(file, bar)]
     found = miner.templates()

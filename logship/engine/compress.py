@@ -1,36 +1,18 @@
-"""gzip of bodies in steps that fit a core's cache, into a buffer that is used again."""
+"""gzip of bodies.
+
+Measured with isal's level 1 on bodies of log lines (ns a line, ratio), by bits of the window: 15: 265, 10.8; 14: 244,
+11.1; 13: 241, 10.9; 12: 255, 9.8. Level 0: 270, 7.9; the quickest level of another library: 746, 9.2. On documents of
+five other systems' lines 15 and 14 bits are the same. The whole at once costs 4 % less than steps of 512 KB, and gives
+the interpreter's lock away once instead of seven times. Other sizes of the encoder's memory change nothing.
+"""
 
 from isal import isal_zlib
 
 LEVEL = 1
-_STEP = 128 * 1024
-_GZIP = 31
-"""Window bits that ask for a gzip wrapper: https://www.zlib.net/manual.html#Advanced"""
+_WINDOW = 16 + 14
+"""A gzip wrapper and the bits of the window: https://www.zlib.net/manual.html#Advanced"""
 
 
-class Gzip:
-    """Compresses one body after the other; for one thread at a time.
-
-    Args:
-        step: bytes at a time.
-    """
-
-    def __init__(self, step: int = _STEP) -> None:
-        self._step = step
-        self._buffer = bytearray()
-
-    def compress(self, body: memoryview) -> memoryview:
-        """The body as one gzip member; good until the next call."""
-        stream = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, _GZIP)
-        size = 0
-        for begin in range(0, len(body), self._step):
-            size = self._put(size, stream.compress(body[begin : begin + self._step]))
-        size = self._put(size, stream.flush())
-        return memoryview(self._buffer)[:size]
-
-    def _put(self, at: int, piece: bytes) -> int:
-        end = at + len(piece)
-        if end > len(self._buffer):
-            self._buffer = bytearray(memoryview(self._buffer)[:at]) + bytearray(max(end, 2 * len(self._buffer)) - at)
-        self._buffer[at:end] = piece
-        return end
+def packed(body: bytes | memoryview) -> bytes:
+    """A body as one gzip member."""
+    return isal_zlib.compress(body, LEVEL, _WINDOW)

@@ -11,14 +11,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from logship.encode import boundary
-
 Bytes = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 
 LEVELS = ("trace", "debug", "info", "notice", "warning", "error", "critical")
 _LONGEST_CHARACTER = 4
+"""Bytes that one character takes in UTF-8, at most."""
 
 
 class Surroundings(NamedTuple):
@@ -55,6 +54,14 @@ def surroundings(file_id: str, epoch: int, path: str, rest: Mapping[str, Any]) -
     )
 
 
+def boundary(data: bytes, limit: int) -> int:
+    """The largest length up to ``limit`` that does not part a UTF-8 character."""
+    end = limit
+    while end > limit - _LONGEST_CHARACTER and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return end if data[end] & 0xC0 != 0x80 else limit
+
+
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """The documents of a chunk.
@@ -65,7 +72,8 @@ class Pieces:
         origins: where it begins with the NULs before it; the offset of its document.
         split: whether its line goes on behind it.
         line_of: its line.
-        odd: the pieces that are not simply a line.
+        odd: whether there are pieces that are not simply a line.
+        joined: whether each holds several lines; None where none does.
     """
 
     begins: Int64
@@ -74,6 +82,20 @@ class Pieces:
     split: NDArray[np.bool_]
     line_of: Int64
     odd: bool
+    joined: NDArray[np.bool_] | None = None
+
+    def part(self, first: int, last: int, base: int = 0) -> "Pieces":
+        """Some of them, of a chunk that begins at a byte of this one."""
+        chosen = slice(first, last)
+        return Pieces(
+            self.begins[chosen] - base,
+            self.stops[chosen] - base,
+            self.origins[chosen] - base,
+            self.split[chosen],
+            self.line_of[chosen],
+            odd=self.odd,
+            joined=None if self.joined is None else self.joined[chosen],
+        )
 
 
 def pieces_of(data: Bytes, size: int, ends: Int64, longest: int) -> Pieces:

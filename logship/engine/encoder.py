@@ -3,36 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from forewarn.base.clock import rfc3339
-from logship.engine.documents import Bytes, Int32, Int64, Pieces, Surroundings, pieces_of, surroundings
-from logship.engine.plain import Plain
-from logship.engine.times import Carried, Clockwork, Start, Times
+from logship.engine.documents import Bytes, Int32, Int64, Pieces, surroundings
+from logship.engine.hand import SLACK, make_hand
+from logship.engine.times import Carried, Clockwork, Start
 from logship.patterns.compiled import AVAILABLE
+from logship.shaping.shape import LINES, Shape
+from logship.shaping.specials import Done, Rest, Specials
 
-SLACK = 64
-"""Bytes that a chunk and a body carry behind what they hold."""
 _WIDEST = 6
 """Bytes that JSON takes for one."""
 _NO_TEMPLATES = np.zeros(0, np.int32)
 
 
-class Hand(Protocol):
-    """One way to do it; all ways write the same bytes."""
-
-    def ends(self, data: Bytes, size: int) -> Int64:
-        """Where the line ends are."""
-
-    def times(self, data: Bytes, pieces: Pieces, clock: Clockwork, start: Start) -> Times:
-        """The stamps of all documents."""
-
-    def write(
-        self, data: Bytes, pieces: Pieces, times: Times, templates: Int32, offset: int, out: Bytes, cap: int
-    ) -> tuple[int, int]:
-        """Documents and bytes written."""
+@lru_cache(maxsize=64)
+def _moment(ms: int) -> bytes:
+    return rfc3339(ms).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +47,6 @@ class Body:
     fallback: bool
 
 
-def make_hand(around: Surroundings, *, fast: bool = AVAILABLE) -> Hand:
-    """The compiled way where the extra ``fast`` is installed, else the plain one."""
-    if not fast:
-        return Plain(around)
-    from logship.engine.machine import Machine  # noqa: PLC0415  the extra may be missing
-
-    return Machine(around)
-
-
 class Encoder:
     """Writes the documents of one file; for one thread at a time.
 
@@ -76,6 +58,7 @@ class Encoder:
         zone: of time stamps that name none; None means the machine's.
         longest: bytes of a document's text; longer lines become several documents, flagged as split.
         cap: bytes of a body, unless its first document alone is longer.
+        shape: which lines belong together and which are objects; each line is a text of its own where left out.
         fast: whether to use the compiled kernel.
     """
 
@@ -89,6 +72,7 @@ class Encoder:
         zone: tzinfo | None,
         longest: int,
         cap: int,
+        shape: Shape = LINES,
         fast: bool = AVAILABLE,
     ) -> None:
         around = surroundings(file_id, epoch, path, rest)
@@ -96,7 +80,13 @@ class Encoder:
         self._clock = Clockwork(zone)
         self._longest, self._cap = longest, cap
         constants = sum(map(len, around[:-1])) + max(map(len, around.levels))
+        self._joiner = shape.joiner
+        self._specials = Specials(around, self._hand, self._clock, shape.objects, _WIDEST * longest)
         self.room = cap + _WIDEST * longest + constants + 4 * SLACK
+
+    def ends(self, data: Bytes, size: int) -> Int64:
+        """Where the line ends of a chunk are; good until the next chunk."""
+        return self._hand.ends(data, size)
 
     def encode(
         self,
@@ -109,6 +99,9 @@ class Encoder:
         read_ms: int,
         seen_ms: int,
         templates: Int32 = _NO_TEMPLATES,
+        ends: Int64 | None = None,
+        cap: int | None = None,
+        final: bool = True,
     ) -> Body:
         """Write a body.
 
@@ -121,20 +114,35 @@ class Encoder:
             read_ms: the time for lines with no stamp at or before them.
             seen_ms: when the file was first seen, from which years are told that stamps lack.
             templates: of each line, negative for none; empty where there are none.
+            ends: where the line ends are, if that is known.
+            cap: bytes of this body, if not those of every one.
+            final: whether nothing is waited for that may belong to the last line; else that one may be left over.
         """
-        hand = self._hand
-        ends = hand.ends(data, size)
-        pieces = pieces_of(data, size, ends, self._longest)
-        start = Start(carried, rfc3339(seen_ms).encode(), rfc3339(read_ms).encode())
-        times = hand.times(data[: size + SLACK], pieces, self._clock, start)
-        documents, written = hand.write(data, pieces, times, templates, offset, out, self._cap)
-        whole = documents == len(pieces.begins)
-        last = times.carried(documents)
+        ends = self._hand.ends(data, size) if ends is None else ends
+        pieces = self._hand.pieces(data, size, ends, self._longest)
+        if self._joiner is not None:
+            pieces, held = self._joiner.join(data, pieces, final=final)
+        else:
+            held = 0
+        count = len(pieces.begins) - held
+        start = Start(carried, _moment(seen_ms), b"" if carried.stamp else _moment(read_ms))
+        rest = Rest(offset, templates, out, self._cap if cap is None else cap)
+        done = self._write(data, size, pieces.part(0, count) if held else pieces, start, rest)
+        whole = done.documents == count and not held
         return Body(
-            size=written,
-            documents=documents,
-            consumed=size if whole else int(pieces.origins[documents]),
-            lines=len(ends) if whole else int(pieces.line_of[documents]),
-            carried=last,
-            fallback=documents > 0 and not times.carried(1).stamp,
+            size=done.size,
+            documents=done.documents,
+            consumed=size if whole else int(pieces.origins[done.documents]),
+            lines=len(ends) if whole else int(pieces.line_of[done.documents]),
+            carried=done.carried,
+            fallback=done.fallback,
         )
+
+    def _write(self, data: Bytes, size: int, pieces: Pieces, start: Start, rest: Rest) -> Done:
+        special = self._specials.among(data, pieces)
+        if special is not None:
+            return self._specials.write(data, pieces, special, start, rest)
+        written = self._hand.write(
+            data[: size + SLACK], pieces, self._clock, start, rest.templates, rest.offset, rest.out, rest.cap
+        )
+        return Done(written.size, written.documents, written.carried, written.fallback)

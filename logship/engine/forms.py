@@ -19,10 +19,12 @@ NO_TAIL, ZONE, NEEDED_ZONE, YEAR, SPACE = range(5)
 _DIGITS = "YMDhmsE"
 _CLASSES = {**dict.fromkeys(_DIGITS, r"\d"), "d": r"[ \d]", "N": "[A-Z]", "W": "[A-Z]", "K": "[IWEF]"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_LEADING = r"(?:\([^)\n]{1,60}\) )?(?:\[?[A-Z]{4,8}\]?:?[ \t]+)?\[?"
+_LEADING = r"(?:<\d{1,3}>(?:\d )?)?(?:\([^)\n]{1,60}\) )?(?:\[?[A-Z]{4,8}\]?:?[ \t]+)?\[?"
 _ACCESS = r"\S+ \S+ \S+ \["
 _EPOCH = r"(?:- )?"
 _WORD = r"\S+ +"
+_NAMED = r"(?:time|ts|timestamp|t)=\"?"
+_FIFTH = r"\d{1,9} \S+ \S+ \S+ "
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,20 @@ FORMS = (
     Form("WWW NNN dD hh:mm:ss", YEAR),
     Form("EEEEEEEEEE", SPACE, _EPOCH),
     Form("YYMMDD hhmmss", SPACE, ""),
+    Form("YYYYMMDD-hh:mm:ss", NO_TAIL),
+    Form("DD-NNN-YYYY hh:mm:ss", NO_TAIL),
+    *(Form(pattern, ZONE, _NAMED) for pattern in _DATED),
+    Form("EEEEEEEEEE", SPACE, _FIFTH),
     *(Form(pattern, ZONE, _WORD) for pattern in _DATED),
 )
 """In the order in which they are tried on a line; the last begin behind a word, as a file's name."""
 _FINDERS = tuple(re.compile(f"{form.lead}({form.expression})".encode()) for form in FORMS)
 _SUSPECT = re.compile(rb"\d\d:\d\d:\d\d|^(?:- )?\d{6}")
+
+
+def suspect(head: bytes) -> bool:
+    """Whether a form may stand in the beginning of a line."""
+    return _SUSPECT.search(head) is not None
 
 
 class Place(NamedTuple):
@@ -88,7 +99,7 @@ class Place(NamedTuple):
 def find(line: bytes) -> Place | None:
     """The first form that stands where that form begins; None where none does."""
     head = line[:WINDOW]
-    if _SUSPECT.search(head):
+    if suspect(head):
         for number, finder in enumerate(_FINDERS):
             found = finder.match(head)
             if found:

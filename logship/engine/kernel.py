@@ -1,82 +1,19 @@
-"""Documents in machine code: levels, escapes, numbers. Every array carries 64 bytes of slack."""
+"""Documents in machine code. Every array carries 64 bytes of slack."""
 
 from typing import Any
 
 import numpy as np
 
-from logship.engine.kernel_times import ROW, below, is_digit
-from logship.engine.vectors import copy, lowest, specials, store, within, word
-from logship.patterns.compiled import compiled, inlined
+from logship.engine.kernel_text import constant, decimal, hexadecimal, level_of, message
+from logship.engine.kernel_times import ASK, CARRIED, is_digit, stamp
+from logship.engine.vectors import copy, pointer
+from logship.patterns.compiled import compiled
 
-_ONE = np.uint64(1)
-_NONE = np.uint64(0)
-_DIGIT, _NINE = np.uint8(48), np.uint8(57)
-_LEVEL_KEY = np.uint64(int.from_bytes(b"level", "little"))
-_LEVEL_BITS = np.uint64((1 << 40) - 1)
-_LOWER = np.uint64(0x2020202020202020)
-LEVEL_WITHIN = 128
+HEAD, STAMP, MESSAGE, OFFSET, SPLIT, TEMPLATE, END, NOTHING, LEVELS_AT = np.arange(9)
+"""The constants: what stands before each part, the end, nothing at all, the levels from there on.
 
-
-@inlined
-def _letter(byte: Any) -> Any:
-    return 97 <= (byte | 32) <= 122
-
-
-@inlined
-def _named(names: Any, lengths: Any, key: Any, length: int) -> int:
-    for n in range(len(names)):
-        if names[n] == key and lengths[n] == length:
-            return n
-    return -1
-
-
-@inlined
-def _wordlike(data: Any, i: int) -> Any:
-    upper = within(data, i, np.uint8(65), np.uint8(90))
-    rest = within(data, i, np.uint8(97), np.uint8(122)) | within(data, i, _DIGIT, _NINE)
-    return upper, upper | rest | within(data, i, np.uint8(95), np.uint8(95))
-
-
-@compiled
-def level_of(data: Any, begin: int, stop: int, names: Any, lengths: Any) -> int:
-    """The number of the level that a text names in its first 128 bytes; -1 for none, -2 for one that is unknown."""
-    end = min(stop, begin + LEVEL_WITHIN)
-    before = _NONE
-    for base in range(begin, end, 64):
-        inside = below(end - base)
-        upper, words = _wordlike(data, base)
-        words &= inside
-        found = upper & words & ~((words << _ONE) | before)
-        before = words >> np.uint64(63)
-        signs = within(data, base, np.uint8(61), np.uint8(61)) & inside
-        found |= signs
-        while found:
-            at = lowest(found)
-            found &= found - _ONE
-            p = base + at
-            if data[p] == 61:
-                if p - begin < 5 or word(data, p - 5) & _LEVEL_BITS != _LEVEL_KEY:
-                    continue
-                i = p + 1
-                if i < end and data[i] == 34:
-                    i += 1
-                j = i
-                while j < end and j < i + 8 and _letter(data[j]):
-                    j += 1
-                if j - i >= 3:
-                    level = _named(names, lengths, word(data, i) & ~_LOWER & below(8 * (j - i)), j - i)
-                    return level if level >= 0 else -2
-                continue
-            j = p + lowest(~(words >> np.uint64(at)))
-            while (
-                j >= base + 64 and j < end and j <= p + 8 and (_letter(data[j]) or is_digit(data[j]) or data[j] == 95)
-            ):
-                j += 1
-            if 3 <= j - p <= 8:
-                level = _named(names, lengths, word(data, p) & below(8 * (j - p)), j - p)
-                if level >= 0:
-                    return level
-    return -1
+They are no literals, for each of which what they are handed to would be compiled once more.
+"""
 
 
 @compiled
@@ -102,114 +39,6 @@ def _klog(data: Any, begin: int, end: int) -> Any:
     return letter
 
 
-@inlined
-def _put(text: Any, bounds: Any, n: int, out: Any, o: int) -> Any:
-    """Copy constant n to out[o]; one past it."""
-    begin, end = bounds[n], bounds[n + 1]
-    i = begin
-    while i < end:
-        copy(text, i, out, o + i - begin)
-        i += 64
-    return o + end - begin
-
-
-@inlined
-def _digits(number: int, width: int, out: Any, o: int) -> Any:
-    """Write a number in so many digits; one past it."""
-    left = np.uint64(number)
-    for i in range(o + width - 1, o - 1, -1):
-        rest = left // np.uint64(10)
-        out[i] = np.uint8(left - rest * np.uint64(10) + np.uint64(48))
-        left = rest
-    return o + width
-
-
-@inlined
-def _decimal(number: int, out: Any, o: int) -> Any:
-    """Write a number of 0 or more; one past it."""
-    width = 1
-    limit = 10
-    while number >= limit and width < 18:
-        limit *= 10
-        width += 1
-    return _digits(number, width, out, o)
-
-
-@inlined
-def _hexadecimal(number: int, out: Any, o: int) -> Any:
-    """Write a number in twelve digits; one past it. Eight digits at a time, a byte each, as sums of a word."""
-    store(out, o, _nibbles(np.uint64(number) >> np.uint64(16)))
-    store(out, o + 8, _nibbles((np.uint64(number) & np.uint64(0xFFFF)) << np.uint64(16)))
-    return o + 12
-
-
-@inlined
-def _nibbles(number: Any) -> Any:
-    """Eight hexadecimal digits of the lower 32 bits, the highest in the lowest byte."""
-    spread = ((number & np.uint64(0xFFFF)) << np.uint64(32)) | (number >> np.uint64(16))
-    spread = ((spread & np.uint64(0x000000FF000000FF)) << np.uint64(16)) | (
-        (spread & np.uint64(0x0000FF000000FF00)) >> np.uint64(8)
-    )
-    spread = ((spread & np.uint64(0x000F000F000F000F)) << np.uint64(8)) | (
-        (spread & np.uint64(0x00F000F000F000F0)) >> np.uint64(4)
-    )
-    letters = ((spread + np.uint64(0x0606060606060606)) >> np.uint64(4)) & np.uint64(0x0101010101010101)
-    return spread + np.uint64(0x3030303030303030) + letters * np.uint64(39)
-
-
-@compiled
-def _character(data: Any, i: int, end: int) -> int:
-    """Bytes of the UTF-8 character at i; where it is not one, less 0 by those that are replaced together.
-
-    As CPython's: the longest beginning of a character becomes one replacement (Unicode 16, table 3-8).
-    """
-    lead = data[i]
-    if lead < 0xC2 or lead > 0xF4:
-        return -1
-    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    low = 0xA0 if lead == 0xE0 else 0x90 if lead == 0xF0 else 0x80
-    high = 0x9F if lead == 0xED else 0x8F if lead == 0xF4 else 0xBF
-    for k in range(1, length):
-        if i + k >= end or data[i + k] < low or data[i + k] > high:
-            return -k
-        low, high = 0x80, 0xBF
-    return length
-
-
-@compiled
-def _message(data: Any, i: int, end: int, out: Any, o: int, escapes: Any, widths: Any) -> Any:
-    """Write a text as JSON without its quotes; one past it."""
-    while i < end:
-        found = specials(data, i, out, o) & below(end - i)
-        if not found:
-            step = min(64, end - i)
-            i += step
-            o += step
-            continue
-        step = lowest(found)
-        i += step
-        o += step
-        while i < end:
-            byte = data[i]
-            if byte >= 0x80:
-                length = _character(data, i, end)
-                if length > 0:
-                    store(out, o, word(data, i))
-                    i += length
-                    o += length
-                else:
-                    out[o], out[o + 1], out[o + 2] = 0xEF, 0xBF, 0xBD
-                    i -= length
-                    o += 3
-            elif widths[byte]:
-                store(out, o, escapes[byte])
-                o += widths[byte]
-                i += 1
-            else:
-                break
-    return o
-
-
 @compiled
 def write(
     data: Any,
@@ -219,22 +48,23 @@ def write(
     split: Any,
     line_of: Any,
     templates: Any,
-    stamps: Any,
-    lengths: Any,
     offset: int,
+    form: Any,
+    columns: Any,
+    fixed: Any,
+    minute: Any,
     text: Any,
     bounds: Any,
     escapes: Any,
     widths: Any,
     names: Any,
-    name_lengths: Any,
     name_levels: Any,
     letters: Any,
     out: Any,
     cap: int,
     about: Any,
-) -> int:
-    """Write documents up to the cap, one at least; how many.
+) -> bool:
+    """Write documents up to the cap, one at least, or up to one whose time comparing does not tell.
 
     Args:
         data: the chunk.
@@ -244,58 +74,106 @@ def write(
         split: whether its line goes on behind it.
         line_of: its line.
         templates: of each line, negative for none; may be empty.
-        stamps: ROW bytes each, from the second on.
-        lengths: of the stamps.
         offset: of the chunk in the file.
+        form: see kernel_times.stamp().
+        columns: a bit for each column at which the form stood.
+        fixed: masks of the form's signs and of its digits.
+        minute: the form's pattern, the minute's key, its tail, its text, the stamp that is carried on, ROW bytes each.
         text: the constants one after the other.
         bounds: where each of them begins.
         escapes: what JSON writes for a byte.
         widths: bytes of that, 0 for itself.
-        names: words that name levels.
-        name_lengths: their bytes.
+        names: a table of words that name levels.
         name_levels: the constant that each of them stands for.
         letters: the constant that each klog letter stands for.
         out: takes the body.
         cap: bytes of it, at most.
-        about: takes the bytes written.
+        about: the document to begin at, the bytes written so far, where the last stamp stands in them and its length,
+            negative and that of the stamp carried on where none does, whether the first document's time is that one;
+            all but the last are set to what holds at the end.
+
+    Returns:
+        Whether Python is asked for the time of the next document.
     """
-    o = 0
-    width = 1
-    limit = 10
-    for k in range(len(begins)):
-        before = o
+    again: bool = _write(
+        pointer(data), pointer(begins), pointer(stops), len(begins), pointer(origins), pointer(split), pointer(line_of),
+        pointer(templates), len(templates) > 0, offset, pointer(form), columns, pointer(fixed), pointer(minute),
+        pointer(text), pointer(bounds), pointer(escapes), pointer(widths), pointer(names), pointer(name_levels),
+        pointer(letters), pointer(out), cap, pointer(about),
+    )  # fmt: skip
+    return again
+
+
+@compiled
+def _write(
+    data: Any,
+    begins: Any,
+    stops: Any,
+    count: int,
+    origins: Any,
+    split: Any,
+    line_of: Any,
+    templates: Any,
+    numbered: bool,
+    offset: int,
+    form: Any,
+    columns: Any,
+    fixed: Any,
+    minute: Any,
+    text: Any,
+    bounds: Any,
+    escapes: Any,
+    widths: Any,
+    names: Any,
+    name_levels: Any,
+    letters: Any,
+    out: Any,
+    cap: int,
+    about: Any,
+) -> bool:
+    first, o, last, length, told = about[0], about[1], about[2], about[3], about[4]
+    for k in range(first, count):
+        before, before_last, before_length = o, last, length
         begin, stop = begins[k], stops[k]
         at = offset + origins[k]
-        o = _put(text, bounds, 0, out, o)
-        o = _hexadecimal(at, out, o)
-        o = _put(text, bounds, 1, out, o)
-        copy(stamps, (k + 1) * ROW, out, o)
-        o += lengths[k + 1]
-        o = _put(text, bounds, 2, out, o)
-        o = _message(data, begin, stop, out, o, escapes, widths)
-        o = _put(text, bounds, 3, out, o)
-        while at >= limit and width < 18:  # offsets grow, and so do their digits
-            limit *= 10
-            width += 1
-        o = _digits(at, width, out, o)
-        level = level_of(data, begin, stop, names, name_lengths)
-        if level >= 0:
-            o = _put(text, bounds, name_levels[level], out, o)
-        elif level == -1:
+        o = constant(text, bounds, HEAD, out, o)
+        o = hexadecimal(at, out, o)
+        o = constant(text, bounds, STAMP, out, o)
+        found = 0
+        if k > first or not told:
+            found = stamp(data, begin, stop, form, columns, fixed, minute, out, o)
+        if found == ASK:
+            about[0], about[1], about[2], about[3] = k, before, last, length
+            return True
+        if found:
+            last = o
+            length = found
+        elif last < 0:
+            copy(minute, CARRIED, out, o)
+        else:
+            copy(out, last, out, o)
+        o += length
+        o = constant(text, bounds, MESSAGE, out, o)
+        o = message(data, begin, stop, out, o, escapes, widths)
+        o = constant(text, bounds, OFFSET, out, o)
+        o = decimal(at, out, o)
+        level = level_of(data, begin, stop, names, name_levels)
+        if level == -1:
             letter = _klog(data, begin, stop)
-            if letter:
-                o = _put(text, bounds, letters[letter], out, o)
-        if split[k]:
-            o = _put(text, bounds, 4, out, o)
-        if len(templates) > 0 and templates[line_of[k]] >= 0:
-            o = _put(text, bounds, 5, out, o)
-            o = _decimal(templates[line_of[k]], out, o)
-        o = _put(text, bounds, 6, out, o)
+            level = letters[letter] if letter else -1
+        if level >= 0:
+            o = constant(text, bounds, level, out, o)
+        if split[k] != 0:
+            o = constant(text, bounds, SPLIT, out, o)
+        if numbered and templates[line_of[k]] >= 0:
+            o = constant(text, bounds, TEMPLATE, out, o)
+            o = decimal(templates[line_of[k]], out, o)
+        o = constant(text, bounds, END, out, o)
         if o > cap and k > 0:
-            about[0] = before
-            return k
+            about[0], about[1], about[2], about[3] = k, before, before_last, before_length
+            return False
         if o >= cap:
-            about[0] = o
-            return k + 1
-    about[0] = o
-    return len(begins)
+            about[0], about[1], about[2], about[3] = k + 1, o, last, length
+            return False
+    about[0], about[1], about[2], about[3] = count, o, last, length
+    return False

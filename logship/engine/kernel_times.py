@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from logship.engine.vectors import alike, copy, lowest, within
-from logship.patterns.compiled import compiled, inlined
+from logship.engine.vectors import alike, copy, lowest, members, store, word
+from logship.patterns.compiled import brief, compiled, inlined
 
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
-_DIGIT, _NINE, _COLON = np.uint8(48), np.uint8(57), np.uint8(58)
-_NEWLINE = np.uint8(10)
 _SIX = np.uint64(0x3F)
 ROW = 64
-"""Bytes of a stamp and what is behind it."""
+PATTERN, KEY, TAIL, TEXT, CARRIED = (ROW * n for n in range(5))
+"""What lines are compared with: the form's pattern, the minute's key, its tail, its text, the stamp carried on."""
+ASK = -1
+
+_newlines = members((10, 10))
+_digits = members((48, 57))
+_colons = members((58, 58))
 
 
 @inlined
@@ -25,13 +29,13 @@ def below(count: Any) -> Any:
     return ~_NONE if count >= 64 else (_ONE << np.uint64(count)) - _ONE
 
 
-@compiled
+@brief
 def line_ends(data: Any, size: int, ends: Any) -> int:
     """Where the line ends of data[:size] are; how many there are, of which those that find room are noted."""
     count = 0
     i = 0
     while i < size:
-        found = within(data, i, _NEWLINE, _NEWLINE) & below(size - i)
+        found = _newlines(data, i) & below(size - i)
         while found:
             if count < len(ends):
                 ends[count] = i + lowest(found)
@@ -41,12 +45,35 @@ def line_ends(data: Any, size: int, ends: Any) -> int:
     return count
 
 
+@brief
+def texts(data: Any, ends: Any, longest: int, starts: Any, stops: Any) -> bool:
+    """Where the text of each line begins and stops; whether there are lines that are more or less than that.
+
+    Args:
+        data: the chunk.
+        ends: where its line ends are.
+        longest: bytes of a text in one document.
+        starts: takes where each begins.
+        stops: takes where each stops, a carriage return before its end left out.
+    """
+    odd = False
+    start = 0
+    for k in range(len(ends)):
+        end = ends[k]
+        stop = end - 1 if end > start and data[end - 1] == 13 else end
+        starts[k] = start
+        stops[k] = stop
+        odd |= (data[start] == 0 and stop > start) or end - start > longest
+        start = end + 1
+    return odd
+
+
 @compiled
 def _suspect(data: Any, begin: int, end: int) -> Any:
     """Whether a form may stand in the line: two colons among digits, or six digits at its beginning."""
     inside = below(end - begin)
-    digits = within(data, begin, _DIGIT, _NINE) & inside
-    colons = within(data, begin, _COLON, _COLON) & inside
+    digits = _digits(data, begin) & inside
+    colons = _colons(data, begin) & inside
     pairs = digits & (digits >> np.uint64(1))
     clock = pairs & (colons >> np.uint64(2)) & (pairs >> np.uint64(3)) & (colons >> np.uint64(5))
     clock &= pairs >> np.uint64(6)
@@ -59,16 +86,13 @@ def is_digit(byte: Any) -> Any:
     return 48 <= byte <= 57
 
 
-@compiled
+@inlined
 def _fraction_end(data: Any, i: int, end: int) -> int:
     """Where a fraction of up to nine digits that begins at i ends; i where there is none."""
-    if i + 1 >= end or (data[i] != 46 and data[i] != 44) or not is_digit(data[i + 1]):
+    if i + 1 >= end or (data[i] != 46 and data[i] != 44):
         return i
-    stop = min(i + 10, end)
-    i += 2
-    while i < stop and is_digit(data[i]):
-        i += 1
-    return i
+    digits = min(lowest(~_digits(data, i + 1)), 9, end - i - 1)
+    return i + 1 + digits if digits > 0 else i
 
 
 @compiled
@@ -96,80 +120,58 @@ def _tail_length(data: Any, i: int, end: int, kind: int) -> int:
     return j + 2 - i
 
 
-@compiled
-def times(
-    data: Any,
-    begins: Any,
-    stops: Any,
-    first: int,
-    form: Any,
-    columns: Any,
-    fixed: Any,
-    minute: Any,
-    stamps: Any,
-    lengths: Any,
-) -> int:
-    """Stamps of the documents from ``first`` on, up to one whose time comparing does not tell.
+@inlined
+def stamp(data: Any, begin: int, end: int, form: Any, columns: Any, fixed: Any, minute: Any, out: Any, o: int) -> int:
+    """Write the time of a line, RFC 3339 in UTC; its bytes, 0 where the line has none, ASK where Python is asked.
 
     Args:
         data: the chunk.
-        begins: where each document's text begins.
-        stops: where it ends.
-        first: the document to begin at.
+        begin: where the line begins.
+        end: where it ends.
         form: width, bytes of the key, tail, fraction, bytes of the minute's tail, bytes of its text; a width of 0
             stands for no form.
         columns: a bit for each column at which the form stood.
         fixed: masks of the form's signs and of its digits.
-        minute: rows of 128 bytes: the form's pattern, the minute's key, its tail, its text.
-        stamps: takes ROW bytes each: the stamp before the first document, then that of each.
-        lengths: of the stamps, beside them.
-
-    Returns:
-        The document at which it stopped, or the number of documents.
+        minute: ROW bytes each: the form's pattern, the minute's key, its tail, its text.
+        out: takes the stamp.
+        o: where.
     """
-    width, key, kind, may_have_fraction, tail, shown = form[0], form[1], form[2], form[3], form[4], form[5]
-    keys = below(key)
-    pattern, known, known_tail, text = minute[0], minute[1], minute[2], minute[3]
+    width, key, tail = form[0], form[1], form[4]
+    left = columns if width > 0 else _NONE
+    while left:
+        p = begin + lowest(left)
+        left &= left - _ONE
+        q = p + width
+        if q > end:
+            break
+        keys = below(key)
+        if tail < 0 or alike(data, p, minute, KEY) & keys != keys:
+            if alike(data, p, minute, PATTERN) & fixed[0] == fixed[0] and _digits(data, p) & fixed[1] == fixed[1]:
+                return ASK
+            continue
+        if key < width and not (48 <= data[q - 2] <= 53 and is_digit(data[q - 1])):
+            return ASK
+        after = _fraction_end(data, q, end) if form[3] else q
+        if form[2] and not _tail_is(data, after, end, form[2], minute, tail):
+            return ASK
+        copy(minute, TEXT, out, o)
+        length = form[5]
+        if key < width:
+            out[o + length] = data[q - 2]
+            out[o + length + 1] = data[q - 1]
+            length += 2
+        if after > q:
+            store(out, o + length, word(data, q))
+            store(out, o + length + 8, word(data, q + 8))
+            out[o + length] = 46
+            length += after - q
+        out[o + length] = 90
+        return int(length + 1)
+    return ASK if _suspect(data, begin, end) else 0
+
+
+@compiled
+def _tail_is(data: Any, i: int, end: int, kind: int, minute: Any, tail: int) -> Any:
+    """Whether the zone, year or space at i is the one that is known."""
     tails = below(tail)
-    for k in range(first, len(begins)):
-        begin, end = begins[k], stops[k]
-        left = columns if width > 0 else _NONE
-        done = False
-        while left and not done:
-            p = begin + lowest(left)
-            left &= left - _ONE
-            q = p + width
-            if q > end:
-                break
-            if tail < 0 or alike(data, p, known) & keys != keys:
-                if alike(data, p, pattern) & fixed[0] == fixed[0] and (
-                    within(data, p, _DIGIT, _NINE) & fixed[1] == fixed[1]
-                ):
-                    return k
-                continue
-            if key < width and not (48 <= data[q - 2] <= 53 and is_digit(data[q - 1])):
-                return k
-            after = _fraction_end(data, q, end) if may_have_fraction else q
-            if _tail_length(data, after, end, kind) != tail or alike(data, after, known_tail) & tails != tails:
-                return k
-            row = (k + 1) * ROW
-            copy(text, 0, stamps, row)
-            o = row + shown
-            if key < width:
-                stamps[o] = data[q - 2]
-                stamps[o + 1] = data[q - 1]
-                o += 2
-            if after > q:
-                stamps[o] = 46
-                for j in range(q + 1, after):
-                    stamps[o + j - q] = data[j]
-                o += after - q
-            stamps[o] = 90
-            lengths[k + 1] = o + 1 - row
-            done = True
-        if not done:
-            if _suspect(data, begin, end):
-                return k
-            copy(stamps, k * ROW, stamps, (k + 1) * ROW)
-            lengths[k + 1] = lengths[k]
-    return len(begins)
+    return _tail_length(data, i, end, kind) == tail and alike(data, i, minute, TAIL) & tails == tails

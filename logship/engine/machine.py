@@ -1,31 +1,45 @@
 """The engine by the compiled kernel."""
 
-from bisect import bisect_right
-from operator import itemgetter
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logship.engine import kernel, kernel_times
-from logship.engine.documents import LEVELS, Bytes, Int32, Int64, Pieces, Surroundings
+from logship.engine.documents import LEVELS, Bytes, Int32, Int64, Pieces, Surroundings, pieces_of
 from logship.engine.forms import FORMS, masks_of
+from logship.engine.hand import SLACK, Written
+from logship.engine.kernel_text import LEVEL_CELLS
 from logship.engine.kernel_times import ROW
-from logship.engine.times import LOOKED_AT, Carried, Clockwork, Start, Times
+from logship.engine.times import LOOKED_AT, Carried, Clockwork, Start
+from logship.patterns.table import store
 from logship.stamps import KLOG_LEVELS, LEVEL_NAMES
 
-_SLACK = 64
-_LEVEL_AT = 8
-"""Bounds of the levels among those of the constants."""
 
-
-def _escapes() -> tuple[NDArray[np.uint64], Bytes]:
-    escapes, widths = np.zeros(256, np.uint64), np.zeros(256, np.uint8)
+def escapes() -> tuple[NDArray[np.uint64], Bytes]:
+    """What JSON writes for each byte, and the bytes of that, 0 for itself."""
+    texts, widths = np.zeros(256, np.uint64), np.zeros(256, np.uint8)
     special = {c: b"\\u%04x" % c for c in range(32)}
     special |= dict(zip(b'\b\t\n\f\r"\\', (rb"\b", rb"\t", rb"\n", rb"\f", rb"\r", rb"\"", rb"\\"), strict=True))
     for byte, text in special.items():
-        escapes[byte] = int.from_bytes(text, "little")
+        texts[byte] = int.from_bytes(text, "little")
         widths[byte] = len(text)
-    return escapes, widths
+    return texts, widths
+
+
+def names_of_levels(numbers: Mapping[str, int]) -> tuple[NDArray[np.uint64], Int64]:
+    """The table in which kernel_text.level_of() looks up the words that name levels.
+
+    Args:
+        numbers: what to give for each level.
+    """
+    names, found = np.zeros(LEVEL_CELLS, np.uint64), np.zeros(LEVEL_CELLS, np.int64)
+    for name, level in LEVEL_NAMES.items():
+        store(names, found, np.uint64(int.from_bytes(name.encode(), "little")), numbers[level])
+    return names, found
+
+
+_MASKS = tuple(np.array(masks_of(form.pattern), np.uint64) for form in FORMS)
 
 
 class Machine:
@@ -33,19 +47,19 @@ class Machine:
 
     def __init__(self, around: Surroundings) -> None:
         constants = (*around[:-1], b"", *around.levels)
-        self._text = np.frombuffer(b"".join(constants) + bytes(_SLACK), np.uint8)
+        self._text = np.frombuffer(b"".join(constants) + bytes(SLACK), np.uint8)
         self._bounds = np.cumsum([0, *map(len, constants)])
-        self._escapes, self._widths = _escapes()
-        places = {level: _LEVEL_AT + n for n, level in enumerate(LEVELS)}
-        self._names = np.array([int.from_bytes(name.encode(), "little") for name in LEVEL_NAMES], np.uint64)
-        self._name_lengths = np.array([len(name) for name in LEVEL_NAMES], np.int64)
-        self._name_levels = np.array([places[level] for level in LEVEL_NAMES.values()], np.int64)
+        self._escapes, self._widths = escapes()
+        places = {level: int(kernel.LEVELS_AT) + n for n, level in enumerate(LEVELS)}
+        self._names, self._name_levels = names_of_levels(places)
         self._letters = np.zeros(256, np.int64)
         for letter, level in KLOG_LEVELS.items():
             self._letters[letter[0]] = places[level.decode()]
-        self._about = np.zeros(1, np.int64)
+        self._about = np.zeros(5, np.int64)
         self._ends = np.empty(0, np.int64)
-        self._rows, self._lengths = np.empty(0, np.uint8), np.empty(0, np.int64)
+        self._make_room(0)
+        self._look = _Look()
+        self._left: tuple[Carried, tuple[int, bytes, bytes, bytes]] | None = None
 
     def ends(self, data: Bytes, size: int) -> Int64:
         """Where the line ends are."""
@@ -55,91 +69,90 @@ class Machine:
             kernel_times.line_ends(data, size, self._ends)
         return self._ends[:count]
 
-    def times(self, data: Bytes, pieces: Pieces, clock: Clockwork, start: Start) -> Times:
-        """The stamps of all documents."""
-        count = len(pieces.begins)
-        if len(self._lengths) <= count:
-            self._rows = np.empty((2 * count + 1) * ROW + _SLACK, np.uint8)
-            self._lengths = np.empty(2 * count + 1, np.int64)
-        times = MachineTimes(self._rows, self._lengths, start)
-        look = _Look()
-        look.at(clock, start.carried)
-        clock.begin()
-        k = 0
-        while True:
-            state = times.states[-1][1]
-            k = kernel_times.times(
-                data, pieces.begins, pieces.stops, k, look.form, np.uint64(state.columns), look.fixed, look.minute,
-                times.rows, times.lengths,
-            )  # fmt: skip
-            if k == count:
-                return times
-            begin, stop = int(pieces.begins[k]), int(pieces.stops[k])
-            before = times.carried(k)
-            after = clock.read(data[begin : min(stop, begin + LOOKED_AT)].tobytes(), before, start.seen)
-            times.put(k + 1, after)
-            look.at(clock, after)
-            k += 1
+    def pieces(self, data: Bytes, size: int, ends: Int64, longest: int) -> Pieces:
+        """The documents of a chunk."""
+        count = len(ends)
+        if not count or size > int(ends[-1]) + 1:
+            return pieces_of(data, size, ends, longest)
+        if count > len(self._begins):
+            self._make_room(2 * count)
+        begins, stops = self._begins[:count], self._stops[:count]
+        if kernel_times.texts(data, ends, longest, begins, stops):
+            return pieces_of(data, size, ends, longest)
+        return Pieces(begins, stops, begins, self._split[:count], self._numbers[:count], odd=False)
 
     def write(
-        self, data: Bytes, pieces: Pieces, times: Times, templates: Int32, offset: int, out: Bytes, cap: int
-    ) -> tuple[int, int]:
-        """Documents and bytes written."""
-        assert isinstance(times, MachineTimes)
-        written = kernel.write(
-            data, pieces.begins, pieces.stops, pieces.origins, pieces.split, pieces.line_of, templates, times.rows,
-            times.lengths, offset, self._text, self._bounds, self._escapes, self._widths, self._names,
-            self._name_lengths, self._name_levels, self._letters, out, cap, self._about,
-        )  # fmt: skip
-        return written, int(self._about[0])
+        self,
+        data: Bytes,
+        pieces: Pieces,
+        clock: Clockwork,
+        start: Start,
+        templates: Int32,
+        offset: int,
+        out: Bytes,
+        cap: int,
+    ) -> Written:
+        """Documents up to the cap, one at least."""
+        look, about = self._look, self._about
+        carried = before = start.carried
+        first = b""
+        asked = -1
+        if self._left != (carried, clock.minute.known):  # it does not go on where it left off
+            clock.begin()
+            look.at(clock, carried)
+        about[:] = 0, 0, -1, look.carry(carried.stamp or start.read_at), False
+        while kernel.write(
+            data, pieces.begins, pieces.stops, pieces.origins, pieces.split, pieces.line_of, templates, offset,
+            look.form, np.uint64(carried.columns), look.fixed, look.minute, self._text, self._bounds, self._escapes,
+            self._widths, self._names, self._name_levels, self._letters, out, cap, about,
+        ):  # fmt: skip
+            asked, before = int(about[0]), self._reached(carried, out)
+            begin, stop = int(pieces.begins[asked]), int(pieces.stops[asked])
+            carried = clock.read(data[begin : min(stop, begin + LOOKED_AT)].tobytes(), before, start.seen)
+            look.at(clock, carried)
+            about[2:] = -1, look.carry(carried.stamp or start.read_at), True
+            if asked == 0:
+                first = carried.stamp
+        documents, size = about[:2].tolist()
+        carried = before if documents == asked else self._reached(carried, out)
+        self._left = None if documents == asked or not carried.stamp else (carried, clock.minute.known)
+        return Written(documents, size, carried, documents > 0 and not (start.carried.stamp or first))
 
+    def _make_room(self, count: int) -> None:
+        """For so many documents each of which is simply a line."""
+        self._begins, self._stops = np.empty(count, np.int64), np.empty(count, np.int64)
+        self._split, self._numbers = np.zeros(count, np.bool_), np.arange(count)
 
-class MachineTimes:
-    """Stamps in rows; row 0 is the one before the first document. Good until the next chunk's.
-
-    Args:
-        rows: takes them.
-        lengths: takes their lengths.
-        start: where they begin.
-    """
-
-    def __init__(self, rows: Bytes, lengths: Int64, start: Start) -> None:
-        self.rows, self.lengths = rows, lengths
-        self.states = [(0, start.carried)]
-        self._read_at = start.read_at
-        self.put(0, start.carried)
-
-    def put(self, k: int, carried: Carried) -> None:
-        """Set what is carried behind so many documents."""
-        stamp = carried.stamp or self._read_at
-        self.rows[k * ROW : k * ROW + len(stamp)] = np.frombuffer(stamp, np.uint8)
-        self.lengths[k] = len(stamp)
-        before = self.states[-1][1]
-        if carried[:2] != before[:2] or bool(carried.stamp) != bool(before.stamp):
-            self.states.append((k, carried))
-
-    def carried(self, k: int) -> Carried:
-        """What is carried behind so many documents."""
-        _, state = self.states[bisect_right(self.states, k, key=itemgetter(0)) - 1]
-        return state._replace(stamp=self.rows[k * ROW : k * ROW + self.lengths[k]].tobytes()) if state.stamp else state
+    def _reached(self, carried: Carried, out: Bytes) -> Carried:
+        """What is carried on behind the documents that are written."""
+        _, _, at, length, _ = self._about.tolist()
+        return carried if at < 0 else carried._replace(stamp=out[at : at + length].tobytes())
 
 
 class _Look:
-    """What the kernel compares with: the form carried on and the minute read last."""
+    """What the kernel compares with: the form carried on and the minute read last, the last stamp."""
 
     def __init__(self) -> None:
         self.form, self.fixed = np.zeros(6, np.int64), np.zeros(2, np.uint64)
-        self.minute = np.zeros((4, 128), np.uint8)
+        self.minute = np.zeros(5 * ROW + SLACK, np.uint8)
 
     def at(self, clock: Clockwork, carried: Carried) -> None:
         """Take over what a line changed."""
         if carried.form < 0:
+            self.form[0] = 0
             return
         form, minute = FORMS[carried.form], clock.minute
-        signs, digits = masks_of(form.pattern)
-        self.fixed[:] = signs, digits
+        self.fixed[:] = _MASKS[carried.form]
         known = minute.form == carried.form
         tail = len(minute.tail) if known else -1
         self.form[:] = form.width, form.key, form.tail, form.fraction, tail, len(minute.text)
-        for row, text in zip(self.minute, (form.pattern.encode(), minute.key, minute.tail, minute.text), strict=True):
-            row[: len(text)] = np.frombuffer(text, np.uint8)
+        for row, text in enumerate((form.pattern.encode(), minute.key, minute.tail, minute.text)):
+            self._put(row, text)
+
+    def carry(self, stamp: bytes) -> int:
+        """Take over a stamp that is carried on; its length."""
+        self._put(kernel_times.CARRIED // ROW, stamp)
+        return len(stamp)
+
+    def _put(self, row: int, text: bytes) -> None:
+        self.minute[row * ROW : row * ROW + len(text)] = np.frombuffer(text, np.uint8)

@@ -1,14 +1,21 @@
 """The engine without a compiler: whole chunks are escaped at once, documents joined from lists."""
 
-from itertools import accumulate
+from typing import cast
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from logship.engine.documents import Bytes, Int32, Int64, Pieces, Surroundings
-from logship.engine.times import LOOKED_AT, Carried, Clockwork, Start, Times
-from logship.stamps import level_of
+from logship.engine.documents import LEVELS, Bytes, Int32, Int64, Pieces, Surroundings, pieces_of
+from logship.engine.hand import Written
+from logship.engine.plain_levels import levels_of
+from logship.engine.plain_times import PlainTimes
+from logship.engine.times import Clockwork, Start
 
+_PARTS = 5
+"""Parts of a document."""
+_NAME = 12
+"""Digits of an offset in an id."""
 _CONTROLS = [(bytes([c]), b"\\u%04x" % c) for c in range(32) if c not in b"\b\t\n\f\r"]
 _ESCAPES = [
     (b"\b", rb"\b"),
@@ -39,75 +46,80 @@ class Plain:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self._ends: dict[tuple[bytes | None, bool, int], bytes] = {}
-        self._levels = {level[len(b',"level":"') : -1]: level for level in around.levels}
+        self._levels = [b"", *(level.encode() for level in LEVELS)]
 
     def ends(self, data: Bytes, size: int) -> Int64:
         """Where the line ends are."""
         return np.flatnonzero(data[:size] == ord("\n"))
 
-    def times(self, data: Bytes, pieces: Pieces, clock: Clockwork, start: Start) -> "PlainTimes":
-        """The stamps of all documents."""
-        clock.begin()
-        chunk = data.tobytes()
-        carried, read, seen = start.carried, clock.read, start.seen
-        states = [carried]
-        for begin, stop in zip(pieces.begins.tolist(), pieces.stops.tolist(), strict=True):
-            carried = read(chunk[begin : min(stop, begin + LOOKED_AT)], carried, seen)
-            states.append(carried)
-        return PlainTimes(states, start.read_at)
+    def pieces(self, data: Bytes, size: int, ends: Int64, longest: int) -> Pieces:
+        """The documents of a chunk."""
+        return pieces_of(data, size, ends, longest)
 
     def write(
-        self, data: Bytes, pieces: Pieces, times: Times, templates: Int32, offset: int, out: Bytes, cap: int
-    ) -> tuple[int, int]:
-        """Documents and bytes written."""
-        assert isinstance(times, PlainTimes)
-        if not len(pieces.begins):
-            return 0, 0
-        around = self._around
-        chunk = data.tobytes()
+        self,
+        data: Bytes,
+        pieces: Pieces,
+        clock: Clockwork,
+        start: Start,
+        templates: Int32,
+        offset: int,
+        out: Bytes,
+        cap: int,
+    ) -> Written:
+        """Documents up to the cap, one at least."""
+        count = len(pieces.begins)
+        if not count:
+            return Written(0, 0, start.carried, fallback=False)
         at = pieces.origins + offset
-        heads = [
-            b"%s%012x%s%s%s" % (around.before_id, one, around.before_stamp, stamp, around.before_message)
-            for one, stamp in zip(at.tolist(), times.stamps(), strict=True)
-        ]
-        documents = [
-            b"".join(parts)
-            for parts in zip(
-                heads,
-                _messages(chunk, pieces),
-                [around.before_offset] * len(heads),
-                orjson.dumps(at, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b","),
-                self._tails(chunk, pieces, templates),
-                strict=True,
+        times = PlainTimes(data, pieces, clock, start)
+        parts: list[bytes] = [b""] * (_PARTS * count)
+        parts[0::_PARTS] = self._heads(at, times.stamps)
+        parts[1::_PARTS] = _messages(data.tobytes(), pieces)
+        parts[2::_PARTS] = [self._around.before_offset] * count
+        parts[3::_PARTS] = orjson.dumps(at, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+        parts[4::_PARTS] = self._tails(data, pieces, templates)
+        bounds = np.fromiter(map(len, parts), np.int64, len(parts)).cumsum()[_PARTS - 1 :: _PARTS]
+        written = max(1, int(np.searchsorted(bounds, cap, side="right")))
+        size = int(bounds[written - 1])
+        out[:size] = np.frombuffer(b"".join(parts[: _PARTS * written]), np.uint8)
+        return Written(written, size, times.carried(written), fallback=not times.carried(1).stamp)
+
+    def _heads(self, at: Int64, stamps: list[bytes]) -> list[bytes]:
+        """What stands before each message: for stamps of one length, rows of one width."""
+        around = self._around
+        names = np.frombuffer(at.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 2:].tobytes().hex().encode(), np.uint8)
+        names = names.reshape(-1, _NAME)
+        lengths = np.fromiter(map(len, stamps), np.int64, len(stamps))
+        heads = np.empty(len(stamps), object)
+        for length in np.unique(lengths).tolist():
+            rows = np.flatnonzero(lengths == length)
+            texts = b"".join(stamps) if len(rows) == len(stamps) else b"".join([stamps[row] for row in rows.tolist()])
+            heads[rows] = _rows(
+                around.before_id,
+                names[rows],
+                around.before_stamp,
+                np.frombuffer(texts, np.uint8).reshape(-1, length),
+                around.before_message,
             )
-        ]
-        bounds = list(accumulate(map(len, documents)))
-        count = max(1, int(np.searchsorted(bounds, cap, side="right")))
-        out[: bounds[count - 1]] = np.frombuffer(b"".join(documents[:count]), np.uint8)
-        return count, bounds[count - 1]
+        return cast("list[bytes]", heads.tolist())
 
-    def _tails(self, chunk: bytes, pieces: Pieces, templates: Int32) -> list[bytes]:
-        numbers = templates[pieces.line_of].tolist() if len(templates) else [-1] * len(pieces.begins)
-        known = self._ends
-        tails = []
-        for begin, stop, split, number in zip(
-            pieces.begins.tolist(), pieces.stops.tolist(), pieces.split.tolist(), numbers, strict=True
-        ):
-            key = (level_of(chunk[begin : min(stop, begin + 160)]), split, number)
-            tail = known.get(key)
-            if tail is None:
-                if len(known) >= _MOST_TAILS:
-                    known.clear()
-                tail = known[key] = self._tail(*key)
-            tails.append(tail)
-        return tails
+    def _tails(self, data: Bytes, pieces: Pieces, templates: Int32) -> list[bytes]:
+        """What stands behind each offset: made once for all that are the same."""
+        levels = levels_of(data, pieces, self._levels)
+        numbers = templates[pieces.line_of] if len(templates) else np.full(len(levels), -1)
+        keys = (np.maximum(numbers, -1).astype(np.int64) + 1) * 32 + levels * 2 + pieces.split
+        distinct, places = np.unique(keys, return_inverse=True)
+        tails = np.empty(len(distinct), object)
+        for n, key in enumerate(distinct.tolist()):
+            tails[n] = self._tail(key % 32 // 2, key % 2, key // 32 - 1)
+        return cast("list[bytes]", tails[places].tolist())
 
-    def _tail(self, level: bytes | None, split: bool, number: int) -> bytes:  # noqa: FBT001  a key's parts
+    def _tail(self, level: int, split: int, number: int) -> bytes:
         around = self._around
         return b"".join(
             (
-                self._levels[level] if level else b"",
+                around.levels[level - 1] if level else b"",
                 around.split if split else b"",
                 around.before_template + b"%d" % number if number >= 0 else b"",
                 around.end,
@@ -115,27 +127,21 @@ class Plain:
         )
 
 
-_MOST_TAILS = 1 << 16
+def _rows(*parts: bytes | Bytes) -> NDArray[np.bytes_]:
+    """Constants and rows of bytes beside each other."""
+    count = next(len(part) for part in parts if isinstance(part, np.ndarray))
+    widths = [len(part) if isinstance(part, bytes) else part.shape[1] for part in parts]
+    lines = np.empty((count, sum(widths)), np.uint8)
+    at = 0
+    for part, width in zip(parts, widths, strict=True):
+        lines[:, at : at + width] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
+        at += width
+    return lines.view(f"S{at}").ravel()
 
 
 def _messages(chunk: bytes, pieces: Pieces) -> list[bytes]:
     if pieces.odd:
         pairs = zip(pieces.begins.tolist(), pieces.stops.tolist(), strict=True)
-        return [escaped(chunk[begin:stop]) for begin, stop in pairs]
+        return [escaped(chunk[begin:stop]).replace(b"\n", rb"\n") for begin, stop in pairs]
     end = int(pieces.stops[-1])
     return escaped(chunk[:end].replace(b"\r\n", b"\n")).split(b"\n")
-
-
-class PlainTimes:
-    """What is carried before the first document and behind each."""
-
-    def __init__(self, states: list[Carried], read_at: bytes) -> None:
-        self._states, self._read_at = states, read_at
-
-    def stamps(self) -> list[bytes]:
-        """The stamp of each document."""
-        return [state.stamp or self._read_at for state in self._states[1:]]
-
-    def carried(self, k: int) -> Carried:
-        """What is carried behind so many documents."""
-        return self._states[k]

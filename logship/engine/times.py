@@ -7,7 +7,7 @@ cut into chunks, so a line that is sent again has the time that it had.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from logship.engine.forms import FORMS, NO_TAIL, SPACE, WINDOW, YEAR, Place, find, minute_of
 
@@ -40,19 +40,12 @@ class Start(NamedTuple):
     Attributes:
         carried: what the lines before it say.
         seen: when the file was first seen, RFC 3339.
-        read_at: the time for lines with no stamp at or before them, RFC 3339.
+        read_at: the time for lines with no stamp at or before them, RFC 3339; may be empty where a stamp is carried.
     """
 
     carried: Carried
     seen: bytes
     read_at: bytes
-
-
-class Times(Protocol):
-    """The stamps of a chunk's documents."""
-
-    def carried(self, k: int) -> Carried:
-        """What is carried on behind so many documents."""
 
 
 @dataclass(slots=True)
@@ -63,6 +56,11 @@ class Minute:
     key: bytes = b""
     tail: bytes = b""
     text: bytes = b""
+
+    @property
+    def known(self) -> tuple[int, bytes, bytes, bytes]:
+        """All of it."""
+        return self.form, self.key, self.tail, self.text
 
 
 class Clockwork:

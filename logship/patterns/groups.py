@@ -28,6 +28,7 @@ Places = tuple[int, ...]
 _BITS = (1 << 64) - 1
 _MARKS = [pow(0x9E3779B97F4A7C15, i + 1, 1 << 64) for i in range(512)]
 _BLANK = 0x2545F4914F6CDD1D
+_BLANKS = [_BLANK * mark & _BITS for mark in _MARKS]
 _PUNCTUATION = frozenset("=,;:()[]{}<>\"'|-.*")
 
 weight = lru_cache(maxsize=65_536)(weight_of)
@@ -91,8 +92,12 @@ class Groups:
             self.tokens.append(tokens)
         else:
             self.parent[slot], self.tokens[slot] = slot, tokens
+        buckets = self._buckets
         for key, places, factor in _holes(tokens):
-            self._offer(key, slot, places, factor, older)
+            if key in buckets:
+                self._offer(key, slot, places, factor, older)
+            else:
+                buckets[key] = slot
 
     def drop(self, slot: int) -> None:
         """Forget a template that is no root of others."""
@@ -118,10 +123,7 @@ class Groups:
             self.parent[other] = one
 
     def _offer(self, key: int, slot: int, places: Places, factor: float, older: "list[int]") -> None:
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            self._buckets[key] = slot
-            return
+        bucket = self._buckets[key]
         limits = [factor * LIMIT * (FIRST_FACTOR if place == 0 else 1.0) for place in places]
         if not isinstance(bucket, Bucket):
             first, bucket = bucket, Bucket(len(places))
@@ -154,7 +156,7 @@ def _holes(tokens: Tokens) -> Iterator[tuple[int, Places, float]]:
     marked = [hash(token) * mark for token, mark in zip(tokens, _MARKS, strict=False)]
     whole = sum(marked) + len(tokens) * _BLANK
     change = {
-        i: _BLANK * _MARKS[i] - marked[i]
+        i: _BLANKS[i] - marked[i]
         for i, token in enumerate(tokens)
         if token not in _PUNCTUATION and not is_failure(token)
     }

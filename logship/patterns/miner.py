@@ -15,7 +15,7 @@ from logship.patterns.groups import Groups, Tokens
 from logship.patterns.header import SAMPLE, SURE, Header, learn
 from logship.patterns.jsonlines import holds_json, messages_of
 from logship.patterns.lines import shape_of
-from logship.patterns.stage import MOST_SIGNATURES, SLACK, Chunk, Headers, Int32, Int64, Stop, make_stage
+from logship.patterns.stage import MOST_SIGNATURES, SLACK, Bytes, Chunk, Headers, Int32, Int64, Stop, make_stage
 from logship.patterns.template import Template, template_of
 from logship.patterns.tokens import tokens_of
 from logship.patterns.words import HOLE
@@ -85,13 +85,14 @@ class Miner:
         self._forget()
         self._add(("<tail>",), "")
 
-    def feed(self, source: str, data: bytes, starts: Int64 | None = None) -> Int32:
+    def feed(self, source: str, data: bytes | Bytes, starts: Int64 | None = None) -> Int32:
         """The template ids of a chunk's lines.
 
         Args:
             source: whose lines they are; its headers are learned by themselves.
-            data: whole lines; the last one may lack its line end.
-            starts: where each line begins, and the end of the last; found where left out.
+            data: whole lines; the last one may lack its line end. An array is read where it is, and must have SLACK
+                bytes behind the last line.
+            starts: where each line begins, and the end of the last; an array's must be given.
 
         Returns:
             An id for each line, TAIL for what overflowed. A later chunk may merge an id into an older one: see
@@ -212,12 +213,15 @@ class Miner:
         """The slots in use."""
         return (slot for slot, tokens in enumerate(self.groups.tokens) if tokens)
 
-    def _chunk(self, data: bytes, starts: Int64 | None) -> Chunk:
-        if starts is None:
-            starts = line_starts(data)
-        if holds_json(data):
-            data, starts = messages_of(data, starts)
-        return Chunk(SLACK + data, starts + len(SLACK), np.zeros(len(starts) - 1, np.int32), self.lines)
+    def _chunk(self, data: bytes | Bytes, starts: Int64 | None) -> Chunk:
+        if not isinstance(data, np.ndarray):
+            starts = line_starts(data) if starts is None else starts
+            data = with_slack(data)
+        assert starts is not None
+        if holds_json(data, starts):
+            said, starts = messages_of(data, starts)
+            data = with_slack(said)
+        return Chunk(data, starts, np.zeros(len(starts) - 1, np.int32), self.lines)
 
     def _root_ids(self) -> Int32:
         if self._changed:
@@ -327,6 +331,11 @@ class Miner:
                 return
         if len(exemplars) < MOST_EXEMPLARS:
             exemplars.append(stop.elements)
+
+
+def with_slack(data: bytes) -> Bytes:
+    """Bytes as an array that feed() takes."""
+    return np.frombuffer(bytearray(data) + bytes(SLACK), np.uint8)
 
 
 def line_starts(data: bytes) -> Int64:

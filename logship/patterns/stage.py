@@ -10,29 +10,22 @@ from numpy.typing import NDArray
 
 from logship.patterns.compiled import AVAILABLE
 from logship.patterns.header import NO_HEADER, Header
-from logship.patterns.kernel import (
-    MASKS,
-    MOST_TOKENS,
-    NEW_SHAPE,
-    PLACES,
-    byte_classes,
-    keep,
-    masked,
-    powers,
-    scan,
-    store,
-)
 from logship.patterns.lines import message_start, shape_of
+from logship.patterns.table import store
 
+Bytes = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Places = tuple[int, ...]
 
-SLACK = b"\n" * 16
-"""In front of a chunk, so that the compiled scan may look back."""
+SLACK = 64
+"""Bytes that a chunk carries behind its last line."""
 MOST_SHAPES = 256
 MOST_SIGNATURES = 1 << 17
-_CELLS = MOST_SIGNATURES * 4
+MOST_TOKENS = 128
+"""Tokens of a message that its signature covers."""
+MASKS = 8
+"""Masks for one number of tokens."""
 
 
 @dataclass(slots=True)
@@ -40,24 +33,20 @@ class Chunk:
     """Whole lines of one source.
 
     Attributes:
-        data: the slack, then the lines.
+        data: the lines, then the slack.
         starts: where each line begins in data, and the end of the last.
         slots: the template of each line, by its slot.
         number: of the first line, over all sources.
     """
 
-    data: bytes
+    data: Bytes
     starts: Int64
     slots: Int32
     number: int
-    array: NDArray[np.uint8] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.array = np.frombuffer(self.data, np.uint8)
 
     def line(self, i: int) -> bytes:
         """One line without its end."""
-        return self.data[self.starts[i] : self.starts[i + 1]].rstrip(b"\r\n")
+        return self.data[self.starts[i] : self.starts[i + 1]].tobytes().rstrip(b"\r\n")
 
 
 @dataclass(slots=True)
@@ -76,7 +65,8 @@ class Headers:
     def put(self, shape: int, header: Header) -> None:
         """Set the header of a leading shape."""
         self.known[shape] = header
-        store(self.shapes, self.cuts, np.uint64(shape), np.array([header.columns, header.rule], np.int32))
+        with np.errstate(over="ignore"):
+            store(self.shapes, self.cuts, np.uint64(shape), np.array([header.columns, header.rule], np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,87 +113,11 @@ class Stage(Protocol):
 
 def make_stage(*, fast: bool = AVAILABLE) -> Stage:
     """The compiled stage where the extra ``fast`` is installed, else the plain one."""
-    return CompiledStage() if fast else PlainStage()
+    if not fast:
+        return PlainStage()
+    from logship.patterns.machine import Machine  # noqa: PLC0415  the extra may be missing
 
-
-class CompiledStage:
-    """Tables in arrays, read in machine code."""
-
-    def __init__(self) -> None:
-        self._classes, self._factors = byte_classes(), powers()
-        self._elements = np.zeros(MOST_TOKENS, np.uint64)
-        self._stops = np.zeros(MOST_TOKENS, np.int64)
-        self._about = np.zeros(6, np.int64)
-        self.forget()
-
-    @property
-    def size(self) -> int:
-        """Signatures known."""
-        return self._size
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._size = 0
-        self._keys = np.zeros(_CELLS, np.uint64)
-        self._values = np.zeros(_CELLS, np.int32)
-        self._masks = np.full((MOST_TOKENS + 1, MASKS, PLACES), -1, np.int64)
-
-    def drop(self, slots: Sequence[int]) -> None:
-        """Forget the signatures of some slots."""
-        dropped = np.zeros(int(self._values.max()) + 1 + max(slots), np.bool_)
-        dropped[list(slots)] = True
-        keys, values = np.zeros_like(self._keys), np.zeros_like(self._values)
-        self._size = keep(self._keys, self._values, dropped, keys, values)
-        self._keys, self._values = keys, values
-
-    def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
-        """Fill in slots up to a line that is not known."""
-        i = scan(
-            chunk.array,
-            chunk.starts,
-            first,
-            chunk.slots,
-            headers.shapes,
-            headers.cuts,
-            headers.closed,
-            self._keys,
-            self._values,
-            self._masks,
-            self._classes,
-            self._factors,
-            self._elements,
-            self._stops,
-            self._about,
-            counts,
-            latest,
-            chunk.number,
-        )
-        if i == len(chunk.slots):
-            return None
-        why, count, begin, end, shape, whole = self._about.tolist()
-        if why == NEW_SHAPE:
-            return Stop(i, shape)
-        elements = tuple(self._elements[:count].tolist())
-        return Stop(i, None, chunk.data[begin:end], elements, np.int64(whole).view(np.uint64))
-
-    def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
-        """Set the slot of a signature, or of it with some tokens left out."""
-        key = stop.key
-        if places is not None:
-            key = masked(key, np.array(stop.elements, np.uint64), self._factors, np.array(places, np.int64))
-        store(self._keys, self._values, np.uint64(key), slot)
-        self._size += 1
-
-    def mask(self, count: int, places: Places) -> bool:
-        """Try these places from now on; False where there is no room."""
-        row = self._masks[count]
-        for m in range(MASKS):
-            if row[m, 0] < 0:
-                row[m, : len(places)] = places
-                return True
-            if tuple(place for place in row[m].tolist() if place >= 0) == places:
-                return True
-        return False
+    return Machine()
 
 
 _BLANKS = re.compile(rb"[\x00-\x20]+")
@@ -283,12 +197,12 @@ _WHITE = bytes(range(33))
 
 def _key(message: bytes) -> bytes:
     plain = _BLANKS.sub(b" ", message).strip(b" ")
-    key = _RUN.sub(b"\x00", _VARIABLE.sub(b"\x00", plain))
-    if len(key) > 2 * MOST_TOKENS - 2:
-        for n, token in enumerate(_TOKEN.finditer(key), 1):
+    if len(plain) > 2 * MOST_TOKENS - 2:
+        for n, token in enumerate(_TOKEN.finditer(plain), 1):
             if n == MOST_TOKENS:
-                return key[: token.end()]
-    return key
+                plain = plain[: token.end()]
+                break
+    return _RUN.sub(b"\x00", _VARIABLE.sub(b"\x00", plain))
 
 
 def _without(parts: list[bytes], places: Places) -> bytes:

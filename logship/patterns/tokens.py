@@ -22,21 +22,27 @@ _UNIT = (
     r"[KMGTP]i?[Bb](?:ytes?|ps|it)?|[Bb]ytes?|[KMG]?Hz|[num]?s|secs?|seconds?|mins?|minutes?|hours?|days?|"
     r"msecs?|usecs?|B|%|[Kk]bps|Mbps|Gbps|pages?|C|F|V|W"
 )
-_PIECES = re.compile(
-    rf"""
-      (?P<url>[A-Za-z][A-Za-z0-9+.]*://[^\s"'<>(){{}},;\]]*)
-    | (?P<date>(?<!\w)(?:{_DAY},?\ +)?(?:{_MONTH}\ +\d{{1,2}}(?:,?\ +\d{{4}})?|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}})
+_URL = r"""(?P<url>[A-Za-z][A-Za-z0-9+.]*://[^\s"'<>(){},;\]]*)"""
+_NUMBERED = rf"""
+      (?P<date>(?<!\w)(?:{_DAY},?\ +)?(?:{_MONTH}\ +\d{{1,2}}(?:,?\ +\d{{4}})?|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}})
         (?:,?\ +{_TIME})?(?:\ +[A-Z]{{3,4}})?(?:\ +\d{{4}})?(?!\w))
     | (?P<endpoint>\A[\w.-]+:\d{{2,5}}(?=\s)|(?<![\w.-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)+:\d+(?![\w.])
         |(?<==)[\w.$/-]+:[\w.:/-]*\d[\w.:/-]*)
     | (?P<measure>(?<![\w.:/-])[<>~]?[+-]?\d+(?:[.,]\d+)*\ ?(?:{_UNIT})(?![\w/:=-]))
-    | "(?P<double>[^"]*)"
+"""
+_REST = r"""
+      "(?P<double>[^"]*)"
     | (?<!\w)'(?P<single>[^']*)'(?!\w)
-    | (?P<delimiter>[=,;:()\[\]{{}}<>"'|])
-    | (?P<word>[^\s=,;:()\[\]{{}}<>"'|]+)
-    """,
-    re.VERBOSE,
-)
+    | (?P<delimiter>[=,;:()\[\]{}<>"'|])
+    | (?P<word>[^\s=,;:()\[\]{}<>"'|]+)
+"""
+_PIECES = {
+    (url, numbered): re.compile("|".join([_URL] * url + [_NUMBERED] * numbered + [_REST]), re.VERBOSE)
+    for url in (False, True)
+    for numbered in (False, True)
+}
+"""What a message is split into, by whether it holds URLs and digits: without these, most kinds cannot stand there."""
+_DIGIT = re.compile(r"\d")
 _CLOSE = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _NOTHING = frozenset({"null", "None", "nil", "none", "NULL"})
 _LISTED = frozenset(",;:")
@@ -50,7 +56,8 @@ def tokens_of(message: str) -> tuple[str, ...]:
 
 def _split(message: str) -> list[str]:
     found: list[str] = []
-    for piece in _PIECES.finditer(message):
+    pieces = _PIECES["://" in message, _DIGIT.search(message) is not None]
+    for piece in pieces.finditer(message):
         kind, text = piece.lastgroup, piece.group()
         if kind in {"url", "date", "endpoint", "measure"}:
             found.append(HOLE)

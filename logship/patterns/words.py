@@ -5,8 +5,11 @@ state are kept apart, names are not.
 """
 
 import re
+from functools import lru_cache
 
 HOLE = "<*>"
+_KNOWN = 1 << 15
+"""Words of which it is remembered what they are."""
 
 WEIGHT_OF_HOLE = 3.0
 WEIGHT_OF_NAME = 2.0
@@ -41,16 +44,19 @@ _VARIABLE = re.compile(r".*\d|/|[^/]*/[^/]*/")
 _KEPT = re.compile(r"[A-Za-z]{2,6}\d")
 
 
+@lru_cache(maxsize=_KNOWN)
 def is_variable(word: str) -> bool:
     """Whether a word is a value by its looks: it holds a digit or is a path. ``eth0`` is a word."""
     return _VARIABLE.match(word) is not None and _KEPT.fullmatch(word) is None
 
 
+@lru_cache(maxsize=_KNOWN)
 def is_numbered(word: str) -> bool:
     """Whether a word is a short one with a digit behind, such as ``eth0``."""
     return _KEPT.fullmatch(word) is not None
 
 
+@lru_cache(maxsize=_KNOWN)
 def is_failure(word: str) -> bool:
     """Whether a word names an exception class: those are never taken for a value."""
     return word.endswith(("Exception", "Error")) and _FAILURE.fullmatch(word) is not None

@@ -14,7 +14,7 @@ from collector.series import Matcher, SeriesKey, labels_of, parse_selector
 from forewarn.base.errors import ConfigError
 from tests.support.alert_rig import Rig
 from tests.support.hourly import chance
-from tests.support.latest_samples import forecast, unusual
+from tests.support.latest_samples import forecast, unusual, unusual_logs
 
 RULES = shipped_rules()
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -77,6 +77,8 @@ def arrange(rig: Rig, rule: RuleSettings) -> None:
         rig.forecasts.newest = [forecast(key, now, chance=chance({2: 0.1, 4: 0.7}))]
     elif rule.type == "anomaly":
         rig.standings.now = [unusual(key, now, rule.value or 1.0)]
+    elif rule.type == "log_anomaly":
+        rig.log_anomalies.now = [unusual_logs(now, 0.9999)]
     elif rule.type == "collector_failing":
         rig.store.put(key, 0, now)
     elif rule.type == "threshold" and not (rule.measure == "silence" and rig.clock.monotonic()):

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from api import models
 from api.app import create_app
 from api.queries import MAX_POINTS, MAX_POINTS_IN_ALL
+from api.routes import log_patterns
 from collector.catalogue import CATALOGUE
 from collector.series import parse_selector
 from forewarn.base.clock import HOUR, SystemClock, parse_time, rfc3339
@@ -32,6 +33,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/query?match=forewarn_gpu_energy_joules_total": models.RangeAnswer,
     "/v1/query?match=forewarn_gpu_energy_joules_total&function=rate": models.RangeAnswer,
     "/v1/query?match=forewarn_inference_request_duration_seconds_bucket&function=quantile": models.RangeAnswer,
+    "/v1/logs/templates": log_patterns.LogTemplatesAnswer,
+    "/v1/logs/anomalies": log_patterns.LogAnomaliesAnswer,
     "/v1/alerts": models.AlertsAnswer,
     "/v1/rules": models.RulesAnswer,
     "/v1/metrics": models.CatalogueAnswer,

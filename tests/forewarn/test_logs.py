@@ -52,7 +52,7 @@ def test_an_unreadable_log_file_and_a_silent_server_harm_nothing_else(tmp_path: 
     )
     with running(tmp_path / "data", config=config) as daemon:
         daemon.wait_for(lambda: any("cannot read" in line and "server.log" in line for line in daemon.lines))
-        daemon.wait_for(lambda: any("Elasticsearch" in line for line in daemon.lines))
+        daemon.wait_for(lambda: any("[logs] url" in line for line in daemon.lines))
         assert not any("elastic_transport" in line for line in daemon.lines)
         assert daemon.metrics()['forewarn_collector_success{collector="host"}'] == 1
         assert daemon.terminate()[0] == 0

@@ -26,6 +26,19 @@ async def test_what_a_child_sent_is_handed_on_while_it_is_fresh() -> None:
     assert silent.value.code == "silent"
 
 
+async def test_the_newest_frame_counts_and_its_series_are_those_of_the_last_one() -> None:
+    relay = Relay("logship", HandClock(), 30)
+    relay.on_frame(FRAME)
+    (before,) = await relay.collect()
+    relay.on_frame({"kind": "samples", "samples": [["forewarn_logs_up", {"b": "2", "a": "1"}, 3.0, False]]})
+    relay.on_frame({"kind": "samples", "samples": [["forewarn_logs_up", {"b": "2", "a": "1"}, 2.0, False]]})
+    (after,) = await relay.collect()
+    assert (before.value, after.value) == (1.0, 2.0)
+    assert after.key is before.key
+    relay.on_frame({"kind": "samples", "samples": []})
+    assert await relay.collect() == []
+
+
 async def test_a_child_that_cannot_work_says_why() -> None:
     relay = Relay("logship", HandClock(), 30)
     relay.on_frame({"kind": "off", "reason": "the extra 'logs' is missing"})

@@ -3,9 +3,6 @@
 import contextlib
 import logging
 import os
-import random
-import sqlite3
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,59 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from forewarn.base.clock import SystemClock
-from logship.family import FAULT_SECONDS, LINGER_SECONDS
-from logship.identity import identify
-from logship.settings import LogsSettings
+from logship.files.family import FAULT_SECONDS, LINGER_SECONDS
 from logship.shipper import Shipper
 from tests.support.bulk_sink import BulkSink
 from tests.support.logship import wait_for
-
-
-class LeapingClock(SystemClock):
-    """The system's clock, and leaps that a test adds to its monotonic time."""
-
-    leap = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.leap
+from tests.support.shipper_thread import LeapingClock, births_are_kept, in_process, known
 
 
 @contextlib.contextmanager
 def following(sink: BulkSink, directory: Path, clock: LeapingClock, *patterns: str) -> Iterator[Shipper]:
     files = [{"path": str(directory / pattern)} for pattern in patterns]
-    settings = LogsSettings.model_validate({"url": sink.url, "file": files, "flush_interval": "20ms"})
-    shipper = Shipper(settings, directory, hostname="n", clock=clock, chance=random.Random(1))
-    shipper.start()
-    keeper = threading.Thread(target=shipper.keep, args=(1e6,))
-    keeper.start()
-    try:
+    settings = {"url": sink.url, "file": files, "flush_interval": "20ms", "anomalies": {"enabled": False}}
+    with in_process(settings, directory, clock) as shipper:
         yield shipper
-    finally:
-        shipper.stop()
-        keeper.join()
-
-
-def known(directory: Path) -> list[str]:
-    """Names of the files of which the checkpoint knows streams."""
-    with contextlib.closing(sqlite3.connect(directory / "logship.db")) as connection:
-        rows = connection.execute("SELECT path FROM streams ORDER BY number").fetchall()
-    return [Path(path).name for (path,) in rows]
 
 
 def lags(shipper: Shipper) -> set[str]:
     return {Path(labels["path"]).name for name, labels, _, _ in shipper.samples() if name == "forewarn_logs_lag_bytes"}
 
 
-def births_are_kept(directory: Path) -> bool:
-    with (directory / "probe").open("wb") as file:
-        return identify(file.fileno()).birth_ns != 0
-
-
 def leapt(clock: LeapingClock) -> bool:
     """Always; a file must first have been seen quiet, and then long afterwards."""
-    clock.leap += LINGER_SECONDS / 2
-    return True
+    return clock.leapt(LINGER_SECONDS / 2)
 
 
 @pytest.mark.parametrize("pattern", ["*.log", "b.log"])

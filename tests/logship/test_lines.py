@@ -1,6 +1,5 @@
 """From the bytes of a line to its document."""
 
-import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from logship.encode import Encoded, Encoder
-from logship.settings import FileSettings, LogsSettings
+from logship.engine.times import Carried
+from logship.files.tail import TailedFile
 from logship.stamps import Stamper, level_of
-from logship.tail import TailedFile
+from tests.support.engine_chunks import encode, encoder
 
 REFERENCE = datetime(2026, 1, 3, tzinfo=UTC)
 
@@ -70,77 +69,28 @@ def test_levels(line: bytes, level: bytes | None) -> None:
     assert level_of(line) == level
 
 
-def encoder(**settings: Any) -> Encoder:
-    file = FileSettings(path="/var/log/x.log", timezone="UTC")
-    return Encoder("/var/log/x.log", file, LogsSettings(file=(file,), **settings), "node-1")
-
-
-def encode(writer: Encoder, data: bytes, start: int = 0, carry: bytes = b"") -> Encoded:
-    return writer.encode("id", start, data, carry=carry, read_ms=1_767_400_000_000, seen_ms=1_767_400_000_000)
-
-
-def sources(encoded: Encoded) -> list[dict[str, Any]]:
-    return [orjson.loads(document.split(b"\n")[1]) for document in encoded.documents]
-
-
-def test_whatever_the_bytes_the_message_is_the_text_with_replacements() -> None:
-    chance = random.Random(5)
-    written = [
-        bytes(byte for byte in chance.randbytes(chance.randrange(80)) if byte not in b"\n\r\0") for _ in range(3000)
-    ]
-    written += ['quote " backslash \\ tab \t bell \a ünïcödé 漢字 🎉'.encode(), b"\xff\xfe", b""]
-    found = sources(encode(encoder(), b"".join(line + b"\n" for line in written)))
-    assert [document["message"] for document in found] == [line.decode(errors="replace") for line in written]
-
-
-def test_the_documents_do_not_depend_on_where_reading_was_interrupted() -> None:
-    written = [
-        b"no time yet",
-        b"Dec 31 23:59:59 a",
-        b"  a line that goes on",
-        b"Jan  1 00:00:01 b",
-        b"Traceback (most recent call last):",
-        b"Jun 30 12:00:00 c",
-        b"z" * 3000,
-        b"Nov 30 12:00:00 d",
-    ]
-    data = b"".join(line + b"\n" for line in written)
-    whole = encode(encoder(max_line_bytes=1024), data)
-    assert whole.carry == b"2026-11-30T12:00:00Z"
-    for cut in (end + 1 for end, byte in enumerate(data) if byte == ord("\n")):
-        first = encode(encoder(max_line_bytes=1024), data[:cut])
-        second = encode(encoder(max_line_bytes=1024), data[cut:], cut, first.carry)
-        assert first.documents + second.documents == whole.documents
-        assert (second.carry or first.carry) == whole.carry
-
-
-def test_long_lines_are_split_between_characters_and_marked() -> None:
-    found = sources(encode(encoder(max_line_bytes=1024), ("é" * 1000 + "!\nshort\n").encode()))
-    assert "".join(document["message"] for document in found[:2]) == "é" * 1000 + "!"
-    assert [document["log"].get("flags") for document in found] == [["split"], None, None]
-    odd = sources(encode(encoder(max_line_bytes=1025), ("é" * 1000 + "\n").encode()))
-    assert "�" not in "".join(document["message"] for document in odd)
-
-
 @pytest.mark.parametrize("limit", [300, 1024, 16 * 1024])
-def test_long_lines_are_marked_however_they_are_read(tmp_path: Path, limit: int) -> None:
+def test_long_lines_are_cut_alike_however_they_are_read(tmp_path: Path, limit: int) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(("é" * 1600 + "!\nshort\nno end").encode())
-    file = TailedFile.open(path, 1024)
-    found = []
-    while (piece := file.read(limit, final=True)) is not None:
-        found += sources(encode(encoder(max_line_bytes=1024), piece.data, piece.start))
+    file, raw, documents = TailedFile.open(path, 1024), bytearray(32 * 1024), list[dict[str, Any]]()
+    while size := file.peek(raw, limit, final=True):
+        _, text = encode(encoder(fast=True, longest=1024), bytes(raw[:size]), file.position)
+        documents += [orjson.loads(line) for line in text.splitlines()[1::2]]
+        file.advance(raw, size, Carried())
     file.close()
-    assert "".join(document["message"] for document in found) == "é" * 1600 + "!shortno end"
-    assert [document["log"].get("flags") for document in found] == [["split"]] * 3 + [None] * 3
+    assert "".join(document["message"] for document in documents) == "é" * 1600 + "!shortno end"
+    assert [document["log"].get("flags") for document in documents] == [["split"]] * 3 + [None] * 3
+    assert file.marker == path.read_bytes()[-64:]
 
 
 def test_a_very_long_line_is_not_read_again_for_each_of_its_pieces(tmp_path: Path) -> None:
     path, size = tmp_path / "app.log", 2_000_000
     path.write_bytes(b"x" * size + b"\nshort\n")
-    file = TailedFile.open(path, 4096)
+    file, raw = TailedFile.open(path, 4096), bytearray(256 * 1024)
     before, pieces = read_so_far(), 0
-    while file.read(256 * 1024) is not None:
+    while taken := file.peek(raw, 256 * 1024):
+        file.advance(raw, taken, Carried())
         pieces += 1
     assert read_so_far() - before < 4 * size + 2 * 256 * 1024
     assert pieces >= size / 4096
@@ -152,23 +102,6 @@ def read_so_far() -> int:
     """Bytes that this process has asked the kernel for (``rchar``, proc(5))."""
     with Path("/proc/self/io").open() as counts:
         return int(next(line for line in counts if line.startswith("rchar")).split()[1])
-
-
-def test_lines_without_any_time_take_that_of_reading_and_say_so() -> None:
-    encoded = encode(encoder(), b"one\n2026-03-01 10:20:30 two\nthree\n")
-    assert encoded.fallback
-    assert [document["@timestamp"] for document in sources(encoded)] == [
-        "2026-01-03T00:26:40Z",
-        "2026-03-01T10:20:30Z",
-        "2026-03-01T10:20:30Z",
-    ]
-    assert not encode(encoder(), b"four\n", carry=encoded.carry).fallback
-
-
-def test_line_ends_of_other_systems_and_holes() -> None:
-    found = sources(encode(encoder(), b"windows\r\n\0\0\0\nafter a hole\n\n".replace(b"after", b"\0\0after")))
-    assert [document["message"] for document in found] == ["windows", "after a hole", ""]
-    assert [document["log"]["offset"] for document in found] == [0, 13, 28]
 
 
 def test_a_second_that_does_not_exist_is_no_time_even_in_a_minute_that_was_seen() -> None:

@@ -13,17 +13,20 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from forewarn.base.clock import SystemClock
 from forewarn.base.errors import ConfigError
-from logship.bulk import Bulk, Item
-from logship.checkpoint import Anchor, Checkpoint, Stream
-from logship.deadletter import DeadLetters
-from logship.errors import DeadLetterFullError
-from logship.identity import Fingerprint, Identity, file_id, identify
-from logship.ledger import Ledger, Span
-from logship.rotation import by_family, is_generation
+from forewarn.base.sqlite import migrate, open_writer
+from logship.checkpoint import MIGRATIONS, Checkpoint
+from logship.delivery.answers import Item, read_answer
+from logship.delivery.bulk import Bulk
+from logship.delivery.ledger import Ledger
+from logship.engine.times import Carried
+from logship.feed import Anchor, FileState, Span
+from logship.files.identity import Fingerprint, Identity, file_id, identify
+from logship.files.rotation import by_family, is_generation
 from logship.settings import LogsSettings
-from tests.support.logship import shipping, wait_for
+from logship.streams import Stream
+from tests.support.bulk_sink import BulkSink
+from tests.support.logship import ShipperChild, shipping, wait_for
 
 
 @pytest.mark.parametrize(
@@ -84,11 +87,14 @@ def test_generations_belong_to_their_live_file() -> None:
 
 
 def a_stream(name: str = "f") -> Stream:
-    return Stream(name, "/l/app.log", Identity(1, 2**63 + 5, 3), 0, Fingerprint.of(b""), 0, b"", b"", 10, 20)
+    return Stream(name, "/l/app.log", Identity(1, 2**63 + 5, 3), 0, Fingerprint.of(b""), 0, b"", Carried(), 10, 20)
+
+
+CARRIED = Carried(3, 1 << 63 | 1, b"2026-03-01T10:20:30Z")
 
 
 def a_span(start: int, end: int, name: str = "f") -> Span:
-    return Span(name, start, end, b"m%d" % end, b"carry", b"head", 30)
+    return Span(name, start, end, FileState(b"m%d" % end, CARRIED, b"head", 30))
 
 
 def test_the_offset_moves_over_a_prefix_without_gaps_and_survives(tmp_path: Path) -> None:
@@ -97,23 +103,65 @@ def test_the_offset_moves_over_a_prefix_without_gaps_and_survives(tmp_path: Path
     checkpoint.add(a_stream())
     checkpoint.anchor([Anchor("f", 10, 1), Anchor("f", 30, 2)])
     ledger = Ledger(checkpoint)
-    ledger.start(a_stream())
+    ledger.start("f", 0)
     ledger.settle([a_span(10, 20)])
     assert not ledger.commit()
     ledger.settle([a_span(20, 30), a_span(0, 10)])
     ledger.settle([a_span(40, 50)])
-    assert ledger.reached("f") == 30
+    assert (ledger.reached("f"), ledger.kept("f")) == (30, 0)
     assert ledger.commit()
+    assert ledger.kept("f") == 30
     assert not ledger.commit()
     checkpoint.close()
     again = Checkpoint(path)
     stream = again.get("f")
-    assert (stream.acknowledged, stream.marker, stream.carry, stream.modified_ns) == (30, b"m30", b"carry", 30)
+    assert (stream.acknowledged, stream.marker, stream.carried, stream.modified_ns) == (30, b"m30", CARRIED, 30)
     assert stream.identity == Identity(1, 2**63 + 5, 3)
     assert again.anchors(stream) == []
     again.change({"f": {"acknowledged": 5}})
     assert path.stat().st_mode & 0o777 == 0o600
     again.close()
+
+
+def test_what_is_no_file_keeps_its_own_state(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "logship.db")
+    ledger = Ledger(checkpoint)
+    ledger.start("journal", 7)
+    ledger.settle([Span("journal", 9, 12, b"cursor 12"), Span("journal", 7, 9, b"cursor 9")])
+    assert ledger.commit()
+    checkpoint.close()
+    again = Checkpoint(tmp_path / "logship.db")
+    assert again.place("journal") == (12, b"cursor 12")
+    assert again.place("another") is None
+    again.close()
+
+
+def test_a_checkpoint_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "logship.db"
+    with contextlib.closing(open_writer(path)) as connection:
+        migrate(connection, path, "logship", MIGRATIONS[:2])
+        with connection:
+            row = (
+                "f",
+                "/l/app.log",
+                1,
+                2,
+                3,
+                0,
+                0,
+                Fingerprint.of(b"").digest,
+                5,
+                b"m",
+                b"2026-03-01T10:20:30Z",
+                10,
+                20,
+                0,
+            )
+            connection.execute(f"INSERT INTO streams VALUES (1, {', '.join('?' * len(row))})", row)
+    checkpoint = Checkpoint(path)
+    stream = checkpoint.get("f")
+    assert (stream.acknowledged, stream.carried) == (5, Carried(stamp=b"2026-03-01T10:20:30Z"))
+    checkpoint.close()
 
 
 def test_a_change_of_one_attribute_keeps_what_another_thread_changed(tmp_path: Path) -> None:
@@ -164,14 +212,14 @@ def test_a_stream_that_is_finished_keeps_what_had_arrived(tmp_path: Path) -> Non
     checkpoint = Checkpoint(tmp_path / "logship.db")
     checkpoint.add(a_stream())
     ledger = Ledger(checkpoint)
-    ledger.start(a_stream())
+    ledger.start("f", 0)
     ledger.settle([a_span(0, 10)])
     ledger.finish("f")
     ledger.settle([a_span(10, 20)])
     assert not ledger.commit()
     assert (checkpoint.get("f").acknowledged, checkpoint.get("f").finished) == (10, True)
     checkpoint.change({"f": {"finished": False}})
-    ledger.start(checkpoint.get("f"))
+    ledger.start("f", checkpoint.get("f").acknowledged)
     assert (ledger.reached("f"), [stream.file_id for stream in checkpoint.unfinished("/l/app.log")]) == (10, ["f"])
     checkpoint.close()
 
@@ -205,21 +253,16 @@ def test_fates(status: int, kind: str, fate: str) -> None:
     assert Item(status, kind).fate == fate
 
 
-def test_a_full_file_of_dead_letters_refuses_whole_and_stays_readable(tmp_path: Path) -> None:
-    letters = DeadLetters(tmp_path / "dead.jsonl", 400, SystemClock())
-    document = b'{"create":{"_index":"i","_id":"n"}}\n{"message":"m"}\n'
-    letters.write([(document, Item(400, "t", "r"))])
-    before = (tmp_path / "dead.jsonl").read_bytes()
-    with pytest.raises(DeadLetterFullError, match="raise logs"):
-        letters.write([(document, Item(400, "t", "r"))] * 3)
-    assert (tmp_path / "dead.jsonl").read_bytes() == before
+def test_a_document_set_aside_by_the_server_is_quarantined() -> None:
+    answer = read_answer(200, b'{"errors":false,"items":[{"create":{"status":201,"failure_store":"used"}}]}', None, 1)
+    assert [item.fate for item in answer.items] == ["quarantined"]
 
 
-def test_dead_letters_that_cannot_be_opened_are_waited_for(tmp_path: Path) -> None:
-    (tmp_path / "dead.jsonl").mkdir()
-    letters = DeadLetters(tmp_path / "dead.jsonl", 400, SystemClock())
-    with pytest.raises(DeadLetterFullError, match="takes no more"):
-        letters.write([(b'{"create":{"_index":"i","_id":"n"}}\n{"message":"m"}\n', Item(400, "t", "r"))])
+def test_an_answer_without_errors_speaks_of_all_or_of_none() -> None:
+    one = b'{"create":{"status":201}}'
+    assert read_answer(200, b'{"errors":false,"items":[%s,%s]}' % (one, one), None, 2).status == 200
+    assert read_answer(200, b'{"errors":false,"items":[]}', None, 2).status == 200
+    assert read_answer(200, b'{"errors":false,"items":[%s]}' % one, None, 2).status == 0
 
 
 @contextlib.contextmanager
@@ -244,13 +287,13 @@ def answering(body: bytes, status: bytes = b"200 OK", header: bytes = b"X: x") -
 def test_an_answer_that_is_none_is_no_end_of_the_sender(answer: bytes) -> None:
     with answering(answer) as url:
         bulk = Bulk(LogsSettings.model_validate({"url": url}))
-        assert bulk.post([b"{}\n{}\n"]).status == 0
+        assert bulk.post("s", b"{}\n{}\n", 1).status == 0
 
 
 @pytest.mark.parametrize(("asked", "wait"), [(b"7", 7.0), (b"99999999", 300.0), (b"soon", 0.0), (b"\xb2", 0.0)])
 def test_the_wait_that_a_server_asks_for(asked: bytes, wait: float) -> None:
     with answering(b"{}", b"429 Too Many Requests", b"Retry-After: " + asked) as url:
-        answer = Bulk(LogsSettings.model_validate({"url": url})).post([b"{}\n{}\n"])
+        answer = Bulk(LogsSettings.model_validate({"url": url})).post("s", b"{}\n{}\n", 1)
     assert (answer.status, answer.retry_after) == (429, wait)
 
 
@@ -264,6 +307,11 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(tmp_path: Path, t
     assert text not in str(raised.value)
 
 
+def off(child: ShipperChild) -> list[dict[str, Any]]:
+    """The frames in which it says why it is off."""
+    return [frame for frame in child.frames if frame["kind"] == "off"]
+
+
 def without_streams(directory: Path) -> None:
     directory.mkdir()
     Checkpoint(directory / "logship.db").close()
@@ -275,33 +323,43 @@ def test_a_shipper_that_can_no_longer_read_ends_and_says_why(tmp_path: Path) -> 
     """A thread that dies in silence would leave a process that looks alive and ships nothing."""
     without_streams(tmp_path / "data")
     (tmp_path / "app.log").write_bytes(b"line\n")
-    settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
-    with shipping(settings, tmp_path / "data") as child:
-        assert child.process.wait(20) == 1
+    with BulkSink() as sink:
+        settings = {"url": sink.url, "file": [{"path": str(tmp_path / "app.log")}]}
+        with shipping(settings, tmp_path / "data") as child:
+            assert child.process.wait(90) == 1
     [told] = [line for line in (tmp_path / "data" / "stderr.log").read_text().splitlines() if "broke off" in line]
     assert "no room" in told
 
 
-def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_used_is_one_line_and_tried_again(tmp_path: Path) -> None:
+    """A disk may have room again, a damaged file may be moved away: to be off for good would be forgotten."""
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "logship.db").write_bytes(b"this is no database, whatever its name may say" * 100)
-    settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
-    with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: bool(child.frames), "a frame")
-        assert child.frames[0]["kind"] == "off"
-        assert "logship.db" in child.frames[0]["reason"]
+    checkpoint = tmp_path / "data" / "logship.db"
+    checkpoint.write_bytes(b"this is no database, whatever its name may say" * 100)
+    (tmp_path / "app.log").write_bytes(b"line\n")
+    with BulkSink() as sink:
+        settings = {"url": sink.url, "file": [{"path": str(tmp_path / "app.log")}]}
+        with shipping(settings, tmp_path / "data") as child:
+            assert child.process.wait(90) == 1
+            wait_for(lambda: bool(off(child)), "the word")
+            assert "logship.db" in off(child)[0]["reason"]
+        [told] = (tmp_path / "data" / "stderr.log").read_text().splitlines()
+        assert "logship.db" in told
+        checkpoint.unlink()
+        with shipping(settings, tmp_path / "data"):
+            wait_for(lambda: len(sink.documents) == 1, "the line")
 
 
-def test_without_the_extra_the_room_says_so_and_stays_off(tmp_path: Path) -> None:
-    (tmp_path / "without" / "elasticsearch").mkdir(parents=True)
-    (tmp_path / "without" / "elasticsearch" / "__init__.py").write_text("raise ImportError('not installed')\n")
+@pytest.mark.parametrize("missing", ["elasticsearch", "httptools", "isal"])
+def test_without_the_extra_the_room_says_so_and_stays_off(tmp_path: Path, missing: str) -> None:
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(f"import sys\nsys.modules['{missing}'] = None\n")
     (tmp_path / "app.log").write_bytes(b"line\n")
     settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
     environment = {"PYTHONPATH": str(tmp_path / "without")}
     with shipping(settings, tmp_path / "data", environment) as child:
-        wait_for(lambda: bool(child.frames), "a frame")
-        assert child.frames[0]["kind"] == "off"
-        assert "forewarn[logs]" in child.frames[0]["reason"]
+        wait_for(lambda: bool(off(child)), "the word", 90)
+        assert "forewarn[logs]" in off(child)[0]["reason"]
         assert child.process.poll() is None
         assert child.stop() < 2.0
     assert "forewarn[logs]" in (tmp_path / "data" / "stderr.log").read_text()
@@ -315,5 +373,5 @@ def test_a_secret_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         "api_key_file": str(tmp_path / "missing"),
     }
     with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: bool(child.frames), "a frame")
-        assert str(tmp_path / "missing") in child.frames[0]["reason"]
+        wait_for(lambda: bool(off(child)), "the word", 90)
+        assert str(tmp_path / "missing") in off(child)[0]["reason"]

@@ -1,6 +1,7 @@
 """Rotation while reading, while paused and while away, end to end against a sink that keeps what it was sent."""
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -12,6 +13,16 @@ from typing import Any
 
 import pytest
 
+from forewarn.base.clock import SystemClock
+from logship.checkpoint import Checkpoint
+from logship.delivery.ledger import Ledger
+from logship.files.family import Family
+from logship.files.folder import Folder
+from logship.files.listing import Listings
+from logship.files.tail import TailedFile
+from logship.spool.file import SpooledFile
+from logship.stats import Stats
+from logship.streams import Stream
 from tests.support.bulk_sink import BulkSink
 from tests.support.logship import lines, shipping, wait_for
 
@@ -128,6 +139,52 @@ def test_a_writer_that_keeps_the_renamed_file_for_a_while(sink: BulkSink, tmp_pa
         assert_all_once(sink, written)
 
 
+def test_a_file_that_was_cut_off_unread_is_not_read_under_its_old_name(tmp_path: Path) -> None:
+    """Also where looking for the old bytes fails at first."""
+    path, clock = tmp_path / "app.log", SystemClock()
+    checkpoint = Checkpoint(tmp_path / "logship.db")
+    asked: list[str] = []
+
+    def rest(stream: Stream) -> SpooledFile | None:
+        asked.append(stream.file_id)
+        if len(asked) == 1:
+            raise OSError(errno.EIO, "the disk says no")
+        return None
+
+    def begin() -> Family:
+        family = Family(
+            path,
+            checkpoint=checkpoint,
+            ledger=Ledger(checkpoint),
+            clock=clock,
+            max_line=65536,
+            stats=Stats(clock),
+            listings=Listings(clock),
+            rest=rest,
+        )
+        family.begin([], from_end=False)
+        return family
+
+    path.write_bytes(b"old\n")
+    before = begin()
+    assert before.files[0].stream is not None
+    old = before.files[0].stream.file_id
+    before.close()
+    path.write_bytes(b"new line\n")
+    after = begin()
+    try:
+        (file,) = after.files
+        raw = bytearray(1024)
+        sizes = [after.peek(file, raw, len(raw)) for _ in range(2)]
+        assert asked[0] == old, "nothing was looked for"
+        assert sizes[-1] == 9
+        assert file.stream is not None
+        assert file.stream.file_id != old
+    finally:
+        after.close()
+        checkpoint.close()
+
+
 def test_delete_and_recreate(sink: BulkSink, tmp_path: Path) -> None:
     """The inode is often given out again at once; each file's lines count."""
     written, path = lines(500), tmp_path / "app.log"
@@ -218,10 +275,42 @@ def test_retry_after_is_honoured(sink: BulkSink, tmp_path: Path) -> None:
     assert len(sink.times) == 2
 
 
+def test_a_request_that_a_server_never_has_room_for_is_halved(sink: BulkSink, tmp_path: Path) -> None:
+    """``indexing_pressure.memory.limit`` refuses larger ones with 429 for ever."""
+    written, path = lines(150), tmp_path / "app.log"
+    append(path, written)
+    sink.most, sink.too_large = 50_000, 429
+    with shipping(settings_for(sink, path, gzip=False, bulk_bytes=1_000_000), tmp_path / "data") as child:
+        assert_all_once(sink, written)
+        assert child.value("forewarn_logs_bulk_requests_total", status="413") is None
+    assert len(sink.times) > 2
+
+
+def test_a_name_that_is_no_text_harms_no_other(sink: BulkSink, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    folder, good, bad = logs / os.fsdecode(b"f\xf6lder"), logs / "good.log", logs / os.fsdecode(b"b\xe4d.log")
+    folder.mkdir(parents=True)
+    append(folder / "in.log", [b"never"])
+    append(bad, [b"never"])
+    append(good, [b"one"])
+    settings = settings_for(sink, logs / "**" / "*.log", anomalies={"enabled": False})
+    with shipping(settings, tmp_path / "data") as child:
+        wait_for(lambda: len(sink.documents) == 1, "the good one")
+        append(bad, [b"never"])
+        bad.rename(logs / os.fsdecode(b"b\xe4d.log.1"))
+        append(good, [b"two"])
+        append(logs / "new.log", [b"three"])
+        assert_all_once(sink, [b"one", b"two", b"three"])
+        assert child.process.poll() is None
+    told = (tmp_path / "data" / "stderr.log").read_text()
+    assert told.count("is no UTF-8") == 2
+    assert "xe4d.log" in told
+
+
 def test_wrong_credentials_pause_and_are_read_again(sink: BulkSink, tmp_path: Path) -> None:
     path, key = tmp_path / "app.log", tmp_path / "key"
     append(path, [b"line"])
-    key.write_text("wrong\n")
+    key.write_text("no-such-key-41\n")
     sink.api_key = "right"
     settings = settings_for(sink, path, api_key_file=str(key))
     with shipping(settings, tmp_path / "data"):
@@ -230,4 +319,42 @@ def test_wrong_credentials_pause_and_are_read_again(sink: BulkSink, tmp_path: Pa
     with shipping(settings, tmp_path / "data"):
         assert_all_once(sink, [b"line"])
     told = (tmp_path / "data" / "stderr.log").read_text()
-    assert "wrong" not in told
+    assert "no-such-key-41" not in told
+
+
+def test_what_a_copied_log_had_sent_before_a_kill_is_sent_again_at_its_old_time(tmp_path: Path, sink: BulkSink) -> None:
+    """Lines that name no time have that of their reading; it is kept also where the log was cut off meanwhile."""
+    path = tmp_path / "app.log"
+    sink.fault, sink.every = "slow and lost", 1
+    append(path, [b"one", b"two", b"three"])
+    with shipping(settings_for(sink, path), tmp_path / "data") as child:
+        wait_for(lambda: len(sink.documents) == 3, "the lines, without an answer", 90)
+        child.kill()
+    copy_and_cut_off(path)
+    append(path, [b"four"])
+    sink.every = 0
+    with shipping(settings_for(sink, path), tmp_path / "data"):
+        assert_all_once(sink, [b"one", b"two", b"three", b"four"])
+    assert (sink.doubles, sink.changed) == (set(), set())
+
+
+def test_generations_whose_names_move_faster_than_they_can_be_looked_at_are_found(tmp_path: Path) -> None:
+    path, moves = tmp_path / "app.log", 30
+    for number in range(1, 7):
+        older = path.with_name(f"app.log.{number}")
+        older.write_bytes(b"generation %d\n" % number)
+        os.utime(older, ns=(0, (100 - number) * 10**9))
+
+    def move(_: TailedFile) -> bool:
+        nonlocal moves
+        moves -= 1
+        for number in range(40, 0, -1) if moves >= 0 else ():
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(f"app.log.{number}").rename(path.with_name(f"app.log.{number + 1}"))
+        return False
+
+    found = Folder(path, 65_536, Listings(SystemClock())).unknown(move)
+    contents = [file.content.pread(100, 0) for file in found]
+    for file in found:
+        file.close()
+    assert contents == [b"generation %d\n" % number for number in range(6, 0, -1)]

@@ -11,7 +11,7 @@ from alerts.settings import AlertsSettings
 from forecast.scorecard import Scorecard
 from forewarn.base.sqlite import open_writer
 from tests.support.hand_clock import HandClock
-from tests.support.latest_samples import Forecasts, LatestSamples, Standings
+from tests.support.latest_samples import Forecasts, LatestSamples, LogAnomalies, Standings
 
 HOT = 'forewarn_gpu_temperature_celsius{gpu="0",sensor="core"}'
 HOT_RULE = {
@@ -33,6 +33,7 @@ class Rig:
         self.store = LatestSamples()
         self.forecasts = Forecasts()
         self.standings = Standings()
+        self.log_anomalies = LogAnomalies()
         self.card = Scorecard()
         self.settings = AlertsSettings.model_validate(
             {
@@ -58,6 +59,7 @@ class Rig:
             self.path,
             self.clock,
             anomalies=self.standings,
+            log_anomalies=self.log_anomalies,
             card=lambda: self.card,
         )
         self.outbox = self.engine.outbox

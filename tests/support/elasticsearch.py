@@ -1,118 +1,68 @@
-"""A real Elasticsearch for tests: fetched from Maven Central once, started on loopback.
+"""A real Elasticsearch for tests, started on loopback: see ``elasticsearch_release`` for where it comes from.
 
-It lies in ``$XDG_CACHE_HOME/elasticsearch-test`` (``~/.cache`` without that variable); to fetch it beforehand run
-``python -m tests.support.elasticsearch``. ``ELASTICSEARCH_URL`` names another server instead. Where there is none and
-none can be fetched, tests skip with the reason, unless ``CI`` is set and Maven is there: then that is a failure.
+``ELASTICSEARCH_URL`` names another server instead. Where there is none and none can be fetched, tests skip with the
+reason, unless ``CI`` is set and Maven is there: then that is a failure (but for a JDK that is too old for a release).
 """
 
+import base64
 import contextlib
-import fcntl
+import hashlib
 import os
-import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import orjson
+import psutil
 import pytest
 import urllib3
 
+from tests.support.elasticsearch_release import RELEASES, CannotBeHadError, Release, find_jdk, prepare
 from tests.support.ports import free_port
 
-VERSION = "8.19.21"
-JAVA = 17
+__all__ = ["CannotBeHadError", "LocalServer", "Server", "dataset", "each_elasticsearch", "elasticsearch"]
+
+T = TypeVar("T", bound="OwnServer")
+
 START_SECONDS = 150
-MAX_CONTENT = "1mb"
-_HERE = Path(__file__).parent / "elasticsearch"
+USER, PASSWORD = "tests", "tests-only"
+"""Of servers with security: may do everything."""
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
-
-
-class CannotBeHadError(Exception):
-    """There is no server and none can be fetched; the message says why."""
-
-
-def cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "elasticsearch-test"
-
-
-def find_jdk() -> Path:
-    java = shutil.which("java")
-    named = [os.environ.get("ES_JAVA_HOME"), os.environ.get("JAVA_HOME")]
-    places = [Path(name) for name in named if name]
-    if java is not None:
-        places.append(Path(java).resolve().parent.parent)
-    places += sorted(Path("/usr/lib/jvm").glob("*"))
-    for place in places:
-        if (place / "bin" / "javac").exists():
-            environment = {key: value for key, value in os.environ.items() if key != "JAVA_TOOL_OPTIONS"}
-            told = subprocess.run(
-                [place / "bin" / "java", "-version"], capture_output=True, text=True, check=False, env=environment
-            )
-            version = re.search(r'version "(\d+)', told.stderr)
-            if version is not None and int(version[1]) >= JAVA:
-                return place
-    raise CannotBeHadError(f"no JDK {JAVA} or later is installed")
-
-
-def prepare() -> tuple[Path, Path]:
-    """The unpacked server and a JDK for it; fetched and built where they are not there yet."""
-    jdk, home = find_jdk(), cache() / f"elasticsearch-{VERSION}"
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "bin" / "elasticsearch").exists():
-            _fetch()
-        if not (home / "plugins" / "rest-root" / "plugin-descriptor.properties").exists():
-            _build_plugin(jdk, home)
-    return jdk, home
-
-
-def _fetch() -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise CannotBeHadError("mvn, which fetches the server, is not installed")
-    command = [maven, "-q", "-B", "-f", str(_HERE / "pom.xml"), f"-Des.version={VERSION}", f"-Des.cache={cache()}"]
-    done = subprocess.run([*command, "initialize"], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CannotBeHadError(f"mvn could not fetch the server: {done.stdout.strip()[-300:]}")
-
-
-def _build_plugin(jdk: Path, home: Path) -> None:
-    """GET / is missing from the integ-test distribution; this plugin answers it."""
-    target = home / "plugins" / "rest-root"
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        source = _HERE / "RestRootPlugin.java"
-        compiler = [jdk / "bin" / "javac", "--release", str(JAVA), "-nowarn", "-cp", f"{home}/lib/*", "-d", folder]
-        subprocess.run([*compiler, source], check=True, capture_output=True)
-        subprocess.run([jdk / "bin" / "jar", "cf", target / "rest-root.jar", "-C", folder, "."], check=True)
-    (target / "plugin-descriptor.properties").write_text(
-        "name=rest-root\ndescription=GET / for the integ-test distribution\nversion=1\n"
-        f"elasticsearch.version={VERSION}\njava.version={JAVA}\nclassname=local.restroot.RestRootPlugin\n"
-    )
 
 
 class Server:
     """An Elasticsearch and the few calls that tests make to it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, ca_file: Path | None = None) -> None:
         self.url = url
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30))
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
+        pool = {"ca_certs": str(ca_file)} if ca_file else {}
+        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), **pool)  # type: ignore[arg-type]
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """The status, and what the answer holds."""
+        data = orjson.dumps(body) if body is not None else None
+        response = self._http.request(method, self.url + path, body=data, headers=self._headers)
+        return response.status, orjson.loads(response.data) if response.data else None
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Content-Type": "application/json"}
-        data = orjson.dumps(body) if body is not None else None
-        response = self._http.request(method, self.url + path, body=data, headers=headers)
-        answer = orjson.loads(response.data) if response.data else None
-        assert response.status < 300, (response.status, answer)
+        """What an answer holds that must be a good one."""
+        status, answer = self.ask(method, path, body)
+        assert status < 300, (status, answer)
         return answer
+
+    def bulk(self, stream: str, documents: Mapping[str, dict[str, Any]]) -> list[int]:
+        """Create documents by id; the status of each."""
+        lines = [part for name, source in documents.items() for part in ({"create": {"_id": name}}, source)]
+        body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+        headers = self._headers | {"Content-Type": "application/x-ndjson"}
+        response = self._http.request("POST", f"{self.url}/{stream}/_bulk?refresh=true", body=body, headers=headers)
+        return [item["create"]["status"] for item in orjson.loads(response.data)["items"]]
 
     def count(self, stream: str) -> int:
         self.call("POST", f"/{stream}/_refresh")
@@ -133,65 +83,54 @@ class Server:
         self._http.clear()
 
 
-class LocalServer(Server):
-    """A server of our own, which can be killed and started again with the same data and address."""
+class OwnServer(Server):
+    """A server that we start, and can kill and start again with the same data and address.
 
-    def __init__(self, folder: Path) -> None:
-        self._jdk, self._home = prepare()
-        self._folder = folder
-        self._port = free_port()
-        super().__init__(f"http://127.0.0.1:{self._port}")
+    Args:
+        folder: where it lives.
+        more: see ``Server``.
+    """
+
+    END = signal.SIGTERM
+
+    def __init__(self, folder: Path, port: int, *, scheme: str = "http", **more: Any) -> None:
+        super().__init__(f"{scheme}://127.0.0.1:{port}", **more)
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._configure()
 
-    def _configure(self) -> None:
-        for name in ("data", "logs", "tmp", "conf"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
-        settings = {
-            "cluster.name": "test",
-            "node.name": "test-1",
-            "path.data": self._folder / "data",
-            "path.logs": self._folder / "logs",
-            "http.host": "127.0.0.1",
-            "http.port": self._port,
-            "http.max_content_length": MAX_CONTENT,
-            "transport.host": "127.0.0.1",
-            "transport.port": 0,
-            "discovery.type": "single-node",
-            "xpack.security.enabled": "false",
-            "cluster.routing.allocation.disk.threshold_enabled": "false",
-            "cluster.info.update.interval": "1h",  # each update lifts the blocks that a test has put on an index
-        }
-        conf = self._folder / "conf"
-        (conf / "elasticsearch.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
-        (conf / "jvm.options").write_text(
-            "-Xms256m\n-Xmx256m\n-XX:+UseSerialGC\n-XX:TieredStopAtLevel=1\n-XX:+ExitOnOutOfMemoryError\n"
-            f"-Djava.io.tmpdir={self._folder / 'tmp'}\n"
-        )
-        for name in ("log4j2.properties", "roles.yml", "role_mapping.yml", "users", "users_roles"):
-            shutil.copy(self._home / "config" / name, conf / name)
+    def _command(self) -> tuple[list[str], dict[str, str]]:
+        """What is run, and in which environment."""
+        raise NotImplementedError
 
     def start(self) -> None:
-        environment = {
+        command, environment = self._command()
+        environment |= {
             "PATH": os.environ["PATH"],
-            "ES_JAVA_HOME": str(self._jdk),
-            "ES_PATH_CONF": str(self._folder / "conf"),
-            "ES_TMPDIR": str(self._folder / "tmp"),
-            "HOME": str(self._folder),
+            "ES_TMPDIR": str(self.folder / "tmp"),
+            "HOME": str(self.folder),
         }
-        command = [*self._not_root(), str(self._home / "bin" / "elasticsearch")]
-        with (self._folder / "server.log").open("ab") as output:
+        with (self.folder / "server.log").open("ab") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+                [*self._not_root(), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
             )
-        end = time.monotonic() + START_SECONDS
+        end, fault = time.monotonic() + START_SECONDS, None
         while time.monotonic() < end:
-            assert self._process.poll() is None, (self._folder / "server.log").read_text()[-2000:]
-            with contextlib.suppress(urllib3.exceptions.HTTPError):
-                if self._http.request("GET", self.url + _HEALTH, timeout=2).status == 200:
+            assert self._process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
+            try:
+                found = self._http.request("GET", self.url + _HEALTH, headers=self._headers, timeout=2).status
+                if found == 200:
                     return
+                fault = found
+            except urllib3.exceptions.HTTPError as error:
+                fault = error
             time.sleep(0.1)
-        raise AssertionError(f"the server did not start in {START_SECONDS} s")
+        self.kill()
+        raise AssertionError(f"the server did not start in {START_SECONDS} s: {fault!r}")
 
     def _not_root(self) -> list[str]:
         """Elasticsearch refuses to be root: a user namespace in which the same user has another number."""
@@ -201,6 +140,12 @@ class LocalServer(Server):
         if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
             raise CannotBeHadError("the server refuses to run as root and user namespaces are not allowed here")
         return unshare
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the server since its start."""
+        assert self._process is not None
+        of_group = [p for p in psutil.Process().children(recursive=True) if os.getpgid(p.pid) == self._process.pid]
+        return sum(sum(process.cpu_times()[:2]) for process in of_group)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End the server and its launcher, which share a process group of their own."""
@@ -213,39 +158,190 @@ class LocalServer(Server):
     def close(self) -> None:
         super().close()
         if self._process is not None:
-            self.kill(signal.SIGTERM)
+            self.kill(self.END)
 
 
-def _give_up(error: CannotBeHadError) -> None:
+class LocalServer(OwnServer):
+    """An Elasticsearch of our own.
+
+    Args:
+        folder: where it lives.
+        release: which one.
+        settings: further lines of ``elasticsearch.yml``.
+        roles: with security: what each role may do; there is a user of each role, with its name and PASSWORD.
+        certificate: files of a certificate, which stands for itself as authority, and its key: HTTPS.
+        max_content: longest request.
+        heap: of the Java machine.
+        tiered: whether it compiles as well as it can, which a short test does not live to see.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        release: Release = RELEASES["8"],
+        *,
+        settings: Mapping[str, Any] | None = None,
+        roles: Mapping[str, Any] | None = None,
+        certificate: tuple[Path, Path] | None = None,
+        max_content: str = "1mb",
+        heap: str = "256m",
+        tiered: bool = False,
+    ) -> None:
+        self.release = release
+        self._jdk = prepare(release)
+        self._port = free_port()
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        super().__init__(
+            folder,
+            self._port,
+            scheme="https" if certificate else "http",
+            headers={"Authorization": f"Basic {login}"} if roles is not None else None,
+            ca_file=certificate[0] if certificate else None,
+        )
+        more = {"http.max_content_length": max_content, **(settings or {}), **_security(roles, certificate)}
+        self._configure(more, heap, 4 if tiered else 1)
+        if roles is not None:
+            self.allow(roles)
+
+    def _configure(self, more: Mapping[str, Any], heap: str, tier: int) -> None:
+        for name in ("data", "logs", "tmp", "conf"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        settings = {
+            "cluster.name": "test",
+            "node.name": "test-1",
+            "path.data": self.folder / "data",
+            "path.logs": self.folder / "logs",
+            "http.host": "127.0.0.1",
+            "http.port": self._port,
+            "transport.host": "127.0.0.1",
+            "transport.port": 0,
+            "discovery.type": "single-node",
+            "xpack.security.enabled": "false",
+            "cluster.routing.allocation.disk.threshold_enabled": "false",
+            "cluster.info.update.interval": "1h",  # each update lifts the blocks that a test has put on an index
+        } | more
+        conf = self.folder / "conf"
+        (conf / "elasticsearch.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+        (conf / "jvm.options").write_text(
+            f"-Xms{heap}\n-Xmx{heap}\n-XX:+UseSerialGC\n-XX:TieredStopAtLevel={tier}\n-XX:+ExitOnOutOfMemoryError\n"
+            f"-Djava.io.tmpdir={self.folder / 'tmp'}\n"
+        )
+        for name in ("log4j2.properties", "roles.yml", "role_mapping.yml", "users", "users_roles"):
+            shutil.copy(self.release.home / "config" / name, conf / name)
+
+    def allow(self, roles: Mapping[str, Any]) -> None:
+        """Roles of the file realm, and a user of each; the server reads them anew within five seconds."""
+        names = [USER, *roles]
+        given = {"superuser": USER, **{role: role for role in roles}}
+        conf = self.folder / "conf"
+        for file, text in (
+            ("roles.yml", "".join(f"{name}: {orjson.dumps(role).decode()}\n" for name, role in roles.items())),
+            ("users", "".join(f"{name}:{_hashed(PASSWORD)}\n" for name in names)),
+            ("users_roles", "".join(f"{role}:{user}\n" for role, user in given.items())),
+        ):
+            (conf / file).write_text(text)
+
+    def _command(self) -> tuple[list[str], dict[str, str]]:
+        environment = {"ES_JAVA_HOME": str(self._jdk), "ES_PATH_CONF": str(self.folder / "conf")}
+        return [str(self.release.home / "bin" / "elasticsearch")], environment
+
+
+def _security(roles: Mapping[str, Any] | None, certificate: tuple[Path, Path] | None) -> dict[str, Any]:
+    if roles is None:
+        return {}
+    tls = {"certificate": certificate[0], "key": certificate[1]} if certificate else {}
+    return {
+        "xpack.security.enabled": "true",
+        "xpack.security.http.ssl.enabled": str(bool(certificate)).lower(),
+        **{f"xpack.security.http.ssl.{key}": value for key, value in tls.items()},
+        "resource.reload.interval.high": "1s",
+    }
+
+
+def _hashed(password: str) -> str:
+    salt, rounds = os.urandom(32), 1000
+    derived = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
+    return f"{{PBKDF2}}{rounds}${base64.b64encode(salt).decode()}${base64.b64encode(derived).decode()}"
+
+
+class Servers:
+    """Servers of one session, each started when it is first asked for."""
+
+    def __init__(self, folder: Callable[[str], Path]) -> None:
+        self._folder = folder
+        self._running: dict[str, Server] = {}
+
+    def get(self, major: str) -> Server:
+        """The one of a release, or the one that ELASTICSEARCH_URL names."""
+        url = os.environ.get("ELASTICSEARCH_URL")
+        if url is not None and major not in self._running:
+            self._running[major] = Server(url.rstrip("/"))
+        if major not in self._running:
+            self._running[major] = self._started(RELEASES[major])
+        return self._running[major]
+
+    def close(self) -> None:
+        for server in self._running.values():
+            server.close()
+
+    def _started(self, release: Release) -> Server:
+        return started(local_server(self._folder(f"elasticsearch-{release.major}"), release))
+
+
+def local_server(folder: Path, release: Release = RELEASES["8"], **more: Any) -> LocalServer:
+    """A server that is not started yet; skips the test where there can be none."""
+    try:
+        find_jdk(release)
+    except CannotBeHadError as error:
+        if release.linked:
+            pytest.skip(f"no Elasticsearch {release.version}: {error}")
+        give_up(error)
+    try:
+        return LocalServer(folder, release, **more)
+    except CannotBeHadError as error:
+        give_up(error)
+
+
+def started(server: T) -> T:
+    """The server, started; skips the test where it cannot run."""
+    try:
+        server.start()
+    except CannotBeHadError as error:
+        give_up(error)
+    return server
+
+
+def give_up(error: CannotBeHadError, what: str = "Elasticsearch") -> NoReturn:
+    """Skip the test, unless the server could have been fetched."""
     if os.environ.get("CI", "").lower() in {"1", "true"} and shutil.which("mvn") is not None:
-        pytest.fail(f"no Elasticsearch: {error}")
-    pytest.skip(f"no Elasticsearch: {error}")
+        pytest.fail(f"no {what}: {error}")
+    pytest.skip(f"no {what}: {error}")
 
 
 @pytest.fixture(scope="session")
-def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The session's server."""
-    url = os.environ.get("ELASTICSEARCH_URL")
-    if url:
-        server = Server(url.rstrip("/"))
-        yield server
-        server.close()
-        return
-    try:
-        local = LocalServer(tmp_path_factory.mktemp("elasticsearch"))
-        local.start()
-    except CannotBeHadError as error:
-        _give_up(error)
-        return
-    yield local
-    local.close()
+def elasticsearch_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The session's servers."""
+    servers = Servers(tmp_path_factory.mktemp)
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(elasticsearch_servers: Servers) -> Server:
+    """The session's server of the older release."""
+    return elasticsearch_servers.get("8")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(major, marks=pytest.mark.xdist_group(f"elasticsearch-{major}")) for major in RELEASES],
+)
+def each_elasticsearch(request: pytest.FixtureRequest, elasticsearch_servers: Servers) -> Server:
+    """The session's server of every release in turn."""
+    return elasticsearch_servers.get(request.param)
 
 
 @pytest.fixture
 def dataset() -> str:
     """A name for a data stream that no other test writes to."""
     return f"t{uuid.uuid4().hex[:16]}"
-
-
-if __name__ == "__main__":
-    prepare()

@@ -7,6 +7,7 @@ from collector.series import Matcher, SeriesKey
 from collector.store.model import Latest
 from forecast.anomalies.events import Anomaly, Standing
 from forecast.results import Forecast
+from forewarn.loganomalies import LogAnomaly
 
 
 class LatestSamples:
@@ -56,6 +57,30 @@ def unusual(target: str, judged_ms: int, score: float) -> Standing:
     reason = "500 W, where 100 W is usual at this hour; 40 times its usual deviation"
     anomaly = Anomaly(key, "stretch", "watts", judged_ms, judged_ms, None, score, reason)
     return Standing(key, judged_ms, score, anomaly)
+
+
+class LogAnomalies:
+    """What the log shipper's link answers to ``latest``."""
+
+    def __init__(self) -> None:
+        self.now: list[LogAnomaly] = []
+
+    def latest(self) -> Sequence[LogAnomaly]:
+        return self.now
+
+
+def unusual_logs(heard_ms: int, score: float, *, over: bool = False, kind: str = "new_template") -> LogAnomaly:
+    """A template that goes on to be unusual, or no longer does."""
+    return LogAnomaly(
+        id="0123456789abcdef",
+        key=SeriesKey.of("log_anomaly", dataset="vllm", kind=kind, template="17"),
+        heard_ms=heard_ms,
+        score=score,
+        reason="a new kind of line, template 17, came 5 times",
+        text="CUDA error: <*> in kernel <*>",
+        example="ERROR CUDA error: 700 in kernel paged_attention",
+        over=over,
+    )
 
 
 def forecast(target: str, as_of_ms: int, *, breach_ms: int | None = None, **changes: object) -> Forecast:

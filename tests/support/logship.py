@@ -7,11 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from forewarn.base import frames
+from logship.patterns.compiled import users_folder
+from tests.support import machine_code
+
+COMPILED = users_folder()
+"""Machine code of all shippers that tests start; each would make its own, in its own folder."""
 
 _LEVELS = ("INFO", "INFO", "INFO", "DEBUG", "WARNING", "ERROR")
 _TEXTS = (
@@ -36,19 +41,27 @@ def lines(count: int, seed: int = 1) -> list[bytes]:
 class ShipperChild:
     """``python -P -m logship.child`` with its two pipes."""
 
-    def __init__(self, settings: dict[str, Any], data_dir: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        data_dir: Path,
+        environment: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
+        machine_code.make()
         self.frames: list[dict[str, Any]] = []
         self.stderr = data_dir / "stderr.log"
         with self.stderr.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "logship.child"],
+                [*prefix, sys.executable, "-P", "-m", "logship.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=os.environ | (environment or {}),
             )
         assert self.process.stdin is not None
-        first = {"logs": settings, "data_dir": str(data_dir), "hostname": "node-1", "log_level": "INFO"}
+        logs = {"anomalies": {"enabled": False}, **settings}  # they would be documents more
+        first = {"logs": logs, "data_dir": str(data_dir), "hostname": "node-1", "log_level": "INFO"}
         self.process.stdin.write(frames.encode(first))
         self.process.stdin.flush()
         self._listener = threading.Thread(target=self._listen, daemon=True)

@@ -16,8 +16,10 @@ _FILE = "groups.json"
 
 
 def group_of(item: pytest.Item) -> str:
-    """The module whose fixture the test shares with others; those that run alone follow one another."""
+    """The group that the test names, or the module whose fixture it shares; those that run alone follow one another."""
     assert isinstance(item, pytest.Function)
+    if (named := item.get_closest_marker("xdist_group")) is not None:
+        return str(named.args[0])
     found = [each for defs in item._fixtureinfo.name2fixturedefs.values() for each in defs[-1:]]
     shared = [each for each in found if each.scope != "function" and each.func.__module__.startswith("tests.")]
     shared.sort(key=lambda each: (each.scope != "session", each.func.__module__))

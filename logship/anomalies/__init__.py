@@ -1,0 +1,1 @@
+"""Counts of log templates, and what is unusual about them."""

@@ -1,0 +1,1 @@
+"""Control calls to Elasticsearch: what must be set up before documents can arrive."""

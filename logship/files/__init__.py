@@ -1,0 +1,1 @@
+"""Following log files: who is who, rotation, and reading on where it ended."""

@@ -1,0 +1,1 @@
+"""Searching shipped logs: in Elasticsearch, and in the node's own files."""

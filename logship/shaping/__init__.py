@@ -1,0 +1,1 @@
+"""What of the raw bytes becomes which document: joined lines, JSON, redaction, what a source is."""

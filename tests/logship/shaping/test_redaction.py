@@ -1,0 +1,289 @@
+"""What must not leave the node is masked, in place, and nothing else."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logship.patterns.compiled import AVAILABLE
+from logship.shaping.redaction import Redactor, _spans, begins_inside
+from logship.shaping.rules import DEFAULT
+from logship.shaping.settings import RedactSettings, RuleSettings
+
+FAST = [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no numba"), id="fast"), False]
+KEY = (
+    b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n"
+    b"MIIEvQIBADANBgkqhkiG9w0BAQEF\r\nAASCBKcwggSjAgEAAoIBAQ==\n-----END RSA PRIVATE KEY-----\n"
+)
+SECRETS = [
+    ("bearer", b"Authorization: Bearer <abc123.def-456_ghi~jk>, x"),
+    ("openai_key", b"key sk-<proj-ABCDEFGHIJKLMNOP1234> used"),
+    ("huggingface_token", b'HF_TOKEN "hf_<abcdefghijklmnopqrst>"'),
+    ("github_token", b"https://ghp_<abcdefghijklmnopqrst1234>@github.com"),
+    ("aws_key", b"AKIA<IOSFODNN7EXAMPLE> there"),
+    ("jwt", b"cookie=<eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTYifQ.abc-_>;"),
+    ("password", b"login user=x PASSWORD=<hunter2>, next"),
+    ("password", b'{"password": "<a \\" b>", "n": 1}'),
+    ("api_key", b"--api-key=<xyz> --port 1"),
+    ("api_key", b"{'secret_access_key': '<wJalr>'}"),
+    ("token", b"GET /x?token=<abcdefgh1234> HTTP/1.1"),
+    ("token", b'{"access_token":"<abcdefghijklmnopqrstuvwx>","expires_in":3600}'),
+    ("token", b'body="{\\"access_token\\": \\"<abcdefgh1234>\\"}"'),
+    ("token", b"refresh_token = <abcdefgh1234>"),
+    ("token", b"access_token  =\t<abcdef0123456789>"),
+    ("token", b"token\t   : <abcdef0123456789>"),
+    ("bearer", b"AUTH\tbearer\t<abcdefgh1234>"),
+    ("api_key", b"account_key: <abcd1234>"),
+    ("url_login", b"postgres://user:<p:w>@db/x"),
+    ("url_login", b"postgres://user:<p@ssw0rd>@db:5432/x"),
+    ("url_login", b"https://ci:<" + b"x1" * 2000 + b">@registry/x"),
+    ("vendor_key", b"NGC: nvapi-<abcdefghijklmnopqrstuvwxyz-_1234>"),
+    ("vendor_key", b"glpat-<abcdefghijklmnopqrst> and"),
+    ("vendor_key", b"GET /v1?key=AIza<SyA1234567890abcdefghijklmnopqrstuv>&x=1"),
+    ("authorization", b"Authorization: Basic <dXNlcjpwYXNzd29yZA==>"),
+    ("authorization", b"{'authorization': 'ApiKey <VnVhQ2ZHY0JDZGJrUW0=>', 'n': 1}"),
+    ("authorization", b"headers=[(b'authorization', b'Basic <dXNlcjpw>')]"),
+    ("cookie", b"Set-Cookie: <sessionid=abcdef; Path=/>"),
+    ("cookie", b'{"cookie": "<a=b; c=d>", "n": 1}'),
+    ("password", b'body="{\\"password\\": \\"<hunter2>\\", \\"user\\": 1}"'),
+    ("password", b'{"a":"{\\"password\\":\\"<x\\\\\\"y>\\",\\"n\\":1}"}'),
+    ("password", b"password=<corp\\hunter2> next"),
+    ("password", b"COMMAND=/usr/bin/mysqldump --password <hunter2> -u root"),
+    ("api_key", b"vllm serve m --api-key <abcd-1234> --port 1"),
+    ("api_key", b"non-default args: {'api_key': ['<one>', '<two>'], 'model': 'm'}"),
+    ("api_key", b"Namespace(api_key=['<one>'], port=8000)"),
+    ("api_key", b"AccountKey=<abcd1234==>;EndpointSuffix=core"),
+    ("url_signature", b"GET /k?X-Amz-Date=1&X-Amz-Signature=<fe5f80f77d5f>&x=1"),
+    ("curl_login", b"CMD (curl -s -u admin:<hunter2> https://x)"),
+    ("curl_login", b"curl --user 'admin:<hunter 2>' x"),
+    (
+        "vllm_output",
+        b"Generated response chatcmpl-1: output: '<It\\'s>', output_token_ids: [<1, 2>], finish_reason: stop",
+    ),
+    (
+        "prompt_object",
+        b"RequestOutput(request_id=0, prompt='<Hello>', outputs=[CompletionOutput(index=0, text='<you>')])",
+    ),
+    ("prompt_object", b"Receive: obj=GenerateReqInput(rid='1', text='<Hello>', input_ids=[<1, 2>])"),
+    ("vllm_prompt", b"request cmpl-1: prompt: '<Hello \\'you\\' there>', params: SamplingParams(n=1)"),
+    ("vllm_prompt", b'request cmpl-1: prompt: "<it\'s>", prompt_token_ids: None'),
+    ("vllm_prompt", b"prompt_token_ids: [<1, 2, 3>], lora"),
+]
+PROMPTS = [
+    ("prompt_json", b'{"prompt": "<He said \\"x\\">", "n": 1}'),
+    ("prompt_json", b'"messages": [{"role": "user", "content": "<tell me>"}]'),
+    ("prompt_json", b'"input": ["<a>", "<b c>"], "model": "m"'),
+    ("prompt_in_text", b'body="{\\"prompt\\": \\"<hello \\\\\\"x\\\\\\" you>\\", \\"n\\": 1}"'),
+    ("prompt_query", b"GET /complete?prompt=<hello%20you>&n=1 HTTP/1.1"),
+]
+HARMLESS = [
+    b"Avg prompt throughput: 12.3 tokens/s, prompt_tokens=12, max_tokens=256, token: 5",
+    b"Bearer authentication failed; bearer of bad news",
+    b"task-1234567890123456789012 disk-aaaaaaaaaaaaaaaaaaaaaaaa risk-",
+    b'Failed password for root; passwords differ; secret "x" of secrets=; my-secret is',
+    b"password is wrong; password=None, password: null, no passwd",
+    b"https://example.org/a@b and http://[::1]:80/ and user@host",
+    b"-----BEGIN CERTIFICATE-----",
+    b"password-file /run/x --password-file /run/x --api-key --secret; authorization: key not found, token missing",
+    b'pods "x" is forbidden: secret "foo" not found; Failed password for root from 10.0.0.1 port 22 ssh2',
+    b"token: Qwen2; curl -u and curl -s https://h:80/x; cookie: none; output: 'x', text='y' prompt='z'",
+    b"PWD=/root ; max_tokens=4096 --max-num-batched-tokens 1234567890123",
+    b"eos_token='</s>' pad_token: '<pad>' secretary keyboard",
+]
+
+
+def masked(text: bytes, *, fast: bool, prompts: bool = False, inside: bool = False, **given_: object) -> bytes:
+    redactor = Redactor(RedactSettings.model_validate(given_), fast=fast)
+    data = np.frombuffer(bytearray(text + b"sk-0" * 16), np.uint8)
+    redactor.redact(data, len(text), prompts=prompts, inside=inside)
+    found = data[: len(text)].tobytes()
+    assert data[len(text) :].tobytes() == b"sk-0" * 16
+    redactor.restore(data)
+    assert data[: len(text)].tobytes() == text
+    return found
+
+
+def without(text: bytes) -> tuple[bytes, bytes]:
+    """The text, and what it is to become."""
+    return (
+        re.sub(rb"<(?!/s|pad)|(?<!/s)(?<!pad)>", b"", text),
+        re.sub(rb"<((?!/s|pad)[^>]*)>", lambda found: b"*" * len(found[1]), text),
+    )
+
+
+@pytest.mark.parametrize("fast", FAST)
+@pytest.mark.parametrize(("rule", "text"), SECRETS + PROMPTS)
+def test_what_is_masked(rule: str, text: bytes, *, fast: bool) -> None:
+    text, wanted = without(text)
+    prompts = (rule, text) not in [(name, without(one)[0]) for name, one in SECRETS]
+    around = b"before\n%s\nafter\n"
+    assert masked(around % text, fast=fast, prompts=prompts) == around % wanted
+    assert masked(text, fast=fast, prompts=prompts) == wanted
+    assert masked(text, fast=fast, prompts=prompts, off=[rule]) != wanted
+    assert masked(text, fast=fast, prompts=prompts, enabled=False) == text
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_what_is_not(*, fast: bool) -> None:
+    for text in [*HARMLESS, *(without(text)[0] for _, text in PROMPTS)]:
+        assert masked(text, fast=fast) == text
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"token=",
+        b"-eyJ",
+        b"curl ",
+        b"--password",
+        b"password=\\",
+        b"://a:b",
+        b'"content": [',
+        b"cookie: ",
+        b"-",
+        b"\\",
+        b"--secret ",
+        b"password:",
+    ],
+)
+def test_a_line_made_to_keep_the_rules_busy_does_not(part: bytes) -> None:
+    line = b"curl password token=cookie:-eyJ://@ " + part * (256 * 1024 // len(part))
+    began = time.process_time()
+    masked(line, fast=False, prompts=True)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_private_keys_over_lines(*, fast: bool) -> None:
+    text = b"before\n" + KEY + b"after\n"
+    found = masked(text, fast=fast).split(b"\n")
+    assert found[:2] + found[-3:] == [
+        b"before",
+        b"-----BEGIN RSA PRIVATE KEY-----",
+        b"-----END RSA PRIVATE KEY-----",
+        b"after",
+        b"",
+    ]
+    assert {bytes(set(line)) for line in found[2:-3]} <= {b"*", b"", b"*\r", b"\r*"}
+    one = b'"-----BEGIN PRIVATE KEY-----\\nMIIE\\n-----END PRIVATE KEY-----\\n" and more'
+    assert masked(one, fast=fast) == one.replace(b"\\nMIIE\\n", b"*" * 8)
+    assert masked(text, fast=fast, off=["private_key"]) == text
+    assert masked(b"-----BEGIN PRIVATE KEY-----\nno key here\n", fast=fast).endswith(b"no key here\n")
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_private_keys_over_chunks(*, fast: bool) -> None:
+    text = b"before\n" + KEY + b"after\n"
+    wanted = masked(text, fast=fast)
+    ends = [end + 1 for end in range(len(text)) if text[end] == 10]
+    for first in ends:
+        redactor = Redactor(RedactSettings(), fast=fast)
+        found, inside, at = b"", False, 0
+        for end in [first, *(end for end in ends if end > first)]:
+            data = np.frombuffer(bytearray(text[at:end] + bytes(64)), np.uint8)
+            assert inside == begins_inside(text[:at])
+            redactor.redact(data, end - at, inside=inside)
+            found += data[: end - at].tobytes()
+            inside, at = redactor.passed(end - at), end
+        assert found == wanted
+        assert redactor.counts["private_key"] == 1
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_what_is_passed_on_is_counted(*, fast: bool) -> None:
+    text = b"password=a password=b\nx\nsk-ABCDEFGHIJKLMNOP12\n"
+    redactor = Redactor(RedactSettings(), fast=fast)
+    data = np.frombuffer(bytearray(text + bytes(64)), np.uint8)
+    for _ in range(2):
+        redactor.redact(data, len(text))
+        redactor.passed(text.index(b"x"))
+        redactor.restore(data)
+    assert redactor.counts == {"password": 4}
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_own_rules(*, fast: bool) -> None:
+    rules = [
+        {"name": "ticket", "pattern": r"ticket ([A-Z]+)-\d+", "group": 1, "trigger": "ticket"},
+        {"name": "mail", "pattern": r"[a-z]+@[a-z.]+"},
+    ]
+    text = b"ticket ABC-12 of joe@example.org\nTICKET ABC-1\nticket ABC\n"
+    wanted = b"ticket ***-12 of ***************\nTICKET ABC-1\nticket ABC\n"
+    assert masked(text, fast=fast, rule=rules) == wanted
+
+
+def test_rules_that_cannot_be() -> None:
+    for bad in (
+        {"name": "x", "pattern": "("},
+        {"name": "x", "pattern": "a", "group": 1},
+        {"name": "X Y", "pattern": "a"},
+        {"name": "x", "pattern": "a", "trigger": "ab"},
+    ):
+        with pytest.raises(ValueError, match="validation error"):
+            RuleSettings.model_validate(bad)
+    with pytest.raises(ValueError, match="two rules"):
+        RedactSettings.model_validate({"rule": [{"name": "x", "pattern": "a"}] * 2})
+
+
+CONFINED = {"vllm_output", "prompt_object"}
+"""Rules whose texts say in which lines they are meant."""
+PARTS = sorted(
+    {piece for _, text in SECRETS + PROMPTS for piece in re.split(rb"(?<=[^\w])|(?=[^\w])", without(text)[0])}
+    | {trigger.text for rule in DEFAULT for trigger in rule.triggers}
+    | {b"--", b"\\", b'\\"', b" = ", b" ", b"\t", b"abcdefgh1234ABCDEFGH5678", b"\n", b"x"}
+)
+
+
+@pytest.mark.parametrize("fast", FAST)
+@settings(max_examples=500, deadline=None)
+@given(parts=st.lists(st.sampled_from(PARTS), max_size=25))
+def test_whatever_a_rule_would_mask_is_found(parts: list[bytes], *, fast: bool) -> None:
+    text = b"".join(parts)
+    lines = bytearray(text)
+    at = 0
+    for line in text.split(b"\n"):
+        for rule in DEFAULT:
+            if rule.name in CONFINED and not any(trigger.text in line.lower() for trigger in rule.triggers):
+                continue
+            for first, last in _spans(rule, bytes(lines[at : at + len(line)])):
+                lines[at + first : at + last] = b"*" * (last - first)
+        at += len(line) + 1
+    assert masked(text, fast=fast, prompts=True, off=["private_key"]) == lines
+
+
+SPOKEN = [
+    b"prompt: ",
+    b'"',
+    b"'",
+    b"\\",
+    b"\n",
+    b"\r\n",
+    b"x",
+    b"*",
+    b" ",
+    b"_",
+    b"token=abcdefghijk12345 ",
+    b"prompt_token_ids: [1, 2]",
+]
+
+
+@pytest.mark.parametrize("fast", FAST)
+@settings(max_examples=300, deadline=None)
+@given(parts=st.lists(st.sampled_from(SPOKEN), max_size=40))
+def test_quoted_texts_masked_at_once_are_those_that_the_rule_finds(parts: list[bytes], *, fast: bool) -> None:
+    text = b"".join(parts)
+    slow_rule = {"name": "never", "pattern": "(?!)"}  # searched for in every line: then nothing is masked at once
+    found = []
+    for own in ([], [slow_rule]):
+        redactor = Redactor(RedactSettings.model_validate({"rule": own}), fast=fast)
+        data = np.frombuffer(bytearray(text) + bytes(64), np.uint8)
+        redactor.redact(data, len(text))
+        masked, marks = data.tobytes(), redactor.marks()
+        redactor.passed(len(text) // 2)
+        redactor.restore(data)
+        assert data[: len(text)].tobytes() == text
+        found.append((masked, marks, redactor.counts))
+    assert found[0] == found[1]

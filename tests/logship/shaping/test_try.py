@@ -1,0 +1,46 @@
+"""forewarn logs try."""
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from forewarn.cli.app import app
+
+LINES = (
+    b"2026-03-01 10:00:00,000 INFO [api.py:1] password=hunter2\n"
+    b"2026-03-01 10:00:01,000 ERROR died\n"
+    b"Traceback (most recent call last):\n"
+    b'  File "x.py", line 1\n'
+    b"ValueError: x\n"
+    b'{"ts":1770000000,"level":"warn","msg":"hello","n":1}\n'
+)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["logs", "try", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_table_and_the_documents(tmp_path: Path) -> None:
+    path, config = tmp_path / "server.log", tmp_path / "forewarn.toml"
+    path.write_bytes(LINES)
+    config.write_text(f'[[logs.file]]\npath = "{tmp_path}/*.log"\nservice = "vllm"\ntimezone = "UTC"\n')
+    table = run(str(path), "--config", str(config))
+    assert "hunter2" not in table
+    for part in ("masked by password", "4 lines, error ValueError", "JSON, 4 fields", "2026-03-01T10:00:01.000Z"):
+        assert part in table
+    first, second, third = json.loads(run(str(path), "--config", str(config), "--dataset", "other", "--json"))
+    assert first["message"].endswith("password=*******")
+    assert first["service"] == {"name": "vllm"}
+    assert first["event"] == {"dataset": "other"}
+    assert second["error"]["type"] == "ValueError"
+    assert third["json"]["n"] == 1
+    assert len(json.loads(run(str(path), "--config", str(config), "--json", "--limit", "1"))) == 1
+    assert path.read_bytes() == LINES
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["logs", "try", str(tmp_path / "none.log")])
+    assert result.exit_code == 1
