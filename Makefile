@@ -1,12 +1,13 @@
 # make run    the daemon, with defaults that need no file, no GPU and no server
 # make test   every test and every check
-# make bench-collector, bench-store, bench-forecast, bench-anomalies   beside their peers, see docs/benchmarks.md
+# make bench-collector, bench-store, bench-forecast, bench-anomalies, bench-logs, bench-log-parts, bench-log-faults,
+#      bench-log-schedules, bench-log-anomalies   beside their peers, see docs/benchmarks.md
 # make demo   a simulated node of 8 GPUs: forecasts, a coming breach and its alert within a minute
 #
 # TORCH replaces the torch wheel whole, for instance by the CPU-only one:
 #   make install TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #   make install TORCH="torch==2.13.0 --no-index --find-links /mnt/wheels"
-# DATA is the folder of measured series for the last two benchmarks.
+# DATA is the folder of measured series, or of labelled logs, for the benchmarks that need one.
 
 PYTHON ?= python3
 DATA ?= data/forecast
@@ -14,7 +15,7 @@ TORCH ?= --require-hashes -r requirements-torch.lock
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run demo test check install install-dev servers docs lock wheel clean bench-peers bench-collector bench-store \
-  bench-forecast bench-anomalies
+  bench-forecast bench-anomalies bench-logs bench-log-parts bench-log-faults bench-log-schedules bench-log-anomalies
 
 run: install
 	@.venv/bin/forewarn run $(ARGS)
@@ -66,6 +67,24 @@ bench-forecast: install bench-peers
 
 bench-anomalies: install
 	.venv/bin/python -m bench.anomalies --data $(DATA) $(ARGS)
+
+bench-logs: install-dev bench-peers
+	.venv/bin/python -m bench.logs $(ARGS)
+
+bench-log-parts: install-dev
+	.venv/bin/python -m bench.engine $(ARGS)
+	.venv/bin/python -m bench.spool $(ARGS)
+	.venv/bin/python -m bench.journal $(ARGS)
+	.venv/bin/python -m bench.patterns --data $(DATA) $(ARGS)
+
+bench-log-faults: install-dev
+	.venv/bin/python -m bench.log_faults $(ARGS)
+
+bench-log-schedules: install-dev
+	.venv/bin/python -m bench.log_schedules --count 1000 $(ARGS)
+
+bench-log-anomalies: install
+	.venv/bin/python -m bench.log_anomalies --data $(DATA) $(ARGS)
 
 wheel: install
 	@$(PIP) build

@@ -13,7 +13,10 @@ import orjson
 from bench.report import RESULTS, Table, figures_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-BENCHMARKS = ("collector", "store", "forecast", "anomalies")
+BENCHMARKS = (
+    "collector", "store", "forecast", "anomalies", "logs", "log_faults", "engine", "spool", "journal", "patterns",
+    "log_anomalies",
+)  # fmt: skip
 _BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"
 
 

@@ -1,51 +1,37 @@
-"""The chunk encoder: processor time a line, by stage and as a whole, compiled and plain.
+"""The chunk encoder, the templates, gzip: processor time a line by stage, compiled and plain; memory.
 
-    python -m bench.engine [--out RESULT.json]
+    python -m bench.engine [--quick]
 
 Lines of an inference server, 145 bytes on average, every other one with something to escape. Times are of the
 process, the best of several rounds, on a chunk of about 1 MB; gzip is isal's level 1. Bytes of both are compared.
+Memory is that of a process whose four threads encode, find templates and compress; compilation is in a fresh folder.
 """
 
 import argparse
-import json
 import os
-import random
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.engine_child import Cost, cost
+from bench.engine_lines import LINES, NOW, REST, chunk
 from bench.machine import describe
-from logship.engine.compress import Gzip
-from logship.engine.documents import pieces_of, surroundings
-from logship.engine.encoder import SLACK, Body, Encoder, make_hand
-from logship.engine.times import Carried, Clockwork, Start
+from bench.report import Figure, Report, Table, Within
+from logship.engine.compress import packed
+from logship.engine.documents import pieces_of
+from logship.engine.encoder import Body, Encoder
+from logship.engine.hand import SLACK
+from logship.engine.times import Carried
 from logship.patterns.compiled import AVAILABLE
+from logship.patterns.miner import Miner, line_starts
 
-LINES = 8000
-ROUNDS = {True: 15, False: 3}
-GOALS = {"compiled_ns_a_line": 60, "plain_with_gzip_lines_per_s": 800_000}
-NOW = 1_770_000_000_000
-_LEVELS = ("INFO", "INFO", "INFO", "INFO", "DEBUG", "WARNING", "ERROR")
-_TEXTS = (
-    'Received request cmpl-{a:08x}: prompt: "Hello", params: SamplingParams(n=1, temperature=0.{b}), seq={c:08d}',
-    "Avg prompt throughput: {b}.{b} tokens/s, Running: {b} reqs, Waiting: 0 reqs, KV cache usage: {b}%, seq={c:08d}",
-    "Finished request cmpl-{a:08x} after {b} ms with {b} tokens, seq={c:08d}, stop reason length",
-    '10.0.0.{b}:{b} - "POST /v1/chat/completions HTTP/1.1" 200 OK seq={c:08d} trace={a:08x}',
-)
-
-
-def chunk() -> bytes:
-    rnd = random.Random(1)
-    lines = []
-    for n in range(LINES):
-        text = rnd.choice(_TEXTS).format(a=rnd.getrandbits(32), b=rnd.randrange(10, 100), c=n)
-        clock = f"2026-02-02 02:40:{n // 400 % 60:02d},{n * 5 // 2 % 1000:03d}"
-        lines.append(f"{clock} {rnd.choice(_LEVELS)} [engine.py:{rnd.randrange(100, 999)}] {text}\n")
-    return "".join(lines).encode()
+ROUNDS = {True: 25, False: 5}
+_RATIO = "ratio of gzip"
 
 
 def best(work: Callable[[], Any], rounds: int) -> float:
@@ -59,14 +45,14 @@ def best(work: Callable[[], Any], rounds: int) -> float:
     return round(least / LINES, 1)
 
 
-def measure(text: bytes, *, fast: bool) -> tuple[dict[str, Any], bytes]:
-    rest = {"host": {"name": "node"}, "event": {"dataset": "bench"}, "ecs": {"version": "8.17.0"}}
-    name, path = "0123456789abcdef", "/var/log/server.log"
-    encoder = Encoder(name, 0, path, rest, zone=UTC, longest=1 << 16, cap=8 << 20, fast=fast)
-    data = np.frombuffer(text + bytes(SLACK), np.uint8)
+def measure(text: bytes, rounds: int, *, fast: bool) -> tuple[dict[str, float], bytes]:
+    """Nanoseconds a line of each stage, and the body."""
+    encoder = Encoder(
+        "0123456789abcdef", 0, "/var/log/server.log", REST, zone=UTC, longest=1 << 16, cap=8 << 20, fast=fast
+    )
+    data = np.frombuffer(bytearray(text) + bytes(SLACK), np.uint8)
     out, templates = np.zeros(encoder.room, np.uint8), np.arange(LINES, dtype=np.int32) % 44
-    hand = make_hand(surroundings(name, 0, path, rest), fast=fast)
-    clock, gzips, rounds = Clockwork(UTC), Gzip(), ROUNDS[fast]
+    miner, starts = Miner(fast=fast), line_starts(text)
 
     def encode() -> Body:
         return encoder.encode(
@@ -75,49 +61,82 @@ def measure(text: bytes, *, fast: bool) -> tuple[dict[str, Any], bytes]:
 
     size = encode().size
     body = memoryview(out)[:size]
-    ends = hand.ends(data, len(text))
-    pieces = pieces_of(data, len(text), ends, 1 << 16)
-    start = Start(Carried(), b"2026-02-02T00:00:00Z", b"2026-02-02T00:00:00Z")
-    times = hand.times(data, pieces, clock, start)
+    ends = encoder.ends(data, len(text)).copy()
     stages = {
-        "line_ends": best(lambda: hand.ends(data, len(text)), rounds),
+        "line ends": best(lambda: encoder.ends(data, len(text)), rounds),
         "pieces": best(lambda: pieces_of(data, len(text), ends, 1 << 16), rounds),
-        "times": best(lambda: hand.times(data, pieces, clock, start), rounds),
-        "documents": best(lambda: hand.write(data, pieces, times, templates, 10**9, out, 8 << 20), rounds),
-        "gzip": best(lambda: gzips.compress(body), rounds),
+        "encoding, with these": best(encode, rounds),
+        "templates": best(lambda: miner.feed("bench", data, starts), rounds),
+        "gzip": best(lambda: packed(body), rounds),
     }
-    whole = best(encode, rounds)
-    return {
-        "stages_ns_a_line": stages,
-        "ns_a_line": whole,
-        "lines_per_s": round(1e9 / whole),
-        "with_gzip_lines_per_s": round(1e9 / (whole + stages["gzip"])),
-        "gzip_ratio": round(size / len(gzips.compress(body)), 1),
-    }, bytes(body)
+    stages[_RATIO] = round(size / len(packed(body)), 2)
+    return stages, bytes(body)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--out", type=Path)
-    given = arguments.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; 1 where a figure is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no compilation")
+    options = parser.parse_args(arguments)
+    report = Report("engine", describe(Path(), {}), options.quick)
     text = chunk()
-    result: dict[str, Any] = {
-        "machine": describe(Path(), {}),
-        "load": [round(one, 2) for one in os.getloadavg()],
-        "lines": LINES,
-        "bytes_a_line": round(len(text) / LINES, 1),
-        "goals": GOALS,
-    }
-    result["plain"], plain = measure(text, fast=False)
+    found: dict[str, dict[str, float]] = {}
+    bodies = {}
+    for name, fast in (("plain", False), ("compiled", True)):
+        if fast and not AVAILABLE:
+            continue
+        rounds = 3 if options.quick else ROUNDS[fast]
+        found[name], bodies[name] = measure(text, rounds, fast=fast)
+    if len(set(bodies.values())) > 1:
+        raise SystemExit("the compiled engine and the plain one wrote different bytes")
+    report.raw.update(found, lines=LINES, bytes_a_line=round(len(text) / LINES, 1), load=os.getloadavg())
+    _report(report, found)
     if AVAILABLE:
-        result["compiled"], compiled = measure(text, fast=True)
-        if compiled != plain:
-            raise SystemExit("the compiled engine and the plain one wrote different bytes")
-    answer = json.dumps(result, indent=2) + "\n"
-    if given.out:
-        given.out.write_text(answer)
-    print(answer, end="")
+        with tempfile.TemporaryDirectory(prefix="forewarn-bench-") as folder:
+            costs = {"from nothing": cost(folder)} if not options.quick else {}
+            costs["from what is kept"] = cost(folder)
+        _costs(report, costs)
+    report.finish()
+    return 1 if report.missed else 0
+
+
+def _report(report: Report, found: dict[str, dict[str, float]]) -> None:
+    plain, compiled = found["plain"], found.get("compiled")
+    if compiled is not None:
+        report.add(
+            Figure("encoding, compiled", compiled["encoding, with these"], "ns a line", 80.0),
+            Figure("templates of known lines, compiled", compiled["templates"], "ns a line", 150.0),
+            Figure(
+                "both, compiled",
+                round(compiled["encoding, with these"] + compiled["templates"], 1),
+                "ns a line",
+                200.0,
+            ),
+        )
+    whole = plain["encoding, with these"] + plain["gzip"]
+    report.add(
+        Figure("gzip", plain["gzip"], "ns a line", note=f"ratio {plain[_RATIO]}"),
+        Figure(
+            "encoding, plain",
+            round(1e9 / plain["encoding, with these"]),
+            "lines/s",
+            Within(least=500_000),
+            stretch=Within(least=800_000),
+        ),
+        Figure("encoding with gzip, plain", round(1e9 / whole), "lines/s"),
+    )
+    names = list(plain)
+    rows = [[name, *(f"{stages[name]}" for stages in found.values())] for name in names]
+    report.tables.append(Table("ns a line, by stage", ["stage", *found], rows))
+
+
+def _costs(report: Report, costs: dict[str, Cost]) -> None:
+    kept = costs["from what is kept"]
+    report.add(Figure("memory of four threads at full speed, PSS", kept.pss_mib, "MiB", 200.0))
+    for name, one in costs.items():
+        report.add(Figure(f"until the first body, machine code {name}", one.cpu_seconds, "CPU s"))
+    report.raw["costs"] = {name: one._asdict() for name, one in costs.items()}
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

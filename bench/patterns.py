@@ -1,6 +1,6 @@
 """Log templates and sequences on labelled data: grouping, distinctness, processor time.
 
-    python -m bench.patterns --data DIR [--out RESULT.json]
+    python -m bench.patterns --data DIR [--quick]
 
 DIR holds loghub/<system>/<system>_2k.log and ..._structured.csv, and ait_sequences/. Lines are mined whole, with
 one setting for all systems. GA is the share of lines whose group is exactly the truth's, FGA the F1 of exactly
@@ -9,7 +9,6 @@ right groups over templates. Speeds are lines per second of processor time, the 
 
 import argparse
 import csv
-import json
 import os
 import random
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import describe
+from bench.report import Figure, Report, Table, Within
 from logship.patterns.compiled import AVAILABLE
 from logship.patterns.groups import Groups
 from logship.patterns.miner import Miner, line_starts
@@ -150,31 +150,58 @@ def sequences(folder: Path) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
+def report_on(found: dict[str, Any], report: Report) -> None:
+    """The figures that are to be reached."""
+    mean, mixed, spoken = found["systems"]["mean"], found["shuffled"], found["sequences"]["counts"]
+    report.add(
+        Figure("grouping accuracy, whole raw lines, mean", mean["ga"], "", Within(least=0.965), stretch=Within(0.98)),
+        Figure("F1 of exactly right groups, mean", mean["fga"], "", Within(least=0.97), stretch=Within(0.985)),
+        Figure("all systems shuffled into one stream: accuracy", mixed["ga"], "", Within(0.96), stretch=Within(0.98)),
+        Figure("all systems shuffled into one stream: F1", mixed["fga"], "", Within(0.93), stretch=Within(0.95)),
+        Figure("F1 of sequences, OpenStack", spoken["f1"], "", Within(0.99), stretch=Within(0.995)),
+    )
+    for name, one in found["distinct"].items():
+        note = f"{one['share_of_different']:.1%} of those that differ once values are out"
+        report.add(Figure(f"{name}: stay distinct", one["share_of_listed"], "", Within(0.97), note))
+    for name, known in found["lines_per_cpu_second"].items():
+        fast = name == "compiled"
+        words, unseen_ = found["random_words"][name]["lines_per_second"], found["unseen"][name]["microseconds"]
+        report.add(
+            Figure(f"known lines, {name}", known["all"], "lines/s", Within(3e6) if fast else None),
+            Figure(f"lines with two random words, {name}", words, "lines/s", Within(5e5) if fast else None),
+            Figure(f"an unseen signature, {name}", unseen_, "us", 100.0 if fast else None),
+        )
+    rows = [[name, f"{one['ga']}", f"{one['fga']}"] for name, one in found["systems"].items()]
+    report.tables.append(Table("accuracy by system", ["system", "accuracy", "F1"], rows))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; 1 where a figure is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="the compiled way only")
+    args = parser.parse_args(arguments)
     folders = sorted(path for path in (args.data / "loghub").iterdir() if path.is_dir())
     lists, openstack = args.data / "ait_sequences" / "templates", args.data / "ait_sequences" / "openstack_parisakalaki"
     kinds = {"compiled": True, "plain": False} if AVAILABLE else {"plain": False}
+    if args.quick and AVAILABLE:
+        del kinds["plain"]
     mined([b"warm up"])
-    found = {
-        "machine": describe(args.data, {}),
-        "load": os.getloadavg(),
-        "systems": systems(folders),
-        "shuffled": shuffled(folders),
-        "distinct": {path.name: distinct(path) for path in sorted(lists.glob("*.csv"))},
-        "lines_per_cpu_second": {name: speed(folders, fast=fast) for name, fast in kinds.items()},
-        "random_words": {name: random_words(fast=fast) for name, fast in kinds.items()},
-        "unseen": {name: unseen(lists / "Thunderbird_templates.csv", fast=fast) for name, fast in kinds.items()},
-        "sequences": sequences(openstack),
-    }
-    text = json.dumps(found, indent=2)
-    print(text)
-    if args.out:
-        args.out.write_text(text + "\n")
+    report = Report("patterns", describe(args.data, {}), args.quick)
+    report.raw.update(
+        load=os.getloadavg(),
+        systems=systems(folders),
+        shuffled=shuffled(folders),
+        distinct={path.name: distinct(path) for path in sorted(lists.glob("*.csv"))},
+        lines_per_cpu_second={name: speed(folders, fast=fast) for name, fast in kinds.items()},
+        random_words={name: random_words(fast=fast) for name, fast in kinds.items()},
+        unseen={name: unseen(lists / "Thunderbird_templates.csv", fast=fast) for name, fast in kinds.items()},
+        sequences=sequences(openstack),
+    )
+    report_on(report.raw, report)
+    report.finish()
+    return 1 if report.missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
