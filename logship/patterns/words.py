@@ -37,7 +37,8 @@ STATES = frozenset(
 
 _NUMBERED = re.compile(r"[A-Za-z]{2,6}\d|\d?[A-Za-z]{2,6}")
 _FAILURE = re.compile(r"(?:\w+[.$])*\w*(?:Exception|Error)")
-_VERB = re.compile(r"[A-Za-z]+(?:ed|ing)")
+_VERB = re.compile(r"(?:[-\w]*[-_])?[A-Za-z]+(?:ed|ing)(?:[-_][-\w]*)?")
+"""``deleting``, and what a task is called by: ``powering-off``, ``image_uploading``."""
 _CAPITALS = re.compile(r"[A-Z][A-Z_]+")
 _PLAIN = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[.!?]*")
 _VARIABLE = re.compile(r".*\d|/|[^/]*/[^/]*/")

@@ -98,6 +98,15 @@ def test_states_stay_apart() -> None:
     assert len(set(ids)) == len(states)
 
 
+def test_tasks_under_way_stay_apart_where_names_do_not() -> None:
+    tasks = ["powering-off", "image_uploading", "block_device_mapping", "being-deleted"]
+    names = ["disk.local", "disk_remote", "pool-main", "gpu_second"]
+    _, ids = mined(*[f"the instance has a pending ({word}) now" for word in tasks])
+    assert len(set(ids)) == len(tasks)
+    _, ids = mined(*[f"the instance has a volume ({word}) now" for word in names])
+    assert len(set(ids)) == 1
+
+
 def test_exception_names_stay_apart_where_names_do_not() -> None:
     names = [f"{word.title()}Exception" for word in WORDS]
     _, ids = mined(
