@@ -132,16 +132,22 @@ class BulkSink:
         """Begin a new backing index of every data stream.
 
         Not between a question for ids and the request that follows it: Elasticsearch has no call that does both at
-        once, so no shipper could keep that.
+        once, so no shipper could keep that. Where a request does not follow, as one that asked is stopped, nothing
+        is begun.
         """
         end = time.monotonic() + _ASKED_SECONDS
         while self._asked and time.monotonic() < end:
             time.sleep(0.002)
         with self._lock:
+            self.tell("not rolled over" if self._asked else "rolled over")
+            if not self._asked:
+                for indices in self._indices.values():
+                    indices.append(set())
+
+    def forget_questions(self) -> None:
+        """Whoever asked has ended, and no request will follow."""
+        with self._lock:
             self._asked = 0
-            self.tell("rolled over")
-            for indices in self._indices.values():
-                indices.append(set())
 
     def asked(self) -> None:
         """Somebody asks which indices there are, to look for ids in them before sending."""

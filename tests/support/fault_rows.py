@@ -341,6 +341,7 @@ def _rolls_over(course: Course) -> None:
         for _ in range(3):
             time.sleep(max(0.5, seconds / 4))
             course.kill()
+            course.sink.forget_questions()
             course.sink.roll_over()
             course.start()
 

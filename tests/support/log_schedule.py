@@ -360,6 +360,7 @@ class Schedule:
         if self._child is not None and self._child.alive:
             self._child.end(number)
             self._child, self._stopped = None, False
+            self._sink.forget_questions()
 
     def _begin(self) -> None:
         if self._child is None:

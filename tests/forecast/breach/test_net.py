@@ -12,6 +12,9 @@ from forecast.grid import GRID_HOURS, Grid
 from forecast.settings import Statistic
 from forecast.sources import Floats
 
+ROUNDING = 1e-6
+"""The net computes in 32 bits, and sums of the same numbers differ by where they lie in memory."""
+
 
 def series(count: int, seed: int = 4) -> Floats:
     """Waves, walks, spikes, counts, one that began lately and one with holes."""
@@ -125,8 +128,8 @@ def test_what_never_moved_does_not_cross() -> None:
     assert far[0] < 0.03
     assert near[1] < 0.3  # only 30 hours are known
     assert farthest.max() < 0.05
-    assert (farthest <= far).all()
-    assert (far <= near).all()
+    assert (farthest <= far + ROUNDING).all()
+    assert (far <= near + ROUNDING).all()
 
 
 @pytest.mark.parametrize("hours", [1, 2, 5, 24, 30, 72, 100, 168, 200])
