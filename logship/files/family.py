@@ -13,24 +13,25 @@ from pathlib import Path
 from forewarn.base.clock import Clock
 from logship.checkpoint import Checkpoint
 from logship.delivery.ledger import Ledger
-from logship.engine.times import Carried
-from logship.errors import LogshipError, SpoolKeyError, TruncatedError
-from logship.files.copies import is_copy, is_copy_under_way
+from logship.errors import LogshipError, TruncatedError
+from logship.files.copies import LINGER_SECONDS, is_copy, is_copy_under_way, is_fresh
 from logship.files.folder import Folder
-from logship.files.identity import HEAD_BYTES, Fingerprint, Identity, file_id, first_line
+from logship.files.identity import Identity
 from logship.files.listing import Listings
-from logship.files.tail import Fault, TailedFile, holds
+from logship.files.missing import Missing
+from logship.files.packing import Packing
+from logship.files.register import Register
+from logship.files.tail import Fault, TailedFile
 from logship.stats import Stats
 from logship.streams import Stream
-
-LINGER_SECONDS = 60.0
-"""How long a rotated file must have been quiet before it is let go: its writer may not have opened the new one yet."""
 
 FAULT_SECONDS = 60.0
 """How long a rotated file must have failed alike before it is given up."""
 
 _NOWHERE = Identity(0, 0, 0)
 """Where a stream lives that no file holds any more."""
+
+_NEVER = float("-inf")
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Family:
         listings: what all paths know of folders.
         rest: finds what is kept elsewhere of a stream whose bytes are gone; None for nothing.
         unneeded: is told of streams before they are forgotten, of which nothing need be kept elsewhere any more.
+        lose: counts bytes that are gone before they were read: a stream, and the offsets of the range.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Family:
         listings: Listings,
         rest: Callable[[Stream], TailedFile | None] = lambda _stream: None,
         unneeded: Callable[[Collection[str]], None] = lambda _accounts: None,
+        lose: Callable[[Stream, int, int], None] = lambda _stream, _start, _end: None,
     ) -> None:
         self.path = path
         self.files: list[TailedFile] = []
@@ -70,14 +73,16 @@ class Family:
         self._clock = clock
         self._max_line = max_line
         self._stats = stats
-        self._history: set[Identity] = set()  # generations from before the path was followed
-        self._missing: list[Stream] = []
         self._rest = rest
         self._unneeded = unneeded
+        self._lose = lose
         self._folder = Folder(path, max_line, listings)
-        self._stamp: tuple[int, ...] | None = None
-        self._waiting = False
-        self._locked_away: set[str] = set()
+        self._register = Register(path, checkpoint=checkpoint, ledger=ledger, clock=clock)
+        self._packing = Packing(self._folder, self._register, clock)
+        self._missing = Missing(self._folder, rest)
+        self._stamp: tuple[object, ...] | None = None
+        self._copied_until = self._packed_until = _NEVER
+        self._from_end = False
 
     def begin(self, wanted: list[Path], *, from_end: bool) -> None:
         """Open what is to be read of the path.
@@ -89,23 +94,18 @@ class Family:
         Raises:
             OSError: the live file cannot be opened; call again later.
         """
-        history = self._checkpoint.history(str(self.path))
-        if history is None:
-            asked = [] if from_end else wanted
-            files = self._folder.unknown(self._is_known, surely=True)
-            self._history = {file.identity for file in files if file.path not in asked and not self._pass_over(file)}
-            for file in files:
-                file.close()
-            self._checkpoint.follow(str(self.path), self._history)
-        else:
-            self._history = history
+        if not self._register.recall():
+            self._leave_out_older(wanted, from_end=from_end)
+            self._from_end = from_end
+            if not from_end:
+                self._register.follow()
         self._reopen(self._checkpoint.unfinished(str(self.path)))
-        self.look(from_end=from_end and history is None)
+        self.look()
         for file in self.files:
             if file.stream is None:
-                self._name(file)
+                self._register.name(file)
 
-    def look(self, *, from_end: bool = False) -> None:
+    def look(self) -> None:
         """See whether the path leads to another file than before, and open it and what came between.
 
         Raises:
@@ -113,18 +113,28 @@ class Family:
         """
         successor = self._successor()
         self._open_unseen(self.files[-1] if self.files and successor is None else successor)
-        if not self._waiting:
-            self._missing = [stream for stream in self._missing if not self._settle_missing(stream)]
-        if successor is None:
-            return
-        known = self._checkpoint.find(successor.identity)
-        self.files.append(successor)
-        if known is not None:
-            self._checkpoint.change({known.file_id: {"finished": False, "path": str(self.path)}})
-            self._resume(successor, self._checkpoint.get(known.file_id))
-        elif from_end:
-            successor.skip_to_end()
-            self._name(successor)
+        self._settle_missing()
+        if successor is not None:
+            known = self._register.find(successor)
+            self.files.append(successor)
+            if known is not None:
+                self._resume(successor, self._register.reopened(known))
+            elif self._from_end:
+                successor.skip_to_end()
+                self._register.name(successor)
+        if self._from_end:  # only now: a live file that could not be opened at first is skipped by the next process, too
+            self._from_end = False
+            self._register.follow()
+
+    def _leave_out_older(self, wanted: list[Path], *, from_end: bool) -> None:
+        """Leave out generations from before the path was followed; what is added to those that are wanted is read."""
+        for file in self._folder.unknown(self._is_known, surely=True):
+            named = file.path in wanted
+            if not (named and not from_end):
+                passed = self._register.pass_over(file)
+                if not passed or (file.identity.birth_ns and not named):
+                    self._register.leave_out([file.identity])
+            file.close()
 
     def _successor(self) -> TailedFile | None:
         """The file that the path leads to, opened; None where it is open already, or there is none."""
@@ -135,16 +145,15 @@ class Family:
         if any((file.identity.device, file.identity.inode) == (status.st_dev, status.st_ino) for file in self.files):
             return None
         successor = TailedFile.open(self.path, self._max_line)
-        known = self._checkpoint.find(successor.identity)
-        if known is not None and known.path != str(self.path) and not known.finished:
-            successor.close()  # another path leads to the same file, and it is read there
+        if self._register.is_elsewhere(self._register.find(successor)):
+            successor.close()
             return None
         return successor
 
     def peek(self, file: TailedFile, raw: bytearray, limit: int) -> int:
         """Read the next lines of one of the files; their bytes, 0 for none. A file that was cut off starts anew."""
         final = self._is_over(file)
-        if file.stream is None and not self._name(file, final=final):
+        if file.stream is None and not self._register.name(file, final=final):
             return 0
         if (missing := file.skip()) is not None:
             self._ledger.settle([missing])
@@ -169,8 +178,9 @@ class Family:
         self.files.remove(file)
         file.close()
         if file.stream is None:
-            self._history.add(file.identity)
+            self._register.leave_out([file.identity])
         else:
+            self._lose_unread(file, file.stream)
             self._ledger.finish(file.stream.file_id)
         log.warning(
             "a rotated log cannot be read any more; anything written to it behind this offset is lost",
@@ -209,16 +219,17 @@ class Family:
         there = self._folder.inodes()
         if there is None:
             return
-        known = self._checkpoint.of_path(str(self.path))
-        gone = [stream for stream in known if stream.finished and stream.identity.inode not in there]
+        gone = [stream for stream in self._register.streams() if stream.finished and stream.identity.inode not in there]
         accounts = [stream.file_id for stream in gone if stream.identity.birth_ns]
         self._unneeded(accounts)
         self._ledger.forget(accounts)
+        if not self._register.streams():
+            self._checkpoint.unfollow(str(self.path))
 
     @property
     def under_way(self) -> bool:
         """Whether something may happen here of which no change of a file tells: it is to be looked after again."""
-        if self._waiting or self._missing or len(self.files) > 1:
+        if self._is_waiting(self._copied_until) or self._missing or len(self.files) > 1:
             return True
         return any(file.fault or file.removed() for file in self.files)
 
@@ -246,63 +257,19 @@ class Family:
             return False
         return file is not self.files[-1] or file.removed()
 
-    def _name(self, file: TailedFile, *, final: bool = False) -> bool:
-        """Give a stream to a file whose first line is complete, and keep it before anything of it is sent."""
-        line = first_line(file.content, final=final)
-        if line is None:
-            return False
-        known = self._checkpoint.find(file.identity)
-        if known is not None and not known.finished and known.path != str(self.path):
-            return False  # another path leads to the same file, and it is read there
-        self._begin_stream(file, Fingerprint.of(line), line)
-        return True
-
-    def _pass_over(self, file: TailedFile) -> bool:
-        """Keep a generation from before the path was followed as one that was read; False where that cannot be.
-
-        It is known again by its bytes when it has been compressed.
-        """
-        line = first_line(file.content, final=True)
-        if file.content.compressed or line is None:
-            return False
-        file.stand_at(file.size())
-        self._begin_stream(file, Fingerprint.of(file.head), line)
-        assert file.stream is not None
-        self._ledger.finish(file.stream.file_id)
-        return True
-
-    def _begin_stream(self, file: TailedFile, head: Fingerprint, line: bytes) -> None:
-        epoch = 0
-        while self._checkpoint.has(name := file_id(file.identity, epoch, line)):
-            epoch += 1
-        file.stream = Stream(
-            name,
-            str(self.path),
-            file.identity,
-            epoch,
-            head,
-            file.position,
-            file.marker,
-            Carried(),
-            self._clock.now_ms(),
-            file.modified_ns,
-        )
-        file.first = line
-        self._checkpoint.add(file.stream)
-        self._ledger.start(file.stream.file_id, file.position)
+    def _is_waiting(self, until: float) -> bool:
+        return self._clock.monotonic() < until
 
     def _reopen(self, streams: list[Stream]) -> None:
         """Go on with what was not finished when the shipper ended."""
         for stream in streams:
-            try:
+            file = None
+            with contextlib.suppress(OSError):  # it is looked for again, and whoever does says so
                 file = self._folder.find(stream.identity)
-            except OSError as error:
-                log.warning("cannot read a rotated log", extra={"path": stream.path, "reason": error.strerror})
-                continue
             if file is None:
-                self._missing.append(stream)  # it may have been compressed
+                self._missing.add(stream)
             else:
-                file.stream = stream
+                file.stream = self._register.at(stream, file.identity)
                 self._ledger.start(stream.file_id, stream.acknowledged)
                 self.files.append(file)
         for file in list(self.files):  # once all are known: one that was cut off looks for its copy among the others
@@ -310,31 +277,17 @@ class Family:
                 with contextlib.suppress(OSError, LogshipError):  # reading it says so too
                     self._resume(file, file.stream)
 
-    def _settle_missing(self, stream: Stream) -> bool:
-        """Go on in what is kept of a stream elsewhere, or give it up; False where a key to it is missing so far."""
-        try:
-            rest = self._rest(stream)
-        except SpoolKeyError as error:
-            if stream.file_id not in self._locked_away:
-                self._locked_away.add(stream.file_id)
-                log.warning("a log that is gone waits in the spool: %s", error, extra={"path": stream.path})
-            return False
-        rest = rest or self._find_again(stream)
-        if rest is None:
-            self._lost(stream)
-        else:
+    def _settle_missing(self) -> None:
+        """Go on in what is left of streams whose files were not there, or give them up."""
+        if self._is_waiting(self._packed_until):
+            return  # one may be compressed right now
+        for stream, rest in self._missing.settle(surely=not self._is_waiting(self._copied_until)):
+            if rest is None:
+                self._lost(stream)
+                continue
             named = (number for number, file in enumerate(self.files) if not file.removed())
             self.files.insert(next(named, len(self.files)), rest)
             self._resume(rest, stream)
-        return True
-
-    def _find_again(self, stream: Stream) -> TailedFile | None:
-        """A stream's file, of which the name may have moved while it was looked for."""
-        file = self._folder.find(stream.identity)
-        if file is not None and not holds(file.content, stream):
-            file.close()
-            return None
-        return file
 
     def _lost(self, stream: Stream) -> None:
         self._stats.lost()
@@ -344,7 +297,13 @@ class Family:
             extra={"path": stream.path, "offset": stream.acknowledged},
         )
 
+    def _lose_unread(self, file: TailedFile, stream: Stream) -> None:
+        """Count what a file was seen to hold and nobody can read any more."""
+        if file.growth.end > file.position:
+            self._lose(stream, file.position, file.growth.end)
+
     def _resume(self, file: TailedFile, stream: Stream) -> None:
+        stream = self._register.at(stream, file.identity)
         self._ledger.start(stream.file_id, stream.acknowledged)
         try:
             file.resume(stream, self._checkpoint.anchors(stream))
@@ -352,78 +311,55 @@ class Family:
             self._cut_off(file)
 
     def _open_unseen(self, live: TailedFile | None) -> None:
-        """Open generations that came and went unseen; they stand before the live file, oldest first."""
-        stamp, settled = self._folder.stamp()
+        """Open generations that came and went, or grew, unseen; they stand before the live file, oldest first."""
+        stamp, settled = self._folder.stamp(self.files)
         if stamp == self._stamp:
             return
         for file in list(self.files):  # a copy of one that was cut off would be taken for a stranger below
             with contextlib.suppress(OSError):  # reading it says so too
                 if file.stream is not None and not file.intact():
                     self._cut_off(file)
-        self._waiting = False
+        self._copied_until = self._packed_until = _NEVER
         at = self.files.index(live) if live in self.files else len(self.files)
-        for file in self._folder.unknown(self._is_known, self.files, surely=bool(self._missing)):
-            if file.identity in self._history or (live is not None and file.identity == live.identity):
-                file.close()
-            elif file.content.compressed and (stream := self._held_by(file)) is not None:
-                at += self._go_on_in(file, stream, at)
-            elif (live is not None and is_copy_under_way(file, live)) or (
-                file.content.compressed and self._is_being_made(file)
-            ):
-                file.close()
-                self._waiting = True
-            else:
-                self.files.insert(at, file)
-                at += 1
-        self._stamp = stamp if settled and not self._waiting else None
+        for file in self._folder.unknown(self._is_done_with, self.files, surely=bool(self._missing)):
+            at += self._open_one(file, live, at)
+        self._stamp = stamp if settled else None
+
+    def _open_one(self, file: TailedFile, live: TailedFile | None, at: int) -> int:
+        """Read a generation that came, or grew, unseen, if it is to be read; how many files were put at ``at``."""
+        if self._register.is_left_out(file) or (live is not None and file.identity == live.identity):
+            file.close()
+        elif (stream := self._register.outgrown(file)) is not None:
+            self.files.insert(at, file)
+            self._resume(file, self._register.reopened(stream))
+            return 1
+        elif (stream := self._packing.stream_in(file, self.files)) is not None:
+            return self._go_on_in(file, stream, at)
+        elif live is not None and is_copy_under_way(file, live):
+            self._copied_until = max(self._copied_until, self._end_of_waiting(file))
+            file.close()
+        elif self._packing.is_under_way(file):
+            self._copied_until = self._packed_until = max(self._packed_until, self._end_of_waiting(file))
+            file.close()
+        else:
+            self.files.insert(at, file)
+            return 1
+        return 0
+
+    def _end_of_waiting(self, file: TailedFile) -> float:
+        """Until when whoever is writing a file is awaited, unless more of it comes."""
+        return self._clock.monotonic() + LINGER_SECONDS if is_fresh(file, self._clock) else _NEVER
 
     def _is_known(self, file: TailedFile) -> bool:
-        if any(known.identity == file.identity for known in self.files):
-            return True
-        stream = self._checkpoint.find(file.identity)
-        if stream is None or file.identity.birth_ns or not stream.finished:
-            return stream is not None
-        return holds(file.content, stream)  # an inode may have been given out again
+        return any(known.identity == file.identity for known in self.files) or self._register.is_known(file)
 
-    def _held_by(self, file: TailedFile) -> Stream | None:
-        """The stream of which a compressed file holds the bytes: one whose own file has lost its name or is gone."""
-        for known in self.files:
-            if known.stream is None:
-                self._name(known)
-        for stream in sorted(self._checkpoint.of_path(str(self.path)), key=_acknowledged, reverse=True):
-            if not holds(file.content, stream):
-                continue
-            ends = not file.content.pread(1, stream.acknowledged)
-            if stream.finished and not ends and stream.acknowledged < HEAD_BYTES:
-                continue  # a few first bytes are alike in many files
-            if self._has_no_name(stream):
-                return stream
-        return None
-
-    def _is_being_made(self, file: TailedFile) -> bool:
-        """Whether a compressed file that has no end yet may become one that was read."""
-        known = any(stream.fingerprint.matches(file.content) for stream in self._checkpoint.of_path(str(self.path)))
-        if not known or file.content.complete:
-            return False
-        if self._clock.now_ms() * 1_000_000 - file.modified_ns > LINGER_SECONDS * 1e9:
-            self._history.add(file.identity)  # nobody makes it any more
-        return True
-
-    def _has_no_name(self, stream: Stream) -> bool:
-        for file in self.files:
-            if file.stream is not None and file.stream.file_id == stream.file_id:
-                return file.removed()
-        found = self._folder.find(stream.identity)
-        if found is None:
-            return True
-        try:
-            return not stream.identity.birth_ns and not holds(found.content, stream)
-        finally:
-            found.close()
+    def _is_done_with(self, file: TailedFile) -> bool:
+        """Whether nothing of a file is to be read that is not being read."""
+        return self._is_known(file) and self._register.outgrown(file) is None
 
     def _go_on_in(self, file: TailedFile, stream: Stream, at: int) -> int:
         """Read a stream on in the compressed file that took its place; how many files were put at ``at``."""
-        self._missing = [missing for missing in self._missing if missing.file_id != stream.file_id]
+        self._missing.drop(stream.file_id)
         if any(known.stream is not None and known.stream.file_id == stream.file_id for known in self.files):
             self._checkpoint.change({stream.file_id: {"identity": file.identity}})
             file.close()
@@ -456,6 +392,9 @@ class Family:
             rest.take_over(file)
             self._checkpoint.change({stream.file_id: {"identity": _NOWHERE}})
         else:
+            if file.growth.end > file.position:
+                self._stats.lost()
+            self._lose_unread(file, stream)
             self._ledger.finish(stream.file_id)
         if file.content.compressed:  # it holds less than was read before it was compressed
             self.files.remove(file)
@@ -466,6 +405,3 @@ class Family:
         self._open_unseen(file)
         log.info("a log was cut off", extra={"path": stream.path, "copy_found": copy is not None})
 
-
-def _acknowledged(stream: Stream) -> int:
-    return stream.acknowledged
