@@ -30,6 +30,7 @@ ROUNDS = 5
 REPEATED = 20
 RANDOM_LINES = 50_000
 RATE = 0.0025
+RARE_LINES, RARE_LOOKS = 20_000, b"!#$%&*+-./"
 
 
 def grouping(truth: Sequence[Hashable], found: Sequence[Hashable]) -> dict[str, float]:
@@ -127,6 +128,21 @@ def random_words(*, fast: bool) -> dict[str, int]:
     return {"lines_per_second": round(RANDOM_LINES / took), "templates_before_merging": len(miners[0].ids)}
 
 
+def beside_rare(*, fast: bool) -> dict[str, float]:
+    """How much longer known lines take beside lines of shapes that came once, and never again."""
+    body = b"".join(
+        b"2026-02-02 02:40:%02d INFO engine: request %d done in %d ms\n" % (i % 60, i, i % 977)
+        for i in range(RARE_LINES)
+    )
+    shapes = [b"1%c2%c3 banner\n" % (one, other) for one in RARE_LOOKS for other in RARE_LOOKS]
+    took = {}
+    for count in (0, 1, len(shapes)):
+        miner = Miner(fast=fast)
+        miner.feed("bench", b"".join(shapes[:count]) + body)
+        took[count] = cpu_seconds(lambda m=miner: m.feed("bench", body))
+    return {f"{count} shapes": round(seconds / took[0], 3) for count, seconds in took.items() if count}
+
+
 def unseen(path: Path, *, fast: bool) -> dict[str, float]:
     """Processor time of a signature that was never seen."""
     lines = path.read_bytes().splitlines()
@@ -168,6 +184,12 @@ def report_on(found: dict[str, Any], report: Report) -> None:
         words, unseen_ = found["random_words"][name]["lines_per_second"], found["unseen"][name]["microseconds"]
         report.add(
             Figure(f"known lines, {name}", known["all"], "lines/s", Within(3e6) if fast else None),
+            Figure(
+                f"beside lines of {len(RARE_LOOKS) ** 2} rare shapes, {name}",
+                found["beside_rare"][name][f"{len(RARE_LOOKS) ** 2} shapes"],
+                "times as long",
+                1.25,
+            ),
             Figure(f"lines with two random words, {name}", words, "lines/s", Within(5e5) if fast else None),
             Figure(f"an unseen signature, {name}", unseen_, "us", 100.0 if fast else None),
         )
@@ -194,6 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shuffled=shuffled(folders),
         distinct={path.name: distinct(path) for path in sorted(lists.glob("*.csv"))},
         lines_per_cpu_second={name: speed(folders, fast=fast) for name, fast in kinds.items()},
+        beside_rare={name: beside_rare(fast=fast) for name, fast in kinds.items()},
         random_words={name: random_words(fast=fast) for name, fast in kinds.items()},
         unseen={name: unseen(lists / "Thunderbird_templates.csv", fast=fast) for name, fast in kinds.items()},
         sequences=sequences(openstack),

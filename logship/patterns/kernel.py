@@ -17,8 +17,8 @@ from logship.patterns.table import find
 
 PLACES = 4
 """Tokens that one mask leaves out."""
-UNSEEN, NEW_SHAPE = 1, 2
-"""Why a scan stops: no template for a line, no header for its leading shape."""
+UNSEEN, SHAPE = 1, 2
+"""Why a scan stops: no template for a line; no header for its leading shape, or lines of it are wanted."""
 
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
@@ -342,6 +342,26 @@ def _squeezed_slot(
     return slot
 
 
+@inlined
+def _text_end(data: Any, start: Any, end: Any) -> Any:
+    """Where a line ends without the blanks behind it."""
+    while end > start and data[end - 1] <= 32:
+        end -= 1
+    return end
+
+
+@compiled
+def shapes(data: Any, lines: Any, found: Any) -> None:
+    """The leading shape of each line."""
+    _shapes(pointer(data), pointer(lines), pointer(found), len(found))
+
+
+@compiled
+def _shapes(data: Any, lines: Any, found: Any, count: int) -> None:
+    for i in range(count):
+        found[i] = fast_shape(data, lines[i], _text_end(data, lines[i], lines[i + 1]))[0]
+
+
 @compiled
 def scan(
     data: Any,
@@ -372,7 +392,7 @@ def scan(
         first: the line to begin at.
         slots: takes the slot of each line.
         shapes: table of the leading shapes that have a header.
-        cuts: columns and rule of each header, beside shapes.
+        cuts: columns and rule of each header and whether its lines are wanted, beside shapes.
         closed: whether shapes that are not among them have none.
         keys: table of signatures.
         values: their slots, beside keys.
@@ -429,21 +449,19 @@ def _scan(
     header = 0
     for i in range(first, count):
         start = lines[i]
-        end = lines[i + 1]
-        while end > start and data[end - 1] <= 32:
-            end -= 1
+        end = _text_end(data, start, lines[i + 1])
         if same_looks(data, start, looks) & known != known or end - start < extent:
             number_of, extent = fast_shape(data, start, end)
             shape = np.uint64(number_of)
             cell = find(shapes, formats - 1, shape)
-            if shapes[cell] != shape and not closed:
-                about[0] = NEW_SHAPE
+            if (shapes[cell] != shape and not closed) or cuts[3 * cell + 2]:
+                about[0] = SHAPE
                 about[4] = np.int64(shape)
                 return i
             keep_looks(data, start, looks)
             known = below(extent)
             header = cell
-        begin = fast_start(data, start, end, cuts[2 * header], cuts[2 * header + 1])
+        begin = fast_start(data, start, end, cuts[3 * header], cuts[3 * header + 1])
         if is_odd(data, begin, end):
             slot = _squeezed_slot(data, begin, end, keys, cells, values, masks, factors, elements, starts, stops, about)
         else:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from logship.patterns.kernel import NEW_SHAPE, PLACES, masked, powers, scan
-from logship.patterns.stage import MASKS, MOST_SIGNATURES, MOST_TOKENS, Chunk, Headers, Int64, Places, Stop
+from logship.patterns.headers import Headers
+from logship.patterns.kernel import PLACES, SHAPE, masked, powers, scan, shapes
+from logship.patterns.stage import MASKS, MOST_SIGNATURES, MOST_TOKENS, Chunk, Int64, Places, Stop
 from logship.patterns.table import keep, store
 
 _CELLS = MOST_SIGNATURES * 4
@@ -68,10 +69,16 @@ class Machine:
         if i == len(chunk.slots):
             return None
         why, count, begin, end, shape, *key = self._about.tolist()
-        if why == NEW_SHAPE:
+        if why == SHAPE:
             return Stop(i, shape)
         elements = tuple(self._elements[:count].tolist())
         return Stop(i, None, chunk.data[begin:end].tobytes(), elements, np.array(key).view(np.uint64))
+
+    def shapes(self, chunk: Chunk) -> Int64:
+        """The leading shape of each line."""
+        found = np.empty(len(chunk.slots), np.int64)
+        shapes(chunk.data, chunk.starts, found)
+        return found
 
     def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
         """Set the slot of a signature, or of it with some tokens left out."""

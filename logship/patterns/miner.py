@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import cramjam
@@ -12,10 +12,10 @@ import orjson
 from logship.errors import LogshipError
 from logship.patterns.compiled import AVAILABLE
 from logship.patterns.groups import Groups, Tokens
-from logship.patterns.header import SAMPLE, SURE, Header, learn
+from logship.patterns.header import SAMPLE
+from logship.patterns.headers import LONGEST_LINE, Sources
 from logship.patterns.jsonlines import holds_json, messages_of
-from logship.patterns.lines import shape_of
-from logship.patterns.stage import MOST_SIGNATURES, SLACK, Bytes, Chunk, Headers, Int32, Int64, Stop, make_stage
+from logship.patterns.stage import MOST_SIGNATURES, SLACK, Bytes, Chunk, Int32, Int64, Stop, make_stage
 from logship.patterns.template import Template, template_of
 from logship.patterns.tokens import tokens_of
 from logship.patterns.words import HOLE
@@ -67,8 +67,7 @@ class Miner:
         self.limits = limits
         self.lines = 0
         self._stage = make_stage(fast=fast)
-        self._sources: dict[str, Headers] = {}
-        self._few: dict[tuple[str, int], list[bytes]] = {}
+        self._sources = Sources()
         self.groups = Groups()
         self.ids: list[int] = []
         self.examples: list[str] = []
@@ -99,12 +98,13 @@ class Miner:
             resolve().
         """
         chunk = self._chunk(data, starts)
-        headers = self._sources.setdefault(source, Headers())
-        self._learn_more(source, headers, chunk)
+        headers = self._sources.of(source)
+        learned = set[int]()
         first = 0
         while (stop := self._stage.scan(chunk, first, headers, self.counts, self.latest)) is not None:
             if stop.shape is not None:
-                self._new_shape(source, headers, chunk, stop)
+                self._sources.learn(source, stop.shape, self._alike(chunk, stop))
+                learned.add(stop.shape)
                 first = stop.line
                 continue
             self.lines = chunk.number + stop.line
@@ -113,6 +113,7 @@ class Miner:
             self.counts[slot] += 1
             self.latest[slot] = self.lines
             first = stop.line + 1
+        self._sources.ask_again(source, learned)
         self.lines = chunk.number + len(chunk.slots)
         return self._root_ids()[chunk.slots]
 
@@ -152,10 +153,6 @@ class Miner:
             (self.ids[slot], self.groups.root(slot), int(self.counts[slot]), int(self.latest[slot]), example, tokens)
             for slot, (example, tokens) in enumerate(zip(self.examples, self.groups.tokens, strict=True))
         ]
-        sources = {
-            name: [(shape, *astuple(header)) for shape, header in headers.known.items()]
-            for name, headers in self._sources.items()
-        }
         state = {
             "version": STATE_VERSION,
             "lines": self.lines,
@@ -164,7 +161,7 @@ class Miner:
             "slots": slots,
             "free": self._free,
             "merged": sorted(self.merged.items()),
-            "sources": sources,
+            "sources": self._sources.save(),
         }
         return bytes(cramjam.zstd.compress(orjson.dumps(state)))
 
@@ -198,10 +195,7 @@ class Miner:
             if tokens:
                 self._slots[tokens] = slot
         self.groups.parent = [entry[1] for entry in state["slots"]]
-        for name, known in state["sources"].items():
-            headers = self._sources[name] = Headers()
-            for shape, *header in known:
-                headers.put(shape, Header(*header))
+        self._sources.load(state["sources"])
 
     def current(self, template: int) -> int:
         """The id that stands for an id given earlier."""
@@ -233,22 +227,12 @@ class Miner:
             self._changed = False
         return self._roots
 
-    def _new_shape(self, source: str, headers: Headers, chunk: Chunk, stop: Stop) -> None:
-        assert stop.shape is not None
-        lines = list(_alike(chunk, stop.line, stop.shape))
-        headers.put(stop.shape, learn(lines))
-        if len(lines) < SURE:
-            self._few[source, stop.shape] = lines
-
-    def _learn_more(self, source: str, headers: Headers, chunk: Chunk) -> None:
-        """Learn headers again of which too few lines were seen."""
-        for key in [key for key in self._few if key[0] == source]:
-            lines = self._few[key]
-            lines.extend(_alike(chunk, 0, key[1], SAMPLE))
-            if len(lines) >= SURE:
-                del self._few[key]
-                if key[1] in headers.known:
-                    headers.put(key[1], learn(lines))
+    def _alike(self, chunk: Chunk, stop: Stop) -> list[bytes]:
+        """The beginnings of lines of one leading shape, from where the scan stopped on."""
+        if chunk.shapes is None:
+            chunk.shapes = self._stage.shapes(chunk)
+        alike = np.flatnonzero(chunk.shapes[stop.line :] == stop.shape)[:SAMPLE] + stop.line
+        return [chunk.text(i, LONGEST_LINE) for i in alike.tolist()]
 
     def _unseen(self, stop: Stop) -> int:
         """The slot of a line that stage 1 does not know."""
@@ -343,15 +327,3 @@ def line_starts(data: bytes) -> Int64:
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
     whole = data.endswith(b"\n") or not data
     return np.concatenate(([0], ends, [] if whole else [len(data)])).astype(np.int64)
-
-
-def _alike(chunk: Chunk, first: int, shape: int, most: int = SAMPLE) -> Iterator[bytes]:
-    """Lines of one leading shape."""
-    found = 0
-    for i in range(first, len(chunk.slots)):
-        line = chunk.line(i).rstrip()
-        if shape_of(line, 0, len(line)) == shape:
-            yield line
-            found += 1
-            if found == most:
-                return

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logship.patterns.compiled import AVAILABLE
-from logship.patterns.header import NO_HEADER, Header
+from logship.patterns.header import NO_HEADER
+from logship.patterns.headers import Headers
 from logship.patterns.lines import message_start, shape_of
-from logship.patterns.table import store
 
 Bytes = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
@@ -20,12 +20,12 @@ Places = tuple[int, ...]
 
 SLACK = 64
 """Bytes that a chunk carries behind its last line."""
-MOST_SHAPES = 256
 MOST_SIGNATURES = 1 << 17
 MOST_TOKENS = 128
 """Tokens of a message that its signature covers."""
 MASKS = 8
 """Masks for one number of tokens."""
+_WHITE = bytes(range(33))
 
 
 @dataclass(slots=True)
@@ -37,45 +37,28 @@ class Chunk:
         starts: where each line begins in data, and the end of the last.
         slots: the template of each line, by its slot.
         number: of the first line, over all sources.
+        shapes: the leading shape of each line, where it was asked for.
     """
 
     data: Bytes
     starts: Int64
     slots: Int32
     number: int
+    shapes: Int64 | None = None
 
-    def line(self, i: int) -> bytes:
-        """One line without its end."""
-        return self.data[self.starts[i] : self.starts[i + 1]].tobytes().rstrip(b"\r\n")
-
-
-@dataclass(slots=True)
-class Headers:
-    """The headers of one source, by leading shape."""
-
-    known: dict[int, Header] = field(default_factory=dict)
-    shapes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(MOST_SHAPES * 4, np.uint64))
-    cuts: Int32 = field(default_factory=lambda: np.zeros((MOST_SHAPES * 4, 2), np.int32))
-
-    @property
-    def closed(self) -> bool:
-        """Whether there are so many that a line of another shape has no header."""
-        return len(self.known) >= MOST_SHAPES
-
-    def put(self, shape: int, header: Header) -> None:
-        """Set the header of a leading shape."""
-        self.known[shape] = header
-        with np.errstate(over="ignore"):
-            store(self.shapes, self.cuts, np.uint64(shape), np.array([header.columns, header.rule], np.int32))
+    def text(self, i: int, most: int | None = None) -> bytes:
+        """One line without the blanks at its end; the first bytes of it, where so many are asked for."""
+        start, end = int(self.starts[i]), int(self.starts[i + 1])
+        return self.data[start : end if most is None else min(end, start + most)].tobytes().rstrip(_WHITE)
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A line that stage 1 does not know.
+    """A line that stage 1 does not know, or of whose looks more is to be learned.
 
     Attributes:
         line: its index in the chunk.
-        shape: its leading shape where that is new, else None.
+        shape: its leading shape where that is new or wanted, else None.
         message: the message.
         elements: its tokens, equal where the tokens are equal.
         key: its signature.
@@ -97,6 +80,9 @@ class Stage(Protocol):
 
     def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
         """Fill in slots from a line on, up to one that is not known; None when all were."""
+
+    def shapes(self, chunk: Chunk) -> Int64:
+        """The leading shape of each line."""
 
     def learn(self, stop: Stop, slot: int, places: Places | None = None) -> None:
         """Set the slot of a line's signature, or of its signature with some tokens left out."""
@@ -147,13 +133,12 @@ class PlainStage:
     def scan(self, chunk: Chunk, first: int, headers: Headers, counts: Int64, latest: Int64) -> Stop | None:
         """Fill in slots up to a line that is not known."""
         for i in range(first, len(chunk.slots)):
-            line = chunk.line(i).rstrip(_WHITE)
+            line = chunk.text(i)
             shape = shape_of(line, 0, len(line))
             header = headers.known.get(shape)
-            if header is None:
-                if not headers.closed:
-                    return Stop(i, shape)
-                header = NO_HEADER
+            if shape in headers.wanted or (header is None and not headers.closed):
+                return Stop(i, shape)
+            header = header or NO_HEADER
             message = line[message_start(line, 0, len(line), header.columns, header.rule) :]
             key = _key(message)
             slot = self._slots.get(key)
@@ -166,6 +151,11 @@ class PlainStage:
             counts[slot] += 1
             latest[slot] = chunk.number + i
         return None
+
+    def shapes(self, chunk: Chunk) -> Int64:
+        """The leading shape of each line."""
+        texts = map(chunk.text, range(len(chunk.slots)))
+        return np.array([shape_of(text, 0, len(text)) for text in texts], np.int64)
 
     def drop(self, slots: Sequence[int]) -> None:
         """Forget the signatures of some slots."""
@@ -190,9 +180,6 @@ class PlainStage:
                 if slot is not None:
                     return slot
         return None
-
-
-_WHITE = bytes(range(33))
 
 
 def _key(message: bytes) -> bytes:

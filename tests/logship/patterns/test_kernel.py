@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from logship.patterns.compiled import AVAILABLE
 from logship.patterns.lines import COLON, DASH, message_start, shape_of
 from logship.patterns.miner import Miner, line_starts, with_slack
-from logship.patterns.stage import MOST_TOKENS, SLACK
+from logship.patterns.stage import MOST_TOKENS, SLACK, Chunk, make_stage
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="no numba")
 
@@ -74,6 +74,15 @@ def test_shapes_and_cuts_are_those_of_the_plain_way(
     assert shape == shape_of(line, 0, len(line))
     assert extent == FAR or extent <= len(line)
     assert fast_start(data, 2, 2 + len(line), columns, rule) - 2 == message_start(line, 0, len(line), columns, rule)
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts=st.lists(st.lists(st.tuples(st.sampled_from(COLUMNS), st.sampled_from(GAPS)), max_size=4), min_size=1))
+def test_shapes_of_a_chunk_are_those_of_the_plain_way(texts: list[list[tuple[bytes, bytes]]]) -> None:
+    text = b"".join(b"".join(column + gap for column, gap in parts) + b"\n" for parts in texts)
+    starts = line_starts(text)
+    chunk = Chunk(with_slack(text), starts, np.zeros(len(starts) - 1, np.int32), 0)
+    assert make_stage(fast=True).shapes(chunk).tolist() == make_stage(fast=False).shapes(chunk).tolist()
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
