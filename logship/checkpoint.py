@@ -139,6 +139,13 @@ class Checkpoint:
             found = self._select("(device, inode, birth_ns) = (?, ?, ?)", *place, order="number DESC LIMIT 1")
             return found[0] if found else None
 
+    def find_lasting(self, path: str, identity: Identity) -> Stream | None:
+        """The newest stream of a followed path that this file held when its device had another number."""
+        place = path, signed(identity.inode), identity.birth_ns
+        with self._lock:
+            found = self._select("(path, inode, birth_ns) = (?, ?, ?)", *place, order="number DESC LIMIT 1")
+            return found[0] if found else None
+
     def of_path(self, path: str) -> list[Stream]:
         """The streams of a followed path, in the order in which they were found."""
         with self._lock:
@@ -216,6 +223,12 @@ class Checkpoint:
                 "INSERT INTO history VALUES (?, ?, ?, ?)",
                 [(path, old.device, signed(old.inode), old.birth_ns) for old in history],
             )
+
+    def unfollow(self, path: str) -> None:
+        """Know nothing more of a path of which no stream is left, durable on return."""
+        with self._changing():
+            for table in ("paths", "history"):
+                self._connection.execute(f"DELETE FROM {table} WHERE path = ?", (path,))
 
     def anchor(self, anchors: Sequence[Anchor]) -> None:
         """Write when lines were read, durable on return."""

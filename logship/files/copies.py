@@ -1,18 +1,30 @@
 """Telling copies of a log file from strangers: rotation by copying and cutting off leaves one behind."""
 
+from forewarn.base.clock import Clock
 from logship.files.identity import HEAD_BYTES, MARKER_BYTES, Fingerprint
 from logship.files.tail import TailedFile
+
+LINGER_SECONDS = 60.0
+"""How long a rotated file must have been quiet before nothing more is awaited of whoever writes it."""
+
+
+def is_fresh(file: TailedFile, clock: Clock) -> bool:
+    """Whether somebody may still be writing a file that looks unfinished; a clock that was set back makes none so."""
+    return abs(clock.now_ms() * 1_000_000 - file.modified_ns) < LINGER_SECONDS * 1e9
 
 
 def is_copy(candidate: TailedFile, original: TailedFile) -> bool:
     """Whether a file holds what was read of another one before that was cut off."""
     stream = original.stream
-    if stream is None or candidate.modified_ns < stream.modified_ns:
+    if stream is None:
         return False
     head = Fingerprint.of(original.head) if original.head else stream.fingerprint
     if not head.matches(candidate.content):
         return False
-    return _holds_marker(candidate, original) or candidate.size() < original.position
+    holds = _holds_marker(candidate, original)
+    if holds and original.marker:
+        return True  # whatever the times say: a clock may have been set back
+    return (holds or candidate.size() < original.position) and candidate.modified_ns >= stream.modified_ns
 
 
 def is_copy_under_way(candidate: TailedFile, live: TailedFile) -> bool:

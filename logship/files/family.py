@@ -122,13 +122,13 @@ class Family:
             elif self._from_end:
                 successor.skip_to_end()
                 self._register.name(successor)
-        if self._from_end:  # only now: a live file that could not be opened at first is skipped by the next process, too
+        if self._from_end:  # only now, or the next process would not skip what could not be opened so far
             self._from_end = False
             self._register.follow()
 
     def _leave_out_older(self, wanted: list[Path], *, from_end: bool) -> None:
         """Leave out generations from before the path was followed; what is added to those that are wanted is read."""
-        for file in self._folder.unknown(self._is_known, surely=True):
+        for file in self._folder.unknown(self._is_known):
             named = file.path in wanted
             if not (named and not from_end):
                 passed = self._register.pass_over(file)
@@ -404,4 +404,3 @@ class Family:
         self._stamp = None
         self._open_unseen(file)
         log.info("a log was cut off", extra={"path": stream.path, "copy_found": copy is not None})
-

@@ -29,9 +29,19 @@ class Folder:
         self._max_line = max_line
         self._unreadable: set[Path] = set()
 
-    def stamp(self) -> tuple[tuple[int, ...], bool]:
-        """See `Listings.stamp`."""
-        return self._listings.stamp(self._path)
+    def stamp(self, opened: Iterable[TailedFile]) -> tuple[tuple[object, ...], bool]:
+        """When names and what stands behind them were changed last, and whether names that change now will show.
+
+        Args:
+            opened: files of which the contents do not matter here.
+
+        Raises:
+            OSError: the folder cannot be seen.
+        """
+        held = {(file.identity.device, file.identity.inode) for file in opened}
+        times, settled = self._listings.stamp(self._path)
+        others = [one for one in self._listings.generations(self._path) if (one.device, one.inode) not in held]
+        return (times, *(_changed(one.path) for one in others)), settled
 
     def find(self, identity: Identity) -> TailedFile | None:
         """Open the file of this identity, whatever it is called; None where it is gone.
@@ -50,7 +60,7 @@ class Folder:
                     file = TailedFile.open(folder / name, self._max_line)
                 except FileNotFoundError:
                     continue
-                if file.identity == identity:
+                if file.identity.lasting == identity.lasting:
                     return file
                 file.close()
         return None
@@ -115,3 +125,12 @@ class Folder:
 
 def _names(listing: list[Generation]) -> list[tuple[Path, int]]:
     return [(generation.path, generation.inode) for generation in listing]
+
+
+def _changed(path: Path) -> tuple[object, ...]:
+    """Which file stands at a path, how long it is, and when anything of it was changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (path,)
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns

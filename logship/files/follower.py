@@ -209,6 +209,10 @@ class Follower:
                 self._look_after([path])
             self._packer.wake(self._feeds[path])
             self._lags.touch(path)
+        due = self._clock.monotonic() + LOOK_SECONDS
+        for changed in changes.paths:
+            for path in self._paths_of(changed) - {changed}:  # a rotated file is written to, which may be closed by now
+                self._looks.setdefault(path, due)
 
     def _paths_of(self, changed: Path) -> set[Path]:
         """The followed paths to which a file belongs."""
@@ -344,6 +348,7 @@ class Follower:
             listings=self._listings,
             rest=self._guard.rest,
             unneeded=self._guard.forget,
+            lose=self._guard.lose,
         )
         feed = FileFeed(
             family,

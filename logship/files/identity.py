@@ -31,6 +31,11 @@ class Identity:
     inode: int
     birth_ns: int
 
+    @property
+    def lasting(self) -> "Identity":
+        """The part of it that lasts: a reboot or a new mount may give the device another number."""
+        return Identity(0, self.inode, self.birth_ns) if self.birth_ns else self
+
 
 def identify(descriptor: int) -> Identity:
     """The identity of an open file."""

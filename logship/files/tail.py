@@ -58,7 +58,6 @@ class TailedFile:
         self.anchors: deque[Anchor] = deque()
         self.known = _NOTHING
         self.quiet_since: float | None = None
-        self.next_look = 0.0
         self.fault: Fault | None = None
         self.head = b""
         self.first = b""
@@ -112,7 +111,7 @@ class TailedFile:
 
     def start_anew(self) -> None:
         """Read from the beginning, as a file of which nothing is known."""
-        self.stream, self.position, self.quiet_since, self.next_look = None, 0, None, 0.0
+        self.stream, self.position, self.quiet_since = None, 0, None
         self.marker = self.head = self.first = b""
         self.carried, self.known, self.doubtful_before = Carried(), _NOTHING, 0
         self.waiting, self.inside = _NOWHERE, False

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from forewarn.base.clock import Clock
 from logship.delivery.ledger import Ledger
 from logship.errors import SpoolError
-from logship.files.family import LINGER_SECONDS, Family
+from logship.files.copies import LINGER_SECONDS
+from logship.files.family import Family
 from logship.files.tail import TailedFile
 from logship.shaping.redaction import LOOK_BACK
 from logship.spool.file import SpooledFile, still_held
@@ -132,6 +133,10 @@ class Guard:
         for account in accounts:
             self._behind.pop(account, None)
             self._spool.release(account)
+
+    def lose(self, stream: Stream, start: int, end: int) -> None:
+        """Count bytes that are gone without having been copied."""
+        self._spool.losses.add([Loss(stream.file_id, stream.path, start, end, None, end - start, "gone")])
 
     def look(self, family: Family) -> bool:
         """Copy what would vanish of a path's files; whether to look again soon."""

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from logship.files.family import LINGER_SECONDS
+from logship.files.copies import LINGER_SECONDS
 from logship.files.follower import ALL_SECONDS
 from tests.support.bulk_sink import BulkSink
 from tests.support.logship import wait_for

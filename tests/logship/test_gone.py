@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from logship.files.family import FAULT_SECONDS, LINGER_SECONDS
+from logship.files.copies import LINGER_SECONDS
+from logship.files.family import FAULT_SECONDS
 from logship.shipper import Shipper
 from tests.support.bulk_sink import BulkSink
 from tests.support.logship import wait_for

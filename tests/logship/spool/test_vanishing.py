@@ -18,7 +18,8 @@ import pytest
 from logship.checkpoint import Checkpoint
 from logship.delivery.ledger import Ledger
 from logship.errors import SpoolError
-from logship.files.family import LINGER_SECONDS, Family
+from logship.files.copies import LINGER_SECONDS
+from logship.files.family import Family
 from logship.files.listing import Listings
 from logship.files.vanishing import STUCK_SECONDS, Guard, Standing, why_vanishing
 from logship.settings import LogsSettings

@@ -1,0 +1,76 @@
+"""Streams that were not finished when the shipper began, and whose files are not there, or cannot be read so far."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+from logship.errors import SpoolKeyError
+from logship.files.folder import Folder
+from logship.files.tail import TailedFile, holds
+from logship.streams import Stream
+
+log = logging.getLogger(__name__)
+
+
+class Missing:
+    """Finds what is left of them.
+
+    Args:
+        folder: where their files may turn up under another name.
+        rest: finds what is kept of a stream elsewhere; None for nothing.
+    """
+
+    def __init__(self, folder: Folder, rest: Callable[[Stream], TailedFile | None]) -> None:
+        self._folder = folder
+        self._rest = rest
+        self._streams: list[Stream] = []
+        self._told: set[tuple[str, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def add(self, stream: Stream) -> None:
+        """Look for the rest of a stream."""
+        self._streams.append(stream)
+
+    def drop(self, file_id: str) -> None:
+        """A stream's bytes were found."""
+        self._streams = [stream for stream in self._streams if stream.file_id != file_id]
+
+    def settle(self, *, surely: bool) -> Iterator[tuple[Stream, TailedFile | None]]:
+        """Those of which something is left, with a file to go on in.
+
+        Args:
+            surely: what is not found now will not turn up: tell those of which nothing is left, too.
+        """
+        for stream in list(self._streams):
+            try:
+                found = self._rest(stream) or self._find_again(stream)
+            except SpoolKeyError as error:
+                self._say(stream, f"a log that is gone waits in the spool: {error}")
+                continue
+            except OSError as error:
+                self._say(stream, f"cannot read a rotated log: {error.strerror}; it is tried again")
+                continue
+            if found is not None or surely:
+                self.drop(stream.file_id)
+                yield stream, found
+
+    def _find_again(self, stream: Stream) -> TailedFile | None:
+        """A stream's file, of which the name may have moved while it was looked for."""
+        file = self._folder.find(stream.identity)
+        if file is None:
+            return None
+        try:
+            there = holds(file.content, stream)
+        except OSError:
+            file.close()
+            raise
+        if there:
+            return file
+        file.close()
+        return None
+
+    def _say(self, stream: Stream, text: str) -> None:
+        if (stream.file_id, text) not in self._told:
+            self._told.add((stream.file_id, text))
+            log.warning(text, extra={"path": stream.path, "offset": stream.acknowledged})
