@@ -1,7 +1,7 @@
 """What each template says, so that its number can be read as a sentence."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,12 @@ from logship.stamps import level_of
 
 MOST_WRITTEN = 2_000
 """Templates in the file: the ones seen last."""
-MOST_KNOWN = 40_000
+MOST_KNOWN = 20_000
 MOST_WORDS = 30
+"""Of a text, which are compared with those of others."""
 UNKNOWN = "(a template that is not described yet)"
+
+_Half = tuple[int | str, ...]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,6 @@ class Entry:
         last_ms: when it was last seen.
         lines: how many were seen.
         datasets: where.
-        marks: a number for each text that differs from this one in one word.
     """
 
     text: str
@@ -48,7 +50,6 @@ class Entry:
     last_ms: int
     lines: int = 0
     datasets: set[str] = field(default_factory=set)
-    marks: tuple[int, ...] = ()
 
 
 class Glossary:
@@ -58,14 +59,13 @@ class Glossary:
         self.entries: dict[int, Entry] = {}
         self.levels: dict[int, str] = {}
         self._stale: set[int] = set()
-        self._marks: Counter[int] = Counter()
 
-    def load(self, directory: Path, miner: Miner, now_ms: int) -> None:
-        """Go on from what an earlier process left, and from what its miner knows."""
+    def load(self, directory: Path, miner: Miner, now_ms: int, known: Collection[int]) -> None:
+        """Go on from what an earlier process left, and from what its miner knows, of the templates that it had met."""
         left = _left(directory)
         for slot in miner.live():
             template = miner.ids[miner.groups.root(slot)]
-            if template in self.entries or not slot:
+            if template in self.entries or not slot or template not in known:
                 continue
             entry = left.get(template)
             if entry is None:
@@ -73,7 +73,6 @@ class Glossary:
                 self._stale.add(template)
                 continue
             self.entries[template] = entry
-            self._say(entry, entry.text)
             if entry.level:
                 self.levels[template] = entry.level
 
@@ -100,7 +99,7 @@ class Glossary:
     def move(self, merged: dict[int, int]) -> None:
         """Templates were merged: the older entry takes over what was counted."""
         for old, new in merged.items():
-            entry, into = self._dropped(old), self.entries.get(new)
+            entry, into = self.entries.pop(old, None), self.entries.get(new)
             self.levels.pop(old, None)
             self._stale.discard(old)
             self._stale.add(new)
@@ -108,7 +107,6 @@ class Glossary:
                 continue
             if into is None:
                 self.entries[new] = entry
-                self._marks.update(entry.marks)
                 if entry.level:
                     self.levels[new] = entry.level
                 continue
@@ -130,7 +128,7 @@ class Glossary:
             tokens = [miner.groups.tokens[slot] for slot in slots]
             entry = self.entries.get(miner.ids[root])
             if entry is not None and tokens[0]:
-                self._say(entry, template_of(miner.ids[root], tokens, [1] * len(slots), [], ()).text)
+                entry.text = template_of(miner.ids[root], tokens, [1] * len(slots), [], ()).text
         self._stale.clear()
 
     def text(self, template: int | None) -> str:
@@ -145,28 +143,27 @@ class Glossary:
         entry = None if template is None else self.entries.get(template)
         return (entry.example,) if entry is not None else ()
 
-    def variant(self, template: int) -> bool:
-        """Whether another template differs from it in one word only."""
-        entry = self.entries.get(template)
-        return entry is not None and any(self._marks[mark] > 1 for mark in entry.marks)
-
-    def _say(self, entry: Entry, text: str) -> None:
-        self._forget(entry)
-        entry.text, words = text, text.split()[:MOST_WORDS]
-        entry.marks = tuple(hash((len(words), *words[:n], None, *words[n + 1 :])) for n in range(len(words)))
-        self._marks.update(entry.marks)
-
-    def _dropped(self, template: int) -> Entry | None:
-        entry = self.entries.pop(template, None)
-        if entry is not None:
-            self._forget(entry)
-        return entry
-
-    def _forget(self, entry: Entry) -> None:
-        for mark in entry.marks:
-            self._marks[mark] -= 1
-            if not self._marks[mark]:
-                del self._marks[mark]
+    def variants(self, templates: Collection[int]) -> set[int]:
+        """Those of which another template differs in one word at most."""
+        halves: dict[_Half, list[tuple[int, list[str]]]] = defaultdict(list)
+        lengths = set()
+        for template in templates:
+            text = self.text(template)
+            if text == UNKNOWN:
+                continue
+            words = text.split(" ", MOST_WORDS)[:MOST_WORDS]
+            lengths.add(len(words))
+            for half in _halves(words):
+                halves[half].append((template, words))
+        found = set()
+        for other, entry in self.entries.items():
+            if min(entry.text.count(" ") + 1, MOST_WORDS) not in lengths:
+                continue
+            words = entry.text.split(" ", MOST_WORDS)[:MOST_WORDS]
+            for half in _halves(words):
+                alike = halves.get(half, ())
+                found |= {template for template, mine in alike if template != other and _one_apart(mine, words)}
+        return found
 
     def write(self, directory: Path, now_ms: int) -> None:
         """Leave the templates where commands and the daemon read them.
@@ -176,7 +173,7 @@ class Glossary:
         """
         newest = sorted(self.entries.items(), key=lambda item: -item[1].last_ms)
         for template, _ in newest[MOST_KNOWN:]:
-            self._dropped(template)
+            del self.entries[template]
             self.levels.pop(template, None)
         rows = [
             {
@@ -193,6 +190,16 @@ class Glossary:
         ]
         with replacing(directory / TEMPLATES) as file:
             file.write(orjson.dumps({"time": rfc3339(now_ms), "templates": rows}))
+
+
+def _halves(words: list[str]) -> tuple[_Half, _Half]:
+    """Texts that differ in one word only are alike in one of these."""
+    middle = len(words) // 2
+    return (len(words), 0, *words[:middle]), (len(words), middle, *words[middle:])
+
+
+def _one_apart(words: list[str], others: list[str]) -> bool:
+    return sum(one != other for one, other in zip(words, others, strict=True)) <= 1
 
 
 def _left(directory: Path) -> dict[int, Entry]:

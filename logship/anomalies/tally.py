@@ -1,6 +1,6 @@
 """How many lines each template had since the last look, by data set."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,12 +80,16 @@ class Counted:
 
 
 class Tally:
-    """Counts lines by template; observe() and take() under one lock."""
+    """Counts lines by template; observe() and take() under one lock.
+
+    Attributes:
+        firsts: the first lines of new templates since the last time.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[str, Counted] = {}
         self._known = np.zeros(_FIRST_ROOM, np.bool_)
-        self._firsts: list[First] = []
+        self.firsts: list[First] = []
 
     def observe(self, lines: Lines, templates: Int32) -> None:
         """Count a chunk's lines."""
@@ -99,15 +103,15 @@ class Tally:
         counted.make_room(room)
         if _add(templates, counted.lines, self._known):
             unknown = np.unique(templates[~self._known[templates]])
-            self._firsts += self._first_lines(lines, templates, unknown)
+            self.firsts += self._first_lines(lines, templates, unknown)
             self._known[unknown] = True
 
     def take(self) -> tuple[dict[str, tuple[Int64, Int64]], list[First]]:
         """By data set the ids with their lines since the last time, and the first lines of new templates."""
-        firsts, self._firsts = self._firsts, []
+        firsts, self.firsts = self.firsts, []
         return {dataset: counted.taken() for dataset, counted in self._counts.items()}, firsts
 
-    def known(self, templates: list[int]) -> None:
+    def known(self, templates: Collection[int]) -> None:
         """These were seen by an earlier process."""
         ids = [template for template in templates if template < MOST_IDS]
         if ids and max(ids) >= len(self._known):

@@ -1,5 +1,6 @@
 """The watch over a node's logs: counts lines by template, keeps what they say, and tells what is unusual."""
 
+import contextlib
 import logging
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from logship.anomalies import wording
 from logship.anomalies.dataset import DatasetWatch
 from logship.anomalies.events import EventBook, Key, LogAnomaly
 from logship.anomalies.glossary import Glossary
+from logship.anomalies.news import News, NewsFile
 from logship.anomalies.novelty import Novel
 from logship.anomalies.rates import Finding
 from logship.anomalies.requests import DEFAULT_PATTERN, Request, Requests
@@ -78,8 +80,8 @@ class Watch:
         self._trouble = ""
         self._learned = known = self._load({*datasets})
         self._datasets, self._novelty, self._ways = known.datasets, known.novelty, known.ways
-        self._glossary.load(directory, miner, clock.now_ms())
-        self._tally.known(list(miner.ids))
+        self._news = NewsFile(directory)
+        self._go_on({*datasets})
         self._events = EventBook(directory, clock.now_ms())
 
     def observe(self, lines: Lines, templates: Int32) -> None:
@@ -115,6 +117,9 @@ class Watch:
         """
         now_ms = self._clock.now_ms()
         if now_ms < self._due_ms and self._due_ms - now_ms <= TICK_MS:
+            if self._tally.firsts and self._watched(now_ms):
+                with contextlib.suppress(ForewarnError):  # what is wrong is said when it is looked at
+                    self._keep_news()
             return False
         elapsed_ms = max(0, min(now_ms - self._last_ms, 2 * TICK_MS))
         missed = now_ms - self._due_ms >= TICK_MS
@@ -136,8 +141,9 @@ class Watch:
         self._learned.save(self._directory)
 
     def close(self) -> None:
-        """Look once more, and keep what is known."""
+        """Keep what is known, and what has come since the last look for the next process to look at."""
         try:
+            self._keep_news()
             self._glossary.write(self._directory, self._clock.now_ms())
             self.save()
         except ForewarnError as error:
@@ -154,6 +160,7 @@ class Watch:
         self._move(merged)
         lines = self._count(counts, now_ms, {*behind, *(counts if missed else ())})
         self._watch_new(firsts, lines, elapsed_ms, now_ms)
+        self._keep_news()
         self._watch_requests(over, now_ms)
         self._hold(now_ms)
         self._events.end(now_ms)
@@ -163,6 +170,15 @@ class Watch:
             self._glossary.write(self._directory, now_ms)
         if self._ticks % SAVE_TICKS == 0:
             self.save()
+
+    def _watched(self, now_ms: int) -> list[str]:
+        """The data sets whose learning time is over."""
+        return [name for name, watch in self._datasets.items() if not watch.learning(now_ms)]
+
+    def _keep_news(self) -> None:
+        with self._lock:
+            newest, firsts = max(self._miner.ids), tuple(self._tally.firsts)
+        self._news.keep(News(newest, tuple(self._novelty.fresh.values()), firsts))
 
     def _newly_merged(self) -> dict[int, int]:
         known = self._miner.merged
@@ -213,12 +229,18 @@ class Watch:
         )
 
     def _watch_new(self, firsts: Collection[First], lines: dict[int, int], elapsed_ms: int, now_ms: int) -> None:
-        watched = [name for name, watch in self._datasets.items() if not watch.learning(now_ms)]
-        for first in firsts:
-            known = first.template == TAIL or self._miner.current(first.template) != first.template
-            if first.dataset in watched and not known:
-                entry = self._glossary.entries[first.template]
-                self._novelty.meet(first, entry.level, variant=self._glossary.variant(first.template))
+        watched = self._watched(now_ms)
+        new = [
+            first
+            for first in firsts
+            if first.dataset in watched
+            and first.template != TAIL
+            and self._miner.current(first.template) == first.template
+        ]
+        variants = self._glossary.variants([first.template for first in new])
+        for first in new:
+            level = self._glossary.levels.get(first.template, "")
+            self._novelty.meet(first, level, variant=first.template in variants)
         for novel in self._novelty.tick(lines, elapsed_ms, watched, self._settings.score):
             self._tell_new(novel, now_ms)
 
@@ -306,6 +328,18 @@ class Watch:
             return Learned()  # templates are numbered anew: what is known of the old numbers holds for none of them
         learning, now_ms = self._settings.learning, self._clock.now_ms()
         return learned(self._directory, learning, now_ms, followed, self._miner.current)
+
+    def _go_on(self, followed: Collection[str]) -> None:
+        """Go on with what an earlier process knew of templates, and with those that it was still to look at."""
+        ids = {*self._miner.ids}
+        left = self._news.read() if any(self._miner.live()) else None
+        news = (left or News(max(ids))).among(ids, followed)
+        untold = news.untold(ids)
+        waiting = untold | {first.template for first in news.firsts}
+        self._glossary.load(self._directory, self._miner, self._clock.now_ms(), ids - waiting)
+        self._tally.known(ids - untold)
+        self._tally.firsts.extend(news.firsts)
+        self._novelty.fresh = {one.template: one for one in news.fresh}
 
     def _note(self, trouble: str) -> None:
         """Say a trouble once, and once when it is over."""

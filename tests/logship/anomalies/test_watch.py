@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logship.anomalies.events import REST_MS, EventBook, Key, LogAnomaly
+from logship.anomalies.glossary import Entry, Glossary
+from logship.anomalies.news import MOST_UNTOLD, NEWS
 from logship.anomalies.reading import EVENTS, TEMPLATES, rows, templates
 from logship.anomalies.settings import DATASET, AnomalySettings
 from logship.anomalies.state import STATE
@@ -113,6 +117,76 @@ async def test_a_process_that_ends_tells_nothing_twice_and_forgets_nothing(tmp_p
     for _ in range(40):
         await node.see(*CALM)
     assert [one["event"]["action"] for one in node.written()] == ["log-anomaly-begun", "log-anomaly-over"]
+
+
+def told_news(node: Node) -> list[str]:
+    return [one["text"] for one in node.watch.told() if one["kind"] == "new_template"]
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+@pytest.mark.parametrize("looks", [0, 1, 2])
+async def test_a_new_error_just_before_the_end_is_told_by_the_next_process(
+    tmp_path: Path,
+    orderly: bool,  # noqa: FBT001  a parameter of the test
+    looks: int,
+) -> None:
+    """The miner knows the template by then; the line itself does not come again."""
+    node = Node(tmp_path)
+    await node.learn()
+    node.watch.save()
+    await node.see(*CALM, *FATAL[:5], seconds=10.0 if looks else 1.0)
+    if looks == 2:
+        await node.see(*CALM, seconds=1.0)
+    assert told_news(node) == []
+    if orderly:
+        node.watch.close()
+    node.miner = Miner.load(node.miner.save())
+    node.begin()
+    for _ in range(3):
+        await node.see(*CALM)
+    [text] = told_news(node)
+    assert text.startswith("CUDA error <*>: an illegal memory access")
+    assert node.watch.told()[0]["examples"] == [FATAL[0].decode()]
+    for _ in range(10):
+        await node.see(*CALM)
+    assert [one["event"]["action"] for one in node.written()] == ["log-anomaly-begun"]
+    node.begin()
+    for _ in range(10):
+        await node.see(*CALM)
+    assert len([one for one in node.written() if one["event"]["action"] == "log-anomaly-begun"]) == 1
+
+
+async def test_a_template_that_nobody_had_seen_when_the_process_was_killed_is_new_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    node = Node(tmp_path)
+    await node.learn()
+    node.watch.save()
+    node.miner.feed("/log", b"\n".join(FATAL[:1]))
+    node.begin()
+    for _ in range(3):
+        await node.see(*CALM, *FATAL[:5])
+    assert len(told_news(node)) == 1
+
+
+@pytest.mark.parametrize("harm", ["removed", "damaged", "of the past"])
+async def test_templates_are_known_where_it_is_not_known_which_were_seen(tmp_path: Path, harm: str) -> None:
+    node = Node(tmp_path)
+    await node.learn()
+    node.watch.close()
+    more = [b"2026-03-01 10:00:01 ERROR" + b" lost" * n for n in range(1, MOST_UNTOLD + 2)]
+    if harm == "removed":
+        (tmp_path / NEWS).unlink()
+    elif harm == "damaged":
+        (tmp_path / NEWS).write_bytes(b'{"newest": 3, "fresh": [[')
+    else:
+        for one in more:
+            node.miner.feed("/log", one)
+    node.miner.feed("/log", FATAL[0])
+    node.begin()
+    for _ in range(4):
+        await node.see(*CALM, FATAL[0])
+    assert told_news(node) == []
 
 
 def shortened(path: Path) -> None:
@@ -230,8 +304,27 @@ async def test_a_line_that_differs_in_one_word_is_a_variant(tmp_path: Path) -> N
         await node.see(b"2026-03-01 10:00:00 INFO the " + word + b" of this node is full now")
     await node.see(b"2026-03-01 10:00:00 INFO nothing else is like this line here")
     glossary = node.watch._glossary
-    variants = {entry.text: glossary.variant(template) for template, entry in glossary.entries.items()}
-    assert sorted(variants.values()) == [False, True, True, True], variants
+    variants = glossary.variants(glossary.entries)
+    assert len(variants) == 3
+    assert "nothing else" in glossary.text(*(glossary.entries.keys() - variants))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(" ".join), max_size=12))
+def test_variants_are_those_of_which_another_differs_in_one_word_at_most(texts: list[str]) -> None:
+    glossary = Glossary()
+    glossary.entries = {number: Entry(text, "", "", 0, 0) for number, text in enumerate(texts)}
+
+    def apart(one: str, other: str) -> int:
+        words, others = one.split(), other.split()
+        return sum(map(str.__ne__, words, others)) if len(words) == len(others) else 9
+
+    expected = {
+        number
+        for number, text in enumerate(texts)
+        if any(apart(text, other) <= 1 for place, other in enumerate(texts) if place != number)
+    }
+    assert glossary.variants(range(len(texts))) == expected
 
 
 async def test_anomalies_are_not_about_anomalies(tmp_path: Path) -> None:
