@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from logship.journal.settings import JournalSettings
-from logship.settings import FileSettings, LogsSettings
+from logship.settings import OWN_DATASET, FileSettings, LogsSettings
 
-DATASET = "forewarn"
 UNITS = ("forewarn", "forewarn-*")
 FOLDER = "logs"
 """In the data directory."""
@@ -51,9 +50,9 @@ def with_own(
     if not settings.own:
         return settings
     if own_logs is not None:
-        file = FileSettings(path=f"{own_logs['folder']}/*.log", dataset=DATASET)
+        file = FileSettings(path=f"{own_logs['folder']}/*.log", dataset=OWN_DATASET)
         return settings.model_copy(update={"file": (file, *settings.file)})
     if in_journal(environ):
-        journal = JournalSettings(units=UNITS, dataset=DATASET)
+        journal = JournalSettings(units=UNITS, dataset=OWN_DATASET)
         return settings.model_copy(update={"journal": (journal, *settings.journal)})
     return settings

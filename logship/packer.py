@@ -31,6 +31,7 @@ class Packer:
         self._ready: dict[Feed, float] = {}
         self._later: dict[Feed, float] = {}
         self._under_way: Counter[str] = Counter()
+        self._held: set[str] = set()
         self._stopped = False
 
     def wake(self, feed: Feed) -> None:
@@ -53,6 +54,18 @@ class Packer:
         with self._news:
             self._later.pop(feed, None)
             self._ready.pop(feed, None)
+
+    def hold(self, stream: str) -> None:
+        """A data stream is not taken: while a batch of it is under way, no other one of it is begun."""
+        with self._news:
+            self._held.add(stream)
+
+    def release(self, stream: str) -> None:
+        """A data stream is taken again."""
+        if stream in self._held:
+            with self._news:
+                self._held.discard(stream)
+                self._news.notify()
 
     def stop(self) -> None:
         """Nothing is packed any more."""
@@ -111,8 +124,12 @@ class Packer:
     def _open(self, stream: str = "") -> Iterator[Feed]:
         """Ready feeds, of a data stream if one is named, else of those of which another batch may be under way."""
         for feed in self._ready:
-            if feed.stream == stream if stream else self._most is None or self._under_way[feed.stream] < self._most:
+            if feed.stream == stream if stream else self._may_begin(feed.stream):
                 yield feed
+
+    def _may_begin(self, stream: str) -> bool:
+        most = 1 if stream in self._held else self._most
+        return most is None or self._under_way[stream] < most
 
     def _put_back(self, feeds: list[Feed]) -> None:
         with self._news:

@@ -7,12 +7,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from forewarn.base.types import Bytes, Seconds, Settings
+from logship.anomalies.settings import DATASET as ANOMALIES
 from logship.anomalies.settings import AnomalySettings
 from logship.journal.settings import FOLDERS, JournalSettings
 from logship.shaping.settings import MultilineSettings, RedactSettings, ShapeSettings
 from logship.spool.settings import SpoolSettings
 
 _DATASET = r"^[a-z0-9][a-z0-9_.]{0,99}$"
+
+
+OWN_DATASET = "forewarn"
+"""Of the lines of the daemon, the shipper and the worker."""
 
 
 def _several(value: Any) -> Any:
@@ -110,10 +115,11 @@ class LogsSettings(Settings):
     @classmethod
     def _http(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for url in value:
-            if not url.startswith(("http://", "https://")):
-                raise ValueError(f"{url!r} is no address; write it like https://elastic.example:9200")
-            if "@" in url.partition("//")[2].partition("/")[0]:  # not repeated: it would stand in every log
+            scheme, slashes, rest = url.rpartition("//")
+            if "@" in rest.partition("/")[0]:  # not repeated: it would stand in every log
                 raise ValueError("the address must not hold a login; use username and password_file, or api_key_file")
+            if scheme + slashes not in {"http://", "https://"}:
+                raise ValueError(f"{url!r} is no address; write it like https://elastic.example:9200")
         return tuple(url.rstrip("/") for url in value)
 
     @model_validator(mode="after")
@@ -145,6 +151,13 @@ class LogsSettings(Settings):
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """All data streams that are written to."""
-        journal = (self.stream_named(source.dataset) for source in self.journal)
-        return tuple(dict.fromkeys((*(self.stream_of(file) for file in self.file), *journal)))
+        """The data streams of what is configured."""
+        return tuple(map(self.stream_named, self.datasets))
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """All data streams that are written to: of our own lines and of anomalies, too."""
+        datasets = self.datasets or (self.dataset,)
+        own = (OWN_DATASET,) if self.own else ()
+        told = (ANOMALIES,) if self.templates and self.anomalies.enabled else ()
+        return tuple(map(self.stream_named, dict.fromkeys((*datasets, *own, *told))))

@@ -18,6 +18,7 @@ from logship.checkpoint import FILE_NAME, Checkpoint
 from logship.delivery.backoff import PAUSE_SECONDS, Window, full_jitter
 from logship.delivery.batch import Batch
 from logship.delivery.bulk import Bulk
+from logship.delivery.crew import Crew
 from logship.delivery.ledger import Ledger
 from logship.delivery.voice import Voice
 from logship.delivery.worker import Way, Worker
@@ -39,6 +40,8 @@ from logship.templates import Templates
 COMMIT_SECONDS = 0.2
 """Shortest time between two commits."""
 DRAIN_SECONDS = 1.2
+MOST_WORKERS = 2
+"""Times the connections, where all that there are wait for somebody to mend something."""
 
 _T = TypeVar("_T")
 
@@ -121,10 +124,11 @@ class Shipper:
             clock=clock,
             stopping=self._stopping,
         )
-        workers = self._workers(bulk, self._spool.dead, doubt)
+        self._crew = Crew(lambda: self._work(self._deliver), settings.connections, MOST_WORKERS * settings.connections)
+        self._way = self._make_way(bulk, self._spool.dead, doubt)
         self._threads = [
             threading.Thread(target=self._work, args=(work,), name=name, daemon=True)
-            for name, work in [("follower", self._follower.run), ("journal", self._journal.run), *workers]
+            for name, work in [("follower", self._follower.run), ("journal", self._journal.run)]
         ]
         self._fault: Exception | None = None
         self._prepared = threading.Event()
@@ -145,9 +149,9 @@ class Shipper:
         self._templates.show(watch)
         return watch
 
-    def _workers(self, bulk: Bulk, dead: DeadLetters, doubt: Doubt | None) -> list[tuple[str, Callable[[], None]]]:
+    def _make_way(self, bulk: Bulk, dead: DeadLetters, doubt: Doubt | None) -> Way:
         settings = self._settings
-        way = Way(
+        return Way(
             bulk=bulk,
             window=Window(settings.connections, self._stopping),
             doubt=doubt,
@@ -155,7 +159,8 @@ class Shipper:
             ledger=self._ledger,
             dead=dead,
             stats=self._stats,
-            voice=Voice(self._stats),
+            voice=Voice(self._stats, self.packer),
+            crew=self._crew,
             clock=self._clock,
             chance=self._chance,
             stopping=self._stopping,
@@ -163,16 +168,16 @@ class Shipper:
             pause_seconds=self._pause_seconds,
         )
 
-        def deliver() -> None:
-            if self._prepare():
-                Worker(self.packer.pack, Batch(settings.bulk_bytes, settings.max_line_bytes), way).run()
-
-        return [(f"worker-{number}", deliver) for number in range(settings.connections)]
+    def _deliver(self) -> None:
+        if self._prepare():
+            batch = Batch(self._settings.bulk_bytes, self._settings.max_line_bytes)
+            Worker(self.packer.pack, batch, self._way).run()
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
+        self._crew.start()
 
     def keep(self, seconds: float) -> None:
         """Keep the checkpoint and the templates up to date for a while, or until the end is asked for.
@@ -226,7 +231,7 @@ class Shipper:
         followed = self._have_ended([follower], deadline)
         if followed:
             self._follower.part()  # before the others are waited for: it may take long, and the process is ended soon
-        ended = self._have_ended(others, deadline)
+        ended = self._have_ended([*others, *self._crew.threads], deadline)
         try:
             self._ledger.commit()
         except sqlite3.Error as error:

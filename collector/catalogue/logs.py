@@ -7,7 +7,7 @@ LOGS_METRICS: tuple[Metric, ...] = (
         "forewarn_logs_up",
         "gauge",
         "",
-        "Whether Elasticsearch took the last request of the log shipper.",
+        "Whether Elasticsearch takes the logs of all data streams.",
         source="logship",
     ),
     Metric(

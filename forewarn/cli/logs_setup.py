@@ -36,14 +36,13 @@ def setup(
     from logship.elastic.setup import Setup
 
     settings = _settings(load(config).logs, asks=not print_role)
-    streams = settings.streams or (f"logs-{settings.dataset}-{settings.namespace}",)
     if print_role:
-        _print_requests(role_requests(streams), json=json)
+        _print_requests(role_requests(settings.written), json=json)
         return
     product, caller = connect(settings)
     try:
         server = Setup(settings, product, caller)
-        plan = server.plan(streams)
+        plan = server.plan(settings.written)
         if not dry_run:
             server.install(plan)
             server.roll_over(plan.streams if roll_over else ())

@@ -82,7 +82,7 @@ class Probe:
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer; None where there is nothing of that name, or it may not be asked."""
         status, answer = self._http.call(method, path, body)
-        if status == 401:
+        if status in {401, 403}:
             self._renew()
         if status == 403:
             if not self._told:

@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 
+from forewarn.base.clock import Clock, SystemClock
 from logship.delivery.address import Address, tls_context
 from logship.delivery.reply import Reader, Reply
 from logship.errors import WireError
@@ -27,13 +28,15 @@ class Wire:
     Args:
         address: of the server.
         settings: the longest wait for an answer, and who is trusted.
+        clock: measures it.
     """
 
     _socket: socket.socket | None = None
 
-    def __init__(self, address: Address, settings: LogsSettings) -> None:
+    def __init__(self, address: Address, settings: LogsSettings, clock: Clock | None = None) -> None:
         self._address = address
         self._settings = settings
+        self._clock = clock or SystemClock()
         self._buffer = memoryview(bytearray(_BUFFER))
 
     def __del__(self) -> None:
@@ -137,7 +140,11 @@ class Wire:
         raise TimeoutError(f"timed out: nothing more of the request was taken within {seconds:g} s")
 
     def _receive(self, connection: socket.socket) -> None:
+        """Read the answer to its end, which may come in pieces but must come in time."""
+        end = self._clock.monotonic() + self._settings.request_timeout
         while not self._answer.done:
+            if self._clock.monotonic() > end:
+                raise self._timed_out()
             self._read(connection)
 
     def _read(self, connection: socket.socket) -> None:
@@ -146,8 +153,11 @@ class Wire:
         except (BlockingIOError, TimeoutError) as error:
             if error.errno == errno.ETIMEDOUT:  # the connection's own, not ours
                 raise
-            raise WireError(f"timed out: no answer within {self._settings.request_timeout:g} s") from error
+            raise self._timed_out() from error
         self._answer.take(self._buffer[:count])
+
+    def _timed_out(self) -> WireError:
+        return WireError(f"timed out: no answer within {self._settings.request_timeout:g} s")
 
 
 def _push(connection: socket.socket, parts: list[memoryview]) -> bool:

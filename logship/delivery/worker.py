@@ -14,6 +14,7 @@ from logship.delivery.answers import Answer, Item
 from logship.delivery.backoff import PAUSE_SECONDS, Window, full_jitter
 from logship.delivery.batch import Batch, chosen, documents_of, ids_of
 from logship.delivery.bulk import Bulk
+from logship.delivery.crew import Crew
 from logship.delivery.ledger import Ledger
 from logship.delivery.voice import Voice
 from logship.engine.compress import packed
@@ -25,6 +26,9 @@ from logship.stats import Stats
 CROWDED = 4
 """Refusals of a whole request with 429 in a row after which it is taken to be larger than the server ever has room for
 (``indexing_pressure.memory.limit``), and halved."""
+
+FORBIDDEN = frozenset({401, 403})
+"""Who asks may not: other credentials may have been put in place."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ class Way:
         dead: takes documents that are refused for ever.
         stats: counts.
         voice: says that logs are not taken, and that they are again.
+        crew: is told who waits for long.
         clock: tells how long a line was on its way.
         chance: randomness of the back-off.
         stopping: ends waiting.
@@ -57,6 +62,7 @@ class Way:
     dead: DeadLetters
     stats: Stats
     voice: Voice
+    crew: Crew
     clock: Clock
     chance: random.Random
     stopping: threading.Event
@@ -130,9 +136,12 @@ class Worker:
                 return all(self._deliver(stream, half) for half in _halves(load))
             wait, reason = self._settle(stream, load, answer)
             failures += bool(load.count)
-            way.voice.tell(reason, lasting=failures > 1 or wait > 0)
-            if load.count:
-                way.stopping.wait(wait or max(answer.retry_after, full_jitter(way.chance, failures)))
+            way.voice.tell(stream, reason, lasting=failures > 1 or wait > 0)
+            if wait:
+                with way.crew.away():
+                    way.stopping.wait(wait)
+            elif load.count:
+                way.stopping.wait(max(answer.retry_after, full_jitter(way.chance, failures)))
         return True
 
     def _send(self, stream: str, load: Load) -> Answer:
@@ -156,7 +165,7 @@ class Worker:
             try:
                 there = way.doubt.there(stream, ids)
             except ControlError as error:
-                way.voice.tell(error.message, lasting=True)
+                way.voice.tell(stream, error.message, lasting=True)
                 return False
             if there:
                 load.keep([name not in there for name in ids])
@@ -169,7 +178,7 @@ class Worker:
         way = self._way
         if answer.status != 200 and not (answer.status == 413 and load.count == 1):
             load.doubtful = answer.status == 0 or answer.status >= 500
-            if answer.status in {401, 403, 404}:
+            if answer.status in FORBIDDEN or answer.status == 404:
                 self._renew()
             slow = 300 <= answer.status < 500 and answer.status not in {408, 429}
             return way.pause_seconds if slow else 0.0, answer.reason
@@ -183,6 +192,8 @@ class Worker:
     def _sort(self, stream: str, load: Load, items: Sequence[Item]) -> tuple[float, str]:
         way = self._way
         fates = [item.fate for item in items]
+        if any(item.status in FORBIDDEN for item in items):
+            self._renew()
         outcomes: Counter[str] = Counter(fates)
         left = [fate in {"retry", "pause"} for fate in fates]
         wait = way.pause_seconds if "pause" in outcomes else 0.0

@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from forewarn.base.logs import OWN_FILES, Seldom, keep_logs
-from logship.own import DATASET, folder_for, frame_of, in_journal, with_own
+from logship.own import folder_for, frame_of, in_journal, with_own
 from logship.patterns.compiled import keep_in
-from logship.settings import LogsSettings
+from logship.settings import OWN_DATASET, LogsSettings
 from tests.support.bulk_sink import BulkSink
 from tests.support.daemon import running
 from tests.support.logship import COMPILED, wait_for
@@ -101,7 +101,7 @@ def test_own_lines_are_a_source_before_the_others() -> None:
     assert folder_for(LogsSettings(), Path("/data"), {}) is None
     own = with_own(settings, frame_of(folder, "logship")["own_logs"], {})
     assert [(file.path, file.dataset) for file in own.file] == [
-        ("/data/logs/*.log", DATASET),
+        ("/data/logs/*.log", OWN_DATASET),
         ("/var/log/a.log", None),
     ]
     assert with_own(settings_for(own=False), {"folder": "/data/logs", "name": "logship"}, {}).file == settings.file
@@ -116,7 +116,7 @@ def test_under_systemd_the_journal_has_them() -> None:
     assert not in_journal({})
     assert folder_for(settings_for(), Path("/data"), environ) is None
     (journal,) = with_own(settings_for(), None, environ).journal
-    assert (journal.units, journal.dataset) == (("forewarn", "forewarn-*"), DATASET)
+    assert (journal.units, journal.dataset) == (("forewarn", "forewarn-*"), OWN_DATASET)
     assert with_own(settings_for(own=False), None, environ).journal == ()
 
 
@@ -135,6 +135,6 @@ def test_a_daemons_own_lines_arrive_and_do_not_beget_others(tmp_path: Path) -> N
             assert len(sink.documents) - known <= 2  # a round of forecasts may have ended
             assert daemon.terminate()[0] == 0
         document = next(iter(sink.documents.values()))
-        assert document["event"]["dataset"] == DATASET
+        assert document["event"]["dataset"] == OWN_DATASET
         assert document["log"]["file"]["path"].startswith(str(tmp_path / "data" / "logs"))
         assert document["log"]["level"] in {"info", "warning", "error"}

@@ -58,6 +58,21 @@ def test_off_until_there_is_an_address_and_a_file() -> None:
     assert settings.streams == ("logs-forewarn-default", "logs-vllm-default")
 
 
+def test_the_streams_that_are_written_to_are_those_of_our_own_lines_and_of_anomalies_too() -> None:
+    told = {"url": "http://e:9200", "file": [{"path": "/a", "dataset": "app"}]}
+    everything = ("logs-app-default", "logs-forewarn-default", "logs-forewarn.anomalies-default")
+    assert LogsSettings.model_validate(told).written == everything
+    assert LogsSettings.model_validate(told | {"own": False, "templates": False}).written == everything[:1]
+    assert LogsSettings().written == everything[1:]
+
+
+@pytest.mark.parametrize("url", ["elastic:secret@es:9200", "https://elastic:secret@es:9200/x", "ftp://u:secret@es"])
+def test_a_login_in_an_address_is_not_repeated(url: str) -> None:
+    with pytest.raises(ValidationError, match="must not hold a login") as caught:
+        LogsSettings.model_validate({"url": url})
+    assert "secret" not in caught.value.errors(include_input=False, include_url=False)[0]["msg"]
+
+
 @pytest.mark.parametrize(
     ("name", "yes"),
     [

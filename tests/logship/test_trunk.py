@@ -110,6 +110,20 @@ def test_a_data_stream_that_is_not_taken_leaves_room_for_others() -> None:
     assert stuck[0].stream == "a"
 
 
+def test_of_a_data_stream_that_is_held_one_batch_at_most_is_under_way() -> None:
+    packer, one, other = Packer(0.0), batch(), batch()
+    packer.wake(Pieces("a", 100))
+    assert packer.pack(one)
+    packer.hold("a")
+    second = threading.Thread(target=packer.pack, args=(other,))
+    second.start()
+    time.sleep(0.1)
+    assert not other.spans
+    packer.release("a")
+    second.join(5)
+    assert (one.stream, other.stream) == ("a", "a")
+
+
 def test_who_waits_for_lines_is_woken_by_the_end() -> None:
     packer = Packer(0.0)
     threading.Timer(0.1, packer.stop).start()

@@ -71,6 +71,7 @@ class BulkSink:
         refuse_every: as every so-many-th document is answered with 429 inside of a 200.
         most: bytes of a request's body as it is sent, above which it is answered with ``too_large``; 0 for no limit.
         too_large: a status.
+        forbidden: data streams whose documents are refused to all but who comes with ``rightful_key``.
         times: when bulk requests came, in seconds on the monotonic clock.
         complaints: what was wrong with requests.
         story: what was asked and done, for whoever wonders.
@@ -80,7 +81,8 @@ class BulkSink:
         self.fault, self.every, self.faults, self.retry_after = "", 0, 0, 0
         self.plan: Callable[[], str] | None = None
         self.refuse_every, self.most, self.too_large = 0, 0, 413
-        self.api_key = ""
+        self.api_key = self.rightful_key = ""
+        self.forbidden: set[str] = set()
         self.times: list[float] = []
         self.doubles: set[str] = set()
         self.changed: set[str] = set()
@@ -181,6 +183,11 @@ class BulkSink:
                 fault = self.fault if self.every and len(self.times) % self.every == 0 else ""
             self.faults += bool(fault)
             return fault
+
+    def refuse(self, body: bytes) -> list[dict[str, Any]]:
+        """Keep nothing, for it is not allowed; one answer for each document."""
+        error = {"type": "security_exception", "reason": "action [indices:data/write/bulk[s]] is unauthorized"}
+        return [{"create": {"status": 403, "error": error}}] * (body.count(b"\n") // 2)
 
     def take(self, body: bytes, stream: str, fault: str) -> list[dict[str, Any]]:
         """Keep the documents; one answer for each."""
@@ -300,10 +307,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in {"429", "502"}:
             self._answer(int(fault), {"error": "told so"})
             return
-        if owner.api_key and self.headers.get("Authorization") != f"ApiKey {owner.api_key}":
+        if owner.api_key and self._key() != owner.api_key:
             self._answer(401, {"error": {"reason": "no such key"}})
             return
-        items = owner.take(body, stream, fault)
+        barred = stream in owner.forbidden and self._key() != (owner.rightful_key or None)
+        items = owner.refuse(body) if barred else owner.take(body, stream, fault)
         owner.tell(f"bulk of {len(items)} {fault} {_counts(items)} {body[:60]!r}")
         if fault.startswith("slow"):
             time.sleep(SLOW_SECONDS)
@@ -314,6 +322,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "answer for others":
             items = items[1:]
         self._answer(200, {"errors": errors, "items": items}, cut=fault == "answer cut short")
+
+    def _key(self) -> str:
+        return self.headers.get("Authorization", "").removeprefix("ApiKey ")
 
     def _many(self, index: str, wanted: dict[str, Any]) -> None:
         asked = wanted.get("docs") or [{"_index": index, "_id": name} for name in wanted["ids"]]

@@ -1,5 +1,6 @@
 """Bulk requests at the wire: what goes out, byte by byte, and every way in which an answer can come or fail to."""
 
+import contextlib
 import gzip
 import random
 import socket
@@ -302,6 +303,22 @@ def test_a_silent_server_is_waited_for_as_long_as_told() -> None:
     def script(peer: Peer) -> None:
         peer.request()
         assert peer.ended()
+
+    found = answered(script, request_timeout=1)
+    assert 0.9 < time.monotonic() - before < 10
+    assert (found.status, "timed out: no answer within 1 s" in found.reason) == (0, True)
+
+
+def test_an_answer_that_drips_is_waited_for_as_long_as_told() -> None:
+    before = time.monotonic()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while time.monotonic() < before + 10:
+                peer.send(b" ")
+                time.sleep(0.2)
 
     found = answered(script, request_timeout=1)
     assert 0.9 < time.monotonic() - before < 10
