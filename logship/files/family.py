@@ -223,7 +223,7 @@ class Family:
         accounts = [stream.file_id for stream in gone if stream.identity.birth_ns]
         self._unneeded(accounts)
         self._ledger.forget(accounts)
-        if not self._register.streams():
+        if not self._register.streams() and not self._register.leaves_out_any(there):
             self._checkpoint.unfollow(str(self.path))
 
     @property

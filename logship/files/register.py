@@ -47,6 +47,10 @@ class Register:
         """Whether nothing of a file is to be read."""
         return file.identity.lasting in self._history
 
+    def leaves_out_any(self, inodes: Collection[int]) -> bool:
+        """Whether any of these may be a file of which nothing is to be read."""
+        return any(identity.inode in inodes for identity in self._history)
+
     def find(self, file: TailedFile) -> Stream | None:
         """The newest stream that a file holds, also where its disk has got another number since it was kept."""
         stream = self._checkpoint.find(file.identity)
