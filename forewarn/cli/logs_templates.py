@@ -1,16 +1,18 @@
 """forewarn logs templates."""
 
+import contextlib
 import csv
-import sys
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from forewarn.cli.logs_anomalies import live_templates
+from forewarn.cli.logs_files import STANDARD_INPUT, pieces
 from forewarn.cli.options import DataDirOption, JsonOption
-from forewarn.cli.output import Progress, print_json, print_table, progress
+from forewarn.cli.output import print_json, print_table, progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +29,7 @@ SHOWN = 50
 def templates(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Log files, plain or gzipped; - is standard input.", metavar="FILE..."),
+        typer.Argument(help="Log files, plain or compressed; - is standard input.", metavar="FILE..."),
     ] = None,
     *,
     out: Annotated[
@@ -58,54 +60,56 @@ def templates(
         return
     from logship.patterns.miner import Miner
 
-    miner = Miner()
-    given = []
-    for number, file in enumerate(files or ()):
-        with progress(file.name) as bar:
-            given += [miner.feed(f"{number}:{file}", chunk) for chunk in _chunks(file, bar)]
-    found = miner.templates()
-    if out is not None:
-        _write(out, given, miner, {template.id: template.text for template in found})
+    miner, given = Miner(), list["NDArray[np.int32]"]()
+    with _table(out, files or ()) as table:
+        for number, file in enumerate(files or ()):
+            with progress(file.name) as bar:
+                given += [miner.feed(f"{number}:{file}", chunk) for chunk in pieces(file, CHUNK_BYTES, bar)]
+        found = miner.templates()
+        if table is not None:
+            _write(table, given, miner, {template.id: template.text for template in found})
     if json:
         print_json({"lines": miner.lines, "templates": [_shown(template) for template in found]})
     else:
         _print(found, miner.lines)
 
 
-def _chunks(file: Path, bar: Progress) -> Iterator[bytes]:
-    """A file in pieces of whole lines."""
-    import gzip
-
+@contextlib.contextmanager
+def _table(out: Path | None, files: Sequence[Path]) -> Iterator[TextIO | None]:
+    """Where the ids go: tried before anything is read, and in its place when all is written; None: nowhere."""
     from forewarn.base.errors import UsageError
+    from forewarn.base.files import replacing
 
-    try:
-        size = 0 if str(file) == "-" else file.stat().st_size
-        stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-        with stream as raw, gzip.open(raw) if file.suffix == ".gz" else raw as lines:
-            done = 0
-            while piece := lines.read(CHUNK_BYTES):
-                piece += lines.readline()
-                yield piece
-                done += len(piece)
-                bar(min(raw.tell() if size else done, size or done), size or done)
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror or error}", hint="name log files that can be read") from error
+    if out is None:
+        yield None
+        return
+    if out.exists() and any(str(file) != STANDARD_INPUT and _is_same(file, out) for file in files):
+        raise UsageError(f"--out: {out} is one of the log files", hint="name another file; it is written anew")
+    if out.exists() and not out.is_file():
+        try:
+            with out.open("w", encoding="utf-8", newline="") as device:
+                yield device
+        except OSError as error:
+            raise UsageError(f"--out: {out}: {error.strerror}", hint="name a file that can be written") from error
+        return
+    with replacing(out.resolve()) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        yield text
+        text.detach()
 
 
-def _write(out: Path, given: "list[NDArray[np.int32]]", miner: "Miner", texts: dict[int, str]) -> None:
-    from forewarn.base.errors import UsageError
+def _is_same(file: Path, out: Path) -> bool:
+    return file.exists() and file.samefile(out)
 
-    try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("line", "id", "template"))
-            line = 0
-            for ids in given:
-                for template in miner.resolve(ids).tolist():
-                    line += 1
-                    writer.writerow((line, template, texts.get(template, "<*>")))
-    except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}", hint="name a file that can be written with --out") from error
+
+def _write(out: TextIO, given: "list[NDArray[np.int32]]", miner: "Miner", texts: dict[int, str]) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("line", "id", "template"))
+    line = 0
+    for ids in given:
+        for template in miner.resolve(ids).tolist():
+            line += 1
+            writer.writerow((line, template, texts.get(template, "<*>")))
 
 
 def _shown(template: "Template") -> dict[str, object]:

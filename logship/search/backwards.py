@@ -21,6 +21,8 @@ _MAGIC: dict[bytes, Callable[..., Any]] = {
     b"\xfd7zXZ": lzma.open,
     b"\x28\xb5\x2f\xfd": zstd.open,
 }
+DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, zstd.ZstdError)
+"""What reading raises where a compressed file is cut off or damaged."""
 
 
 class Block(NamedTuple):
@@ -38,6 +40,13 @@ def is_compressed(path: Path) -> bool:
     """
     with path.open("rb") as file:
         return file.read(6).startswith(tuple(_MAGIC))
+
+
+def opened(raw: BinaryIO, first: bytes) -> BinaryIO:
+    """What a stream holds, decompressed where its first six bytes say that it is compressed."""
+    opener = next((opener for magic, opener in _MAGIC.items() if first.startswith(magic)), None)
+    stream: BinaryIO = raw if opener is None else opener(raw, "rb")
+    return stream
 
 
 def from_end(path: Path, block: int = BLOCK_BYTES) -> Iterator[Block]:
@@ -70,21 +79,17 @@ def decompressed(path: Path, block: int = BLOCK_BYTES) -> Iterator[Block]:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as raw:
-        first = raw.read(6)
-        raw.seek(0)
-        opener = next(opener for magic, opener in _MAGIC.items() if first.startswith(magic))
-        with opener(raw, "rb") as file:
-            start, rest = 0, b""
-            while piece := _piece(file, block):
-                data = rest + piece
-                cut = data.rfind(b"\n") + 1
-                if cut:
-                    yield Block(start, data[:cut])
-                    start += cut
-                rest = data[cut:]
-            if rest:
-                yield Block(start, rest)
+    with path.open("rb") as raw, opened(raw, raw.peek(6)) as file:
+        start, rest = 0, b""
+        while piece := _piece(file, block):
+            data = rest + piece
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                yield Block(start, data[:cut])
+                start += cut
+            rest = data[cut:]
+        if rest:
+            yield Block(start, rest)
 
 
 def around(path: Path, offset: int) -> Block:
@@ -113,7 +118,7 @@ def _piece(file: BinaryIO, size: int) -> bytes:
     while got < size:
         try:
             part = file.read(min(_STEP, size - got))
-        except (EOFError, OSError, lzma.LZMAError, zlib.error, zstd.ZstdError):
+        except DAMAGE:
             break  # it was cut off while it was written, or is damaged: what stands before that is good
         if not part:
             break

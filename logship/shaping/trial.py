@@ -14,7 +14,6 @@ from logship.engine.documents import Bytes
 from logship.engine.encoder import Encoder
 from logship.engine.hand import SLACK
 from logship.engine.times import Carried
-from logship.errors import LogshipError
 from logship.patterns.miner import Miner, line_starts
 from logship.settings import FileSettings, LogsSettings
 from logship.shaping.multiline import Joiner
@@ -23,7 +22,6 @@ from logship.shaping.redaction import Redactor
 from logship.shaping.shape import Shape
 from logship.source import Source, source_of
 
-READ_BYTES = 1 << 20
 _CAP = 64 << 20
 
 
@@ -47,25 +45,28 @@ class Tried:
 
 
 def settings_of(path: Path, settings: LogsSettings, dataset: str | None) -> FileSettings:
-    """What is configured for a file, with another data set where one is given; else what every file gets."""
+    """What is configured for a file, with another data set where one is given; else what every file gets.
+
+    Raises:
+        ValueError: it is no name of a data set.
+    """
     found = next((file for file in settings.file if fnmatch(str(path), file.path)), FileSettings(path=str(path)))
-    return found.model_copy(update={"dataset": dataset}) if dataset else found
+    return FileSettings.model_validate({**dict(found), "dataset": dataset}) if dataset is not None else found
 
 
-def tried(path: Path, settings: LogsSettings, file: FileSettings, *, hostname: str, clock: Clock) -> Iterator[Tried]:
-    """The documents of a file's first megabyte.
+def tried(
+    path: Path, text: bytes, settings: LogsSettings, file: FileSettings, *, hostname: str, clock: Clock
+) -> Iterator[Tried]:
+    """The documents that a file begins with.
 
     Args:
         path: the file.
+        text: whole lines from its beginning.
         settings: of all logs.
         file: of this file.
         hostname: the node's name.
         clock: tells the time of reading.
-
-    Raises:
-        LogshipError: the file cannot be read.
     """
-    text = _beginning(path)
     source = source_of(str(path), file, settings, hostname)
     redactor = Redactor(settings.redact)
     data: Bytes = np.frombuffer(bytearray(text + bytes(SLACK)), np.uint8)
@@ -84,7 +85,7 @@ def tried(path: Path, settings: LogsSettings, file: FileSettings, *, hostname: s
     )
     documents = [orjson.loads(row) for row in out[: body.size].tobytes().split(b"\n")[1::2]]
     offsets = [document["log"]["offset"] for document in documents]
-    for document, begin, end in zip(documents, offsets, [*offsets[1:], len(text)], strict=True):
+    for document, begin, end in zip(documents, offsets, (*offsets, len(text))[1:], strict=True):
         yield Tried(
             document,
             int(np.searchsorted(starts, end) - np.searchsorted(starts, begin, side="right")) + 1,
@@ -99,15 +100,3 @@ def _encoder(source: Source, settings: LogsSettings) -> Encoder:
     joiner = Joiner(source.multiline, settings.multiline, longest) if source.joins else None
     shape = Shape(joiner, Objects(source.zone) if source.json else None)
     return Encoder("try", 0, source.name, source.rest, zone=source.zone, longest=longest, cap=_CAP, shape=shape)
-
-
-def _beginning(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            text = file.read(READ_BYTES)
-            text += file.readline() if len(text) == READ_BYTES else b""
-    except OSError as error:
-        raise LogshipError(
-            f"{path}: {error.strerror or error}", hint="name a log file that this user may read"
-        ) from error
-    return text

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from forewarn.base.errors import ForewarnError, UsageError
 from forewarn.cli.app import app
 from forewarn.cli.logs_templates import CHUNK_BYTES
 
@@ -56,6 +57,40 @@ def test_templates_of_a_file_of_several_chunks(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["logs", "templates", str(tmp_path / "none.log")])
     assert "none.log" in str(done.exception)
+
+
+def test_a_file_that_is_cut_off_or_damaged_is_named(tmp_path: Path) -> None:
+    whole = log(tmp_path / "whole.log.gz", 2000).read_bytes()
+    torn = whole[: len(whole) // 2]
+    for name, data in {"torn.gz": torn, "bad.gz": torn[:300] + bytes(200) + torn[500:], "wrong": whole + b"x"}.items():
+        (tmp_path / name).write_bytes(data)
+        done = CliRunner().invoke(app, ["logs", "templates", str(tmp_path / name)])
+        assert isinstance(done.exception, UsageError), name
+        assert f"{name} is cut off or damaged" in done.exception.message
+
+
+def test_what_is_written_takes_the_place_of_no_log(tmp_path: Path) -> None:
+    path = log(tmp_path / "a.log", 30)
+    before = path.read_bytes()
+    (tmp_path / "link").symlink_to(path)
+    for out in (path, tmp_path / "link"):
+        done = CliRunner().invoke(app, ["logs", "templates", str(path), "--out", str(out)])
+        assert isinstance(done.exception, UsageError)
+    assert path.read_bytes() == before
+
+
+def test_where_it_is_written_is_looked_at_first_and_never_holds_half(tmp_path: Path) -> None:
+    path, out = log(tmp_path / "a.log", 30), tmp_path / "out.csv"
+    done = CliRunner().invoke(app, ["logs", "templates", str(path), "--out", str(tmp_path / "none" / "out.csv")])
+    assert isinstance(done.exception, ForewarnError)
+    assert "out.csv" in done.exception.message
+    out.write_text("earlier")
+    done = CliRunner().invoke(app, ["logs", "templates", str(path), str(tmp_path / "none.log"), "--out", str(out)])
+    assert done.exit_code
+    assert out.read_text() == "earlier"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.log", "out.csv"]
+    run("templates", path, "--out", "/dev/null")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_sequences(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """forewarn logs try."""
 
+import gzip
 import json
 from pathlib import Path
 
+import pytest
+from backports import zstd
 from typer.testing import CliRunner
 
+from forewarn.base.errors import UsageError
 from forewarn.cli.app import app
 
 LINES = (
@@ -17,8 +21,8 @@ LINES = (
 )
 
 
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["logs", "try", *arguments])
+def run(*arguments: str, given: bytes = b"") -> str:
+    result = CliRunner().invoke(app, ["logs", "try", *arguments], input=given)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -41,6 +45,35 @@ def test_the_table_and_the_documents(tmp_path: Path) -> None:
     assert path.read_bytes() == LINES
 
 
+@pytest.mark.parametrize("text", [b"", bytes(5000), bytes(10) + b"\n"])
+def test_a_file_without_text(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "empty.log"
+    path.write_bytes(text)
+    assert json.loads(run(str(path), "--json")) == []
+    assert run(str(path)) == ""
+
+
+def test_compressed_ones_and_standard_input_are_read_as_plain_ones(tmp_path: Path) -> None:
+    plain = tmp_path / "server.log"
+    plain.write_bytes(LINES)
+    wanted = json.loads(run(str(plain), "--json"))
+    for name, data in {"a.log.gz": gzip.compress(LINES), "a.log.1": zstd.compress(LINES)}.items():
+        (tmp_path / name).write_bytes(data)
+        found = json.loads(run(str(tmp_path / name), "--json"))
+        assert [one["message"] for one in found] == [one["message"] for one in wanted]
+    found = json.loads(run("-", "--json", given=LINES))
+    assert [one["message"] for one in found] == [one["message"] for one in wanted]
+
+
+def test_a_data_set_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(LINES)
+    for name in ("Bad Name", "", "-x"):
+        result = CliRunner().invoke(app, ["logs", "try", str(path), "--dataset", name])
+        assert isinstance(result.exception, UsageError), name
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["logs", "try", str(tmp_path / "none.log")])
-    assert result.exit_code == 1
+    assert isinstance(result.exception, UsageError)
+    assert "none.log" in result.exception.message
