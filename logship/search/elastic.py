@@ -61,8 +61,8 @@ class Elastic:
 
         Args:
             asked: the search; ``since_ms`` holds for the first call.
-            seen: names of lines that were given out, with their times; kept up by this method.
-            most: lines that are looked at, the newest; older ones among them are passed over.
+            seen: names of lines that are over and done with, with their times; kept up by this method.
+            most: lines that are given out, the newest; older ones are passed over for good.
 
         Raises:
             UnreachableError: no server answers, or it is too busy.
@@ -72,11 +72,14 @@ class Elastic:
         since = max(asked.since_ms, newest - LATE_MS)
         for name in [name for name, time_ms in seen.items() if time_ms < since]:
             del seen[name]
-        hits = self._hits(asked, _query(replace(asked, since_ms=since)), "desc", most)
-        fresh = [line for line in map(line_of, hits) if line.name not in seen]
-        fresh.reverse()
+        fresh: list[Line] = []
+        for line in map(line_of, self._hits(asked, _query(replace(asked, since_ms=since)), "desc", MOST_FOLLOWED)):
+            if len(fresh) >= most and line.time_ms < fresh[0].time_ms - LATE_MS:
+                break
+            if line.name not in seen:
+                fresh.append(line)
         seen.update((line.name, line.time_ms) for line in fresh)
-        return fresh
+        return fresh[:most][::-1]
 
     def close(self) -> None:
         """Let go of the connections."""

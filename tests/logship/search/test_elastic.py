@@ -111,6 +111,22 @@ def test_following_shows_each_line_once(each_elasticsearch: Server, dataset: str
     assert len(shown) == 300
 
 
+def test_following_shows_no_old_line_behind_the_newest(each_elasticsearch: Server, dataset: str) -> None:
+    settings = settings_for(each_elasticsearch, dataset)
+    Control(settings).prepare(settings.streams)
+    (stream,) = settings.streams
+    sent = list(rfc(documents(dataset, 1300)).items())  # of the last three minutes
+    late = [("late", sent[1150][1] | {"message": "a late line of CUDA"})]
+    server, asked, seen = Elastic(settings), Asked("cuda", since_ms=BEGIN - 1000), dict[str, int]()
+    each_elasticsearch.bulk(stream, dict(sent[:1200]))
+    assert [line.offset for line in server.follow(asked, seen, 3)] == [1197, 1198, 1199]
+    assert server.follow(asked, seen) == []
+    each_elasticsearch.bulk(stream, dict([*sent[1200:], *late]))
+    assert [line.offset for line in server.follow(asked, seen)] == [1150, *range(1200, 1300)]
+    assert server.follow(asked, seen) == []
+    server.close()
+
+
 def test_following_keeps_up_with_more_lines_than_it_looks_at(elasticsearch: Server, dataset: str) -> None:
     """A second's worth of lines is more than one look takes: the newest are shown, and it goes on."""
     settings = settings_for(elasticsearch, dataset)
