@@ -12,6 +12,7 @@ from logship.engine.encoder import Body, Encoder
 from logship.engine.times import Carried
 from logship.errors import LogshipError
 from logship.feed import Lines
+from logship.shaping.keys import OUTSIDE, Inside
 from logship.shaping.multiline import Joiner
 from logship.shaping.objects import Objects
 from logship.shaping.redaction import Redactor
@@ -41,7 +42,7 @@ class Chunk:
         known: templates of the first of them, as far as these were looked at before.
         known_end: offset behind those lines.
         final: whether the last of them is taken to be complete, whatever may follow.
-        inside: whether they begin inside a private key.
+        inside: what they begin inside of.
     """
 
     size: int
@@ -51,7 +52,7 @@ class Chunk:
     known: Int32
     known_end: int
     final: bool = True
-    inside: bool = False
+    inside: Inside = OUTSIDE
 
 
 class Pressed(NamedTuple):
@@ -60,12 +61,12 @@ class Pressed(NamedTuple):
     Attributes:
         body: what was written.
         templates: of the lines that were left over.
-        inside: whether these begin inside a private key.
+        inside: what these begin inside of.
     """
 
     body: Body
     templates: Int32
-    inside: bool
+    inside: Inside
 
 
 class Press:

@@ -15,6 +15,7 @@ from logship.feed import AHEAD_BYTES, Anchor, Span
 from logship.files.content import Content, content_of
 from logship.files.growth import Growth
 from logship.files.identity import HEAD_BYTES, MARKER_BYTES, Identity, identify
+from logship.shaping.keys import OUTSIDE, Inside
 from logship.streams import Stream
 
 _NOTHING: tuple[Int32, int] = (np.zeros(0, np.int32), 0)
@@ -45,7 +46,7 @@ class TailedFile:
         at_end: whether nothing stood behind what was read last.
         doubtful_before: offset up to which an earlier process may have sent it.
         waiting: place and length of lines of which more may come, as they were seen last.
-        inside: whether the position is inside a private key; None where that has to be looked up.
+        inside: what the position is inside of; None where that has to be looked up.
     """
 
     def __init__(self, content: Content, identity: Identity, modified_ns: int, max_line: int, path: Path) -> None:
@@ -67,7 +68,7 @@ class TailedFile:
         self.at_end = False
         self.doubtful_before = 0
         self.waiting = _NOWHERE
-        self.inside: bool | None = None
+        self.inside: Inside | None = None
         self._max_line = max_line
         self._in_line = False
 
@@ -114,7 +115,7 @@ class TailedFile:
         self.stream, self.position, self.quiet_since = None, 0, None
         self.marker = self.head = self.first = b""
         self.carried, self.known, self.doubtful_before = Carried(), _NOTHING, 0
-        self.waiting, self.inside = _NOWHERE, False
+        self.waiting, self.inside = _NOWHERE, OUTSIDE
         self.growth.clear()
         self.anchors.clear()
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from logship.engine.documents import Bytes, Int64
+from logship.shaping.keys import OUTSIDE, Inside
 from logship.shaping.redaction import Redactor
 
 _SLACK = 64
@@ -21,7 +22,7 @@ class Masks:
 
     def __init__(self, redactor: Redactor, dataset: str) -> None:
         self._redactor, self._dataset = redactor, dataset
-        self._inside: set[str] = set()
+        self._inside: dict[str, Inside] = {}
 
     def messages(self, unit: str, data: Bytes, starts: Int64) -> None:
         """Mask what is found in a unit's messages, in place.
@@ -33,13 +34,15 @@ class Masks:
         """
         first, last = int(starts[0]), int(starts[-1])
         prompts = any(word in f"{self._dataset} {unit}".lower() for word in _WORDS)
-        self._redactor.redact(data[first : last + _SLACK], last - first, inside=unit in self._inside, prompts=prompts)
-        if self._redactor.passed(last - first):
-            if len(self._inside) >= _MOST_UNITS:
-                self._inside.clear()
-            self._inside.add(unit)
-        else:
-            self._inside.discard(unit)
+        inside = self._inside.get(unit, OUTSIDE)
+        self._redactor.redact(data[first : last + _SLACK], last - first, inside=inside, prompts=prompts)
+        inside = self._redactor.passed(last - first)
+        if inside is OUTSIDE:
+            self._inside.pop(unit, None)
+            return
+        if len(self._inside) >= _MOST_UNITS:
+            self._inside.clear()
+        self._inside[unit] = inside
 
     def field(self, name: str, value: bytes) -> bytes:
         """A field's value without what must not leave the node; the name counts: ``API_KEY`` holds one."""

@@ -157,6 +157,11 @@ class Quoted:
         """How many of these begin before a place."""
         return int(np.count_nonzero(self.begins < end)) if self._count else 0
 
+    def holds(self, place: int) -> bool:
+        """Whether a place is inside one of these, or at the end of one that goes on."""
+        spans = self._spans[: self._count]
+        return bool(((spans[:, 0] < place) & (place <= spans[:, 1])).any())
+
     def mask(self, data: Bytes, size: int, found: Int64, number: int) -> Int64:
         """Mask what stands behind words, where nothing else is to be masked in their line; the words that are left.
 

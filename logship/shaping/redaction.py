@@ -1,28 +1,28 @@
 """Secrets and prompts masked where they stand, byte by byte, before a line is looked at any further."""
 
 import re
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from operator import itemgetter
 
 import numpy as np
 
 from logship.engine.documents import Bytes
 from logship.patterns.compiled import AVAILABLE
+from logship.shaping.keys import KEY_BEGIN, KEY_END, KEY_TRIGGER, OUTSIDE, Inside, before_of, line_of
 from logship.shaping.quoted import Quoted
-from logship.shaping.rules import KEY_BEGIN, KEY_END, KEY_LINE, KEY_TRIGGER, PRIVATE_KEY, Rule, rules_of
+from logship.shaping.rules import PRIVATE_KEY, Rule, rules_of
 from logship.shaping.settings import RedactSettings
 from logship.shaping.sieve import Sieve
 from logship.shaping.triggers import Trigger
+from logship.shaping.values import texts_of
 
 MASK = ord("*")
-_RETURN = ord("\r")
-_NEAR, _FURTHER = 512, 16
-"""Bytes in which the ends of a line are looked for first, and how many times as many next."""
+_RETURN, _NEWLINE = b"\r\n"
 LOOK_BACK = 16 * 1024
 """Bytes of a private key in PEM, at most, as far as it matters where reading begins."""
+_NEAR, _FURTHER = 512, 16
+"""Bytes in which the ends of a line are looked for first, and how many times as many next."""
 
 
 class Redactor:
@@ -43,32 +43,32 @@ class Redactor:
         self._enabled = settings.enabled
         self._marks: list[tuple[int, str]] = []
         self._masked: list[tuple[int, Bytes]] = []
-        self._blocks: list[tuple[int, int]] = []
+        self._open: list[tuple[int, int]] = []
+        self._keys: list[tuple[int, int, bytes]] = []
+        self._data, self._prompts = np.empty(0, np.uint8), False
         self._quoted, self._quoted_name = Quoted(), ""
 
-    def redact(self, data: Bytes, size: int, *, inside: bool = False, prompts: bool = False) -> None:
+    def redact(self, data: Bytes, size: int, *, inside: Inside = OUTSIDE, prompts: bool = False) -> None:
         """Mask what is found in whole lines, in place.
 
         Args:
             data: the lines, 64 bytes of slack behind them.
             size: their bytes.
-            inside: whether they begin inside a private key.
+            inside: what they begin inside of.
             prompts: whether they are a log of requests, in which prompts stand.
         """
-        self._marks, self._masked, self._blocks = [], [], []
+        self._marks, self._masked, self._open, self._keys = [], [], [], []
+        self._data, self._prompts = data, prompts
         self._quoted.clear()
         if not self._enabled:
             return
+        if inside.line:
+            self._mask(data, 0, _line(data, size, 0)[1])
         rules = self._set(prompts)
-        due: dict[tuple[tuple[int, int], int], None] = {}
-        line = (0, 0)
-        for begin, trigger in self._hits(rules, data, size):
-            if begin >= line[1]:
-                line = _line(data, size, begin)
-            due |= dict.fromkeys((line, number) for number in rules.of_trigger[trigger])
+        due = self._due(rules, data, size)
         keys = [line for line, number in due if number < 0]
-        if keys or inside:
-            self._mask_keys(data, data[:size].tobytes(), keys, inside=inside)
+        if keys or inside.key is not None:
+            self._mask_keys(data, data[:size].tobytes(), keys, inside.key)
         for (begin, end), number in sorted(due):
             if number >= 0:
                 self._apply(rules.rules[number], data, begin, end)
@@ -78,15 +78,19 @@ class Redactor:
                 for begin, end in lines:
                     self._apply(rules.rules[number], data, begin, end)
 
-    def passed(self, size: int) -> bool:
-        """Count what was masked in the first bytes of the chunk; whether what follows them is inside a private key."""
+    def passed(self, size: int) -> Inside:
+        """Count what was masked in the first bytes of the chunk; what follows them is inside of what is returned."""
         if self._marks:
             self.counts.update(name for place, name in self._marks if place < size)
         quoted = self._quoted.before(size)
         if quoted:
             self.counts[self._quoted_name] += quoted
-        block = bisect_right(self._blocks, size, key=itemgetter(0)) - 1
-        return block >= 0 and size <= self._blocks[block][1]
+        if not (self._enabled and size):
+            return OUTSIDE
+        if self._data[size - 1] != _NEWLINE:  # a part of a line that is too long for one document
+            open_ = self._prompts or any(first < size < last for first, last in self._open)
+            return Inside(line=True) if open_ or self._quoted.holds(size) else OUTSIDE
+        return next((Inside(before) for first, last, before in self._keys if first <= size <= last), OUTSIDE)
 
     def restore(self, data: Bytes) -> None:
         """Put back what was masked in the chunk: what is known of a file is told by its own bytes."""
@@ -98,6 +102,16 @@ class Redactor:
     def marks(self) -> list[tuple[int, str]]:
         """What was masked in the chunk: places, and the rules' names."""
         return sorted(self._marks + [(place, self._quoted_name) for place in self._quoted.begins.tolist()])
+
+    def _due(self, rules: "_Set", data: Bytes, size: int) -> dict[tuple[tuple[int, int], int], None]:
+        """Lines, each with the number of a rule that is to be applied to it."""
+        due: dict[tuple[tuple[int, int], int], None] = {}
+        line = (0, 0)
+        for begin, trigger in self._hits(rules, data, size):
+            if begin >= line[1]:
+                line = _line(data, size, begin)
+            due |= dict.fromkeys((line, number) for number in rules.of_trigger[trigger])
+        return due
 
     def _hits(self, rules: "_Set", data: Bytes, size: int) -> list[tuple[int, int]]:
         """Places and triggers of what may have to be masked; quoted texts are masked at once."""
@@ -119,37 +133,39 @@ class Redactor:
     def _mask(self, data: Bytes, begin: int, end: int) -> None:
         text = data[begin:end].copy()
         self._masked.append((begin, text))
+        self._open.append((begin, end + 1))
         data[begin:end] = np.where(text == _RETURN, text, np.uint8(MASK))
 
-    def _mask_keys(self, data: Bytes, chunk: bytes, lines: list[tuple[int, int]], *, inside: bool) -> None:
-        if inside:
-            self._mask_key(data, chunk, 0)
+    def _mask_keys(self, data: Bytes, chunk: bytes, lines: list[tuple[int, int]], inside: bytes | None) -> None:
+        if inside is not None:
+            self._mask_key(data, chunk, 0, inside)
         for begin, end in lines:
             self._begin_key(data, chunk, begin, end)
 
     def _begin_key(self, data: Bytes, chunk: bytes, begin: int, end: int) -> None:
-        found = KEY_BEGIN.search(chunk, begin, end)
-        if found is None:
-            return
-        self._marks.append((found.end(), PRIVATE_KEY))
-        closed = KEY_END.search(chunk, found.end(), end)
-        stop = closed.start() if closed else end
-        self._mask(data, found.end(), stop)
-        if closed is None and found.end() >= end - 1:
-            self._mask_key(data, chunk, end + 1)
-
-    def _mask_key(self, data: Bytes, chunk: bytes, begin: int) -> None:
-        """Mask the lines of a key up to its end or to one that is not a key's."""
         at = begin
+        while found := KEY_BEGIN.search(chunk, at, end):
+            self._marks.append((found.end(), PRIVATE_KEY))
+            closed = KEY_END.search(chunk, found.end(), end)
+            at = closed.end() if closed else end
+            if closed is None and not chunk[found.end() : end].strip():
+                self._mask_key(data, chunk, end + 1, before_of(chunk, begin, found.start()))
+            else:
+                self._mask(data, found.end(), closed.start() if closed else end)
+
+    def _mask_key(self, data: Bytes, chunk: bytes, begin: int, before: bytes) -> None:
+        """Mask the lines of a key up to its end or to one that is not a key's."""
+        at, line = begin, line_of(before)
         while at < len(chunk):
             end = chunk.find(b"\n", at)
             end = len(chunk) if end < 0 else end
-            if not KEY_LINE.fullmatch(chunk, at, end - (chunk[at:end].endswith(b"\r"))):
-                self._blocks.append((begin, at - 1))
+            found = line.fullmatch(chunk, at, end)
+            if found is None:
+                self._keys.append((begin, at - 1, before))
                 return
-            self._mask(data, at, end)
+            self._mask(data, *found.span(1))
             at = end + 1
-        self._blocks.append((begin, len(chunk)))
+        self._keys.append((begin, len(chunk), before))
 
 
 class _Set:
@@ -197,14 +213,18 @@ def _lines(chunk: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _spans(rule: Rule, text: bytes) -> Iterator[tuple[int, int]]:
+    if rule.deep:
+        yield from _deep(rule.pattern, text)
+        return
     for found in rule.pattern.finditer(text):
-        for first, last in _groups(found, rule.group):
-            if rule.inner is None:
-                yield first, last
-                continue
-            for inner in rule.inner.finditer(text[first:last]):
-                for one, other in _groups(inner, None):
-                    yield first + one, first + other
+        yield from _groups(found, rule.group)
+
+
+def _deep(pattern: re.Pattern[bytes], text: bytes) -> Iterator[tuple[int, int]]:
+    at = 0
+    while found := pattern.search(text, at):
+        spans, at = texts_of(text, found.end())
+        yield from spans
 
 
 def _groups(found: re.Match[bytes], group: int | None) -> list[tuple[int, int]]:
@@ -214,14 +234,19 @@ def _groups(found: re.Match[bytes], group: int | None) -> list[tuple[int, int]]:
     return spans or [found.span()]
 
 
-def begins_inside(before: bytes) -> bool:
-    """Whether lines begin inside a private key.
+def begins_inside(before: bytes) -> Inside:
+    """What lines begin inside of.
 
     Args:
         before: up to LOOK_BACK bytes before them.
     """
+    if before and not before.endswith(b"\n"):
+        return Inside(line=True)  # of what stands further before nothing is known
     begun = next(reversed(list(KEY_BEGIN.finditer(before))), None)
-    if begun is None or not before.endswith(b"\n"):
-        return False
+    if begun is None:
+        return OUTSIDE
     rest = before[begun.end() :].removesuffix(b"\n").split(b"\n")
-    return not rest[0].strip() and all(KEY_LINE.fullmatch(line.removesuffix(b"\r")) for line in rest[1:])
+    shape = before_of(before, before.rfind(b"\n", 0, begun.start()) + 1, begun.start())
+    line = line_of(shape)
+    inside = not rest[0].strip() and all(line.fullmatch(one) for one in rest[1:])
+    return Inside(shape) if inside else OUTSIDE

@@ -10,21 +10,60 @@ PRIVATE_KEY = "private_key"
 _QUOTED = rb"\"((?:[^\"\\]|\\.)*)\"?|'((?:[^'\\]|\\.)*)'?"
 _IS = rb"\\*[\"']?\s*[:=]\s*"
 """Between a name and its value, also in an object within a text."""
+_FIELD = rb"(?:\\*[\"']\s*[:=]|\s*=)\s*+"
+"""The same behind a name that is no word of a sentence."""
+_BARE = rb"[^\s,;&\"'()\[\]{}\\]"
 _VALUE = (
     _IS
     + rb"(?!(?:[Nn]one|null|[Tt]rue|[Ff]alse)\b)(?:"
     + _QUOTED
     + rb"|\\+[\"']((?:[^\"'\\]|\\+[^\"'\\]|\\{3}[\"'])+)"
-    + rb"|([^\s,;&\"'()\[\]{}\\](?:[^\s,;&\"'()\[\]{}\\]|\\(?![\"'\\]))*))"
+    + rb"|\[([^\s,=\"'()\[\]{}\\]+)\]"
+    + rb"|("
+    + _BARE
+    + rb"(?:"
+    + _BARE
+    + rb"|\\(?![\"'\\])|&(?![\w.%\[\]-]{1,64}=))*))"
 )
-_LIST = _IS + rb"(\[\s*[\"'][^\[\]{}]*)"
+"""Ends at a blank, and where the next parameter of an address begins."""
+_LIST = _IS + rb"(?=\[[\s\[{]*\\*[\"'])"
+_OBJECT = _FIELD + rb"(?=\{\s*\\*[\"'])"
 _ARGUMENT = rb"[ \t]+(?!-)(?:" + _QUOTED + rb"|([^\s\"']+))"
-_TOKEN = _IS + rb"(?:\\*[\"'])?((?=[A-Za-z_-]{20}|[A-Za-z._~+/=-]{0,255}\d)[\w.~+/=-]{12,})"
-_API_KEY = rb"(?i:api[_-]?key|access[_-]?key|account[_-]?key|secret(?:[_-]?(?:access[_-]?)?key)?)"
+_TOKEN = (
+    _IS
+    + rb"(?:\\*[\"'])?((?=[A-Za-z_-]{20}|[A-Za-z._~+/=-]{0,63}\d)[\w.~+/=-]{12,}"
+    + rb"|(?=[A-Za-z._~+/=-]{0,10}\d)(?=[\d._~+/=-]{0,10}[A-Za-z])[\w.~+/=-]{8,})"
+)
+"""A short one has letters and digits: numbers of tokens are none."""
+_SUFFIX = (
+    rb"(?:_(?:(?!(?:FILE|PATH|DIR|ID|NAME|HASH|POLICY|LENGTH|MIN|MAX|AGE)(?![A-Z0-9]))[A-Z0-9][A-Z0-9_]{0,10}"
+    rb"|prod|production|staging|stage|dev|test|live|old|new|\d{1,3}))?"
+)
+"""What it is for, as variables of the environment have it: PASSWORD_PROD, API_KEY_2."""
+_API_KEY = (
+    rb"(?i:api[_-]?key|access[_-]?key|account[_-]?key|secret(?:[_-]?(?:access[_-]?)?key)?|private[_-]?key(?!"
+    + _IS
+    + rb"(?:\\*[\"'])?(?:[~./]|-----)))"
+    + _SUFFIX
+)
 _OPTION = rb"--(?<![\w-]--)[\w-]{0,40}?"
 """Begins with what is searched for quickly."""
-_PASSWORD = rb"(?i:password|passwd|passphrase)"
-_SPOKEN = rb"(?:prompt|content|input|instructions)"
+_PASSWORD = rb"(?i:password|passwd|passphrase)" + _SUFFIX
+_PASS = (
+    rb"(?i:(?<=[A-Za-z0-9]_)pass"
+    + _SUFFIX
+    + rb"|(?:(?<![A-Za-z0-9])pwd|(?<=[?&\"'])pass)(?=[=\"'\\]))(?="
+    + _FIELD
+    + rb"(?!(?:\\*[\"'])?(?:[~./]|[A-Za-z]:\\|\d{1,4}(?:\.\d+)?[a-z%]{0,2}(?!\w))))"
+)
+"""Not where a shell is, nor how many tests passed."""
+_HEADER = rb"(?<![\w-])(?i:(?:x-(?:[a-z]{1,16}-){0,3}|private-|deploy-|job-)token)"
+_SPOKEN = (
+    rb"(?:(?:system_|user_|negative_)?prompts?|prompt_token_ids|(?:reasoning_)?content|inputs?|input_(?:ids|text)"
+    rb"|instructions?|texts?|text_(?:input|output)|generated_text|query|queries|documents?|passages?|messages"
+    rb"|sentences|source_sentence|suffix|arguments|system(?!\\*[\"']?\s*[:=]\s*\{))"
+)
+"""Names of what is said to a model and of what it says: OpenAI, TGI, Triton, KServe, rerankers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +75,7 @@ class Rule:
         pattern: its groups, or its whole where it has none, are masked.
         triggers: lines in which none of them stands are not searched; none: every line is.
         group: the only group that is masked; None: those that took part.
-        inner: in what was found only the groups of this one are masked.
+        deep: what is masked are the texts of the value that begins behind the match, lists and objects too.
         prompts: whether it is for logs of requests only.
         quoted: the trigger for which a quoted text right behind it is all that is masked.
     """
@@ -45,7 +84,7 @@ class Rule:
     pattern: re.Pattern[bytes]
     triggers: tuple[Trigger, ...]
     group: int | None = None
-    inner: re.Pattern[bytes] | None = None
+    deep: bool = False
     prompts: bool = False
     quoted: bytes = b""
 
@@ -57,7 +96,20 @@ def _triggers(*texts: bytes, alone: bool = False, valued: bool = False) -> tuple
 _PASSWORDS = _triggers(b"password", b"passwd", b"passphrase", valued=True)
 _API_KEYS = _triggers(
     b"api_key", b"apikey", b"api-key", b"access_key", b"accesskey", b"access-key", b"account_key", b"accountkey",
-    b"account-key", b"secret", valued=True,
+    b"account-key", b"secret", b"private_key", b"privatekey", b"private-key", valued=True,
+)  # fmt: skip
+_PASSES = (
+    *_triggers(b"_pass", valued=True),
+    *_triggers(b"pass=", b'pass"', b"pass'", b"pass\\", b"pwd=", b'pwd"', b"pwd'", b"pwd\\"),
+)
+_VENDORS = _triggers(
+    b"glpat-", b"nvapi-", b"aiza", b"xoxb-", b"xoxp-", b"xoxa-", b"xoxe-", b"xoxs-", b"sk_live_", b"sk_test_",
+    b"rk_live_", b"rk_test_", b"whsec_", b"npm_", b"pypi-", b"dckr_pat_", b"hvs.", alone=True,
+)  # fmt: skip
+_TOKENS = _triggers(b"token", valued=True)
+_SAID = _triggers(
+    b"prompt", b"content", b"input", b"instruction", b"text", b"query", b"queries", b"document", b"passage",
+    b"messages", b"sentence", b"suffix", b"arguments", b"system", valued=True,
 )  # fmt: skip
 
 DEFAULT = (
@@ -76,47 +128,62 @@ DEFAULT = (
     Rule("aws_key", re.compile(rb"(?<!\w)(?:AKIA|ASIA)([A-Z0-9]{16})(?!\w)"), _triggers(b"akia", b"asia", alone=True)),
     Rule(
         "jwt",
-        re.compile(rb"(?<!\w)(eyJ[\w-]{8,2048}\.[\w-]{8,}(?:\.[\w-]*)?)"),
+        re.compile(rb"(?<![\w-])(eyJ[\w-]{8,}+\.[\w-]{8,}(?:\.[\w-]*)?)"),
         _triggers(b"eyj", alone=True),
     ),
     Rule(
         "vendor_key",
-        re.compile(rb"(?<!\w)(?:glpat-|nvapi-)([\w-]{16,})|(?<!\w)AIza([\w-]{35})"),
-        _triggers(b"glpat-", b"nvapi-", b"aiza", alone=True),
+        re.compile(
+            rb"(?<!\w)(?:(?:glpat-|nvapi-)([\w-]{16,})|AIza([\w-]{35})|xox[abeps]-([\w-]{10,})"
+            rb"|(?:[rs]k_(?:live|test)_|whsec_)([A-Za-z0-9]{10,})|npm_([A-Za-z0-9]{30,})|pypi-([\w-]{50,})"
+            rb"|dckr_pat_([\w-]{20,})|hvs\.([\w-]{20,}))"
+        ),
+        _VENDORS,
+    ),
+    Rule(
+        "webhook",
+        re.compile(
+            rb"(?i:hooks\.slack\.com/(?:services|workflows|triggers)|webhook\.office\.com/webhookb2|/api/webhooks/\d+)"
+            rb"/([\w/@-]+)"
+        ),
+        _triggers(b"hooks.slack.com/", b"webhook.office.com/", b"/api/webhooks/"),
     ),
     Rule(
         "authorization",
         re.compile(
             rb"(?i:authorization)"
-            rb"\\*[\"']?\s*[:=,]\s*(?:b?\\*[\"'])?(?i:basic|apikey|token|key|negotiate)[ \t]+([^\s,\"'\\]{6,})"
+            rb"\\*[\"']?\s*[:=,]\s*\[?(?:b?\\*[\"'])?(?i:basic|apikey|token|key|negotiate)[ \t]+([^\s,\"'\\\]]{6,})"
         ),
         _triggers(b"authorization"),
     ),
     Rule(
         "cookie",
-        re.compile(rb"(?i:cookie)\\*[\"']?\s*:\s*(?:\\*[\"'])?([^\s=;\"'\\]{1,256}=[^\"'\\]*)"),
+        re.compile(rb"(?i:cookie)\\*[\"']?\s*:\s*\[?(?:\\*[\"'])?([^\s=:;,\"'\\]{1,256}=[^\"'\\]*)"),
         _triggers(b"cookie"),
     ),
     Rule("password", re.compile(_PASSWORD + _VALUE), _PASSWORDS),
+    Rule("password", re.compile(_PASSWORD + rb"(?:" + _LIST + rb"|" + _OBJECT + rb")"), _PASSWORDS, deep=True),
     Rule("password", re.compile(_OPTION + _PASSWORD + _ARGUMENT), _PASSWORDS),
+    Rule("password", re.compile(_PASS + _VALUE), _PASSES),
     Rule("api_key", re.compile(_API_KEY + _VALUE), _API_KEYS),
-    Rule("api_key", re.compile(_API_KEY + _LIST), _API_KEYS, inner=re.compile(_QUOTED)),
+    Rule("api_key", re.compile(_API_KEY + _LIST), _API_KEYS, deep=True),
     Rule("api_key", re.compile(_OPTION + _API_KEY + _ARGUMENT), _API_KEYS),
-    Rule("token", re.compile(rb"(?i:token)" + _TOKEN), _triggers(b"token", valued=True)),
+    Rule("token", re.compile(rb"(?i:token)" + _TOKEN), _TOKENS),
+    Rule("token", re.compile(_HEADER + _VALUE), _TOKENS),
     Rule(
         "url_login",
-        re.compile(rb"://[^\s/:@\"']*:([^\s/\"']+)@"),
+        re.compile(rb"://[^\s/:\"']*:([^\s/\"']+)@"),
         (Trigger(b"://", then=ord("@")),),
     ),
     Rule(
         "url_signature",
-        re.compile(rb"(?i:x-(?:amz|goog)-signature)=([^&\s\"']+)"),
-        _triggers(b"-signature="),
+        re.compile(rb"(?:(?i:x-(?:amz|goog)-signature)|(?:[?&;]|u0026)sig)=([^&\s\"'\\]+)"),
+        _triggers(b"-signature=", b"sig="),
     ),
     Rule(
         "curl_login",
         re.compile(
-            rb"\bcurl [^|;]{0,400}?(?<=\s)(?:-u|--user|--proxy-user)[ =]?"
+            rb"\bcurl (?:(?!curl )[^|;]){0,400}?(?<=\s)(?:-u|--user|--proxy-user)[ =]?"
             rb"(?:'[^':]{0,256}:([^']+)|\"[^\":]{0,256}:([^\"]+)|[^\s:\"'-][^\s:\"']{0,256}:([^\s\"']+))"
         ),
         _triggers(b"curl ", alone=True),
@@ -139,30 +206,19 @@ DEFAULT = (
     ),
     Rule(
         "prompt_json",
-        re.compile(rb"\"" + _SPOKEN + rb"\"\s*:\s*(?:\"((?:[^\"\\]|\\.)*)|(\[[^\[\]{}]*))"),
-        _triggers(b'"prompt"', b'"content"', b'"input"', b'"instructions"'),
-        inner=re.compile(rb"\A([^\[].*)|\"((?:[^\"\\]|\\.)*)\"?", re.DOTALL),
+        re.compile(rb"\b(?=[acdgimnpqrstu]\w++" + _IS + rb"(?:\\*[\"']|[\[{(]))" + _SPOKEN + _IS),
+        _SAID,
         prompts=True,
-    ),
-    Rule(
-        "prompt_in_text",
-        re.compile(rb"\\\"" + _SPOKEN + rb"\\\"\s*:\s*\\\"((?:[^\"\\]|\\[^\"\\]|\\\\\\\"|\\\\(?!\\\"|\"))*)"),
-        _triggers(b'"prompt\\', b'"content\\', b'"input\\', b'"instructions\\'),
-        prompts=True,
+        deep=True,
     ),
     Rule(
         "prompt_query",
-        re.compile(rb"[?&](?:prompt|input|query|q)=([^&\s\"']+)"),
-        _triggers(b"prompt=", b"input=", b"query=", b"&q=", b"?q="),
+        re.compile(rb"[?&](?:prompt|inputs?|text|query|q)=([^&\s\"']+)"),
+        _triggers(b"prompt=", b"input=", b"inputs=", b"text=", b"query=", b"&q=", b"?q="),
         prompts=True,
     ),
 )
 """In the order in which they are applied; what one has masked the next ones see masked."""
-KEY_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
-KEY_END = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY")
-KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{1,128}|(?:Proc-Type|DEK-Info|Version|Comment|Hash): [^\n]{1,128}|")
-"""A line of a key in PEM: RFC 1421, RFC 7468, RFC 4880."""
-KEY_TRIGGER = Trigger(b"-----begin ")
 
 
 def rules_of(settings: RedactSettings) -> list[Rule]:

@@ -107,6 +107,21 @@ def test_a_log_of_requests(sink: BulkSink, tmp_path: Path) -> None:
     assert third["host"]["name"] == "node-1"
 
 
+def test_a_request_longer_than_a_document_shows_nothing_in_any_part(sink: BulkSink, tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    said = b"private " * 20_000
+    path.write_bytes(b'{"model":"m","prompt":"' + said + b'"}\n{"prompt":"short private"}\n10.0.0.1 GET /v1 200\n')
+    settings = settings_for(sink, path) | SMALL | {"max_line_bytes": 64 * 1024}
+    with shipping(settings, tmp_path / "data") as child:
+        wait_for(lambda: settled(child, path), "all of it", SECONDS)
+    *parts, short, last = documents(sink)
+    assert len(parts) > 2
+    assert parts[0]["message"].startswith('{"model":"m","prompt":"***')
+    assert not any("private" in document["message"] for document in (*parts, short))
+    assert short["message"] == '{"prompt":"*************"}'
+    assert last["message"] == "10.0.0.1 GET /v1 200"
+
+
 def test_what_comes_in_time_belongs_to_the_line_before(sink: BulkSink, tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     path.write_bytes(b"2026-03-01 10:00:00 ERROR first\n")

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logship.patterns.compiled import AVAILABLE
+from logship.shaping.keys import OUTSIDE, Inside
 from logship.shaping.redaction import Redactor, _spans, begins_inside
-from logship.shaping.rules import DEFAULT
+from logship.shaping.rules import DEFAULT, Rule
 from logship.shaping.settings import RedactSettings, RuleSettings
 
 FAST = [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no numba"), id="fast"), False]
@@ -38,11 +39,31 @@ SECRETS = [
     ("bearer", b"AUTH\tbearer\t<abcdefgh1234>"),
     ("api_key", b"account_key: <abcd1234>"),
     ("url_login", b"postgres://user:<p:w>@db/x"),
+    ("url_login", b"postgres://user@server:<Password1>@host/db"),
     ("url_login", b"postgres://user:<p@ssw0rd>@db:5432/x"),
     ("url_login", b"https://ci:<" + b"x1" * 2000 + b">@registry/x"),
     ("vendor_key", b"NGC: nvapi-<abcdefghijklmnopqrstuvwxyz-_1234>"),
     ("vendor_key", b"glpat-<abcdefghijklmnopqrst> and"),
     ("vendor_key", b"GET /v1?key=AIza<SyA1234567890abcdefghijklmnopqrstuv>&x=1"),
+    ("vendor_key", b"slack xoxb-<12345678901-abcdefghijkl> x"),
+    ("vendor_key", b"STRIPE sk_live_<abcdefghijklmnopqrst>, rk_test_<abcdefghijklmnopqrst>"),
+    ("vendor_key", b"npm_<abcdefghijklmnopqrstuvwxyz0123456789> hvs.<CAESIabcdefghijklmnopq>"),
+    ("webhook", b"POST https://hooks.slack.com/services/<T000/B000/XXXXXXXXXXXX> 200"),
+    ("webhook", b"https://discord.com/api/webhooks/123456789/<abc-DEF_123>"),
+    ("url_signature", b"PUT /c/b?sv=2022&sig=<ab%2Fcd%3D>&se=2026"),
+    ("url_signature", b'"/c/b?sig=<ab%2Fcd%3D>"'),
+    ("password", b'{"password":["<hunter2>", "<b [x] c>"], "user": "u"}'),
+    ("password", b'{"password":{"value":"<hunter2>"}, "user": "u"}'),
+    ("password", b'{"password":{"value":"<hunter2>"}}'.replace(b'"', b'\\"')),
+    ("password", b"passwords: password=[<hunter2>]"),
+    ("password", b"mysql MYSQL_PWD=<hunter2> DB_PASS=<hunter2> PASSWORD_PROD=<hunter2> smtp_pass_2: x"),
+    ("password", b"Server=db;Uid=u;Pwd=<hunter2>;"),
+    ("password", b"POST /x?user=u&pass=<hunter2>&n=1"),
+    ("password", b"password=<a&b> and password=<x>&user=joe"),
+    ("api_key", b"API_KEY_PROD=<abcdef123456> private_key=<abcdef>"),
+    ("token", b"X-Auth-Token: <abcd>, X-Vault-Token: <s.x>, private-token: <y>"),
+    ("token", b"token=<abc12345>"),
+    ("authorization", b"Headers(Authorization:[Basic <dXNlcjpwYXNz>])"),
     ("authorization", b"Authorization: Basic <dXNlcjpwYXNzd29yZA==>"),
     ("authorization", b"{'authorization': 'ApiKey <VnVhQ2ZHY0JDZGJrUW0=>', 'n': 1}"),
     ("authorization", b"headers=[(b'authorization', b'Basic <dXNlcjpw>')]"),
@@ -76,7 +97,22 @@ PROMPTS = [
     ("prompt_json", b'{"prompt": "<He said \\"x\\">", "n": 1}'),
     ("prompt_json", b'"messages": [{"role": "user", "content": "<tell me>"}]'),
     ("prompt_json", b'"input": ["<a>", "<b c>"], "model": "m"'),
-    ("prompt_in_text", b'body="{\\"prompt\\": \\"<hello \\\\\\"x\\\\\\" you>\\", \\"n\\": 1}"'),
+    ("prompt_json", b'body="{\\"prompt\\": \\"<hello \\\\\\"x\\\\\\" you>\\", \\"n\\": 1}"'),
+    ("prompt_json", b'{"messages":[{"role":"user","content":[{"type":"text","text":"<my \\"private\\" [prompt]>"}]}]}'),
+    ("prompt_json", b'"input":[{"role":"user","content":[{"type":"input_text","text":"<a>"}]}],"model":"m"'),
+    ("prompt_json", b'{"model":"m","prompt":["<a private>", "<b [x] private>"],"n":1}'),
+    ("prompt_json", b'{"inputs":"<a>","parameters":{"max_new_tokens":5}}'),
+    ("prompt_json", b'{"inputs":{"source_sentence":"<a>","sentences":["<b>"]},"id":"x"}'),
+    ("prompt_json", b'{"query":"<a>","documents":["<b>",{"text":"<c>"}],"top_n":3}'),
+    ("prompt_json", b'{"prompt": [[<1, 2>], [<3>]], "max_tokens": 12}'),
+    ("prompt_json", b"{'messages': [{'role': 'user', 'content': '<say \\'x\\'>'}], 'model': 'm'}"),
+    ("prompt_json", b"ChatCompletionRequest(messages=[{'content': \"<it's>\", 'role': 'user'}], model='m')"),
+    (
+        "prompt_json",
+        b'body="{\\"messages\\":[{\\"role\\":\\"user\\",\\"content\\":\\"<a \\\\\\"b\\\\\\" c>\\"}]}" n="1"',
+    ),
+    ("prompt_json", b"prompt='<it's private>', n=1"),
+    ("prompt_json", b'{"choices":[{"text":"<an answer>","index":0}],"usage":{"prompt_tokens":5}}'),
     ("prompt_query", b"GET /complete?prompt=<hello%20you>&n=1 HTTP/1.1"),
 ]
 HARMLESS = [
@@ -92,10 +128,16 @@ HARMLESS = [
     b"token: Qwen2; curl -u and curl -s https://h:80/x; cookie: none; output: 'x', text='y' prompt='z'",
     b"PWD=/root ; max_tokens=4096 --max-num-batched-tokens 1234567890123",
     b"eos_token='</s>' pad_token: '<pad>' secretary keyboard",
+    b"max_tokens=123456789 tokens: 123 token_ids: 12 num_tokens=12345678 token: 12345678 token=checking",
+    b'PWD=/root OLDPWD=/root pwd: command not found, "pwd":"/srv" first_pass=12 second_pass=3ms "pass": 4',
+    b"PASSWORD_FILE=/run/secrets/x private_key=/etc/ssl/key.pem SECRET_NAME=tls ssl_private_key: ./key.pem",
+    b'volumes: {"secret":{"secretName":"tls","defaultMode":420}} check the password: {"user":"root"}',
+    b'content-type: "text/html" context="a" {"text":"no prompt here"} config=1 desig=abcdefgh npm_config_registry=x',
+    b"http://user@host/x and http://host:80/a@b",
 ]
 
 
-def masked(text: bytes, *, fast: bool, prompts: bool = False, inside: bool = False, **given_: object) -> bytes:
+def masked(text: bytes, *, fast: bool, prompts: bool = False, inside: Inside = OUTSIDE, **given_: object) -> bytes:
     redactor = Redactor(RedactSettings.model_validate(given_), fast=fast)
     data = np.frombuffer(bytearray(text + b"sk-0" * 16), np.uint8)
     redactor.redact(data, len(text), prompts=prompts, inside=inside)
@@ -132,28 +174,28 @@ def test_what_is_not(*, fast: bool) -> None:
         assert masked(text, fast=fast) == text
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        b"token=",
-        b"-eyJ",
-        b"curl ",
-        b"--password",
-        b"password=\\",
-        b"://a:b",
-        b'"content": [',
-        b"cookie: ",
-        b"-",
-        b"\\",
-        b"--secret ",
-        b"password:",
-    ],
-)
-def test_a_line_made_to_keep_the_rules_busy_does_not(part: bytes) -> None:
-    line = b"curl password token=cookie:-eyJ://@ " + part * (256 * 1024 // len(part))
+LENGTH = 200 * 1024
+GLUE = [b"", b" ", b"=", b": ", b"=\\", b"-", b": [", b"=['", b'":{"', b': "', b'\\"', b"@", b".", b"://a:b", b" -u"]
+
+
+def seconds(rule: Rule, line: bytes) -> float:
     began = time.process_time()
-    masked(line, fast=False, prompts=True)
-    assert time.process_time() - began < 5
+    for _ in _spans(rule, line):
+        pass
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("rule", DEFAULT, ids=lambda rule: rule.name)
+def test_a_line_made_to_keep_a_rule_busy_does_not(rule: Rule) -> None:
+    harmless = (b"INFO 02-02 02:40:00 [engine.py:271] Received request: params: n=1, (temperature=0.7), 'a'. " * 3000)[
+        :LENGTH
+    ]
+    limit = 60 * max(seconds(rule, harmless), 0.002)
+    parts = [trigger.text + glue for trigger in rule.triggers for glue in GLUE]
+    parts += [b"-eyJ", b"--password", b"password=\\", b"cookie: ", b"--secret ", b"\\", b'\\"', b"[", b"-", b" ", b"A"]
+    for part in parts:
+        line = b"curl output: 'password " + parts[0] + (part * (LENGTH // len(part)))
+        assert seconds(rule, line) < limit or seconds(rule, line) < limit, part
 
 
 @pytest.mark.parametrize("fast", FAST)
@@ -181,7 +223,7 @@ def test_private_keys_over_chunks(*, fast: bool) -> None:
     ends = [end + 1 for end in range(len(text)) if text[end] == 10]
     for first in ends:
         redactor = Redactor(RedactSettings(), fast=fast)
-        found, inside, at = b"", False, 0
+        found, inside, at = b"", OUTSIDE, 0
         for end in [first, *(end for end in ends if end > first)]:
             data = np.frombuffer(bytearray(text[at:end] + bytes(64)), np.uint8)
             assert inside == begins_inside(text[:at])

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logship.patterns.compiled import AVAILABLE
-from logship.shaping.rules import DEFAULT, KEY_TRIGGER
+from logship.shaping.keys import KEY_TRIGGER
+from logship.shaping.rules import DEFAULT
 from logship.shaping.sieve import Sieve
 from logship.shaping.triggers import Trigger
 
