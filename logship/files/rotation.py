@@ -9,12 +9,6 @@ _CUT = re.compile(r"[._-](?=\d)")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
-def is_generation(name: str, base: str) -> bool:
-    """Whether ``name`` is an older generation of ``base``: app.log.1, app.log-20260101.gz, app.1.log, app-2026.log."""
-    stem = base.rpartition(".")[0] or base
-    return name.startswith(stem) and base in bases(name)
-
-
 def uncompressed(name: str) -> str:
     """A name without the suffix that compressing adds."""
     stem, dot, suffix = name.rpartition(".")
@@ -22,7 +16,7 @@ def uncompressed(name: str) -> str:
 
 
 def bases(name: str) -> list[str]:
-    """The names of which this may be an older generation."""
+    """The names of which this may be an older generation: app.log of app.log.1, app.log-20260101.gz and app.1.log."""
     name, found = uncompressed(name), []
     for cut in _CUT.finditer(name):
         stem, rest = name[: cut.start()], name[cut.end() :]

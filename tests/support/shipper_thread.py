@@ -66,11 +66,11 @@ def in_process(
             assert time.monotonic() < end, "the shipper does not end"
 
 
-def known(directory: Path) -> list[str]:
-    """Names of the files of which the checkpoint knows streams."""
+def known(directory: Path, table: str = "streams") -> list[str]:
+    """Names of the files of which the checkpoint has rows in a table, in order."""
     with contextlib.closing(sqlite3.connect(directory / "logship.db")) as connection:
-        rows = connection.execute("SELECT path FROM streams ORDER BY number").fetchall()
-    return [Path(path).name for (path,) in rows]
+        rows = connection.execute(f"SELECT path FROM {table}").fetchall()
+    return sorted(Path(path).name for (path,) in rows)
 
 
 def births_are_kept(directory: Path) -> bool:
