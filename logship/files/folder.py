@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from logship.files.identity import Identity
@@ -50,10 +50,9 @@ class Folder:
             OSError: it cannot be opened, or the folder cannot be listed.
         """
         folders = dict.fromkeys([self._path.parent, Path(os.path.realpath(self._path)).parent])
-        for _ in range(_LISTINGS):  # names may move while they are looked at
+        for number in range(_LISTINGS):  # names may move while they are looked at
             for folder in folders:
-                inodes = self._listings.look(folder, anew=True).inodes
-                name = next((name for name, inode in inodes.items() if inode == identity.inode), None)
+                name = self._listings.look(folder, anew=number > 0).names.get(identity.inode)
                 if name is None:
                     continue
                 try:
@@ -81,7 +80,7 @@ class Folder:
         files: list[TailedFile] = []
         before: list[Generation] | None = None
         for _ in range(_LISTINGS):
-            listing = self._listings.generations(self._path, anew=surely or before is not None)
+            listing = self._listings.generations(self._path, anew=surely)
             if before is not None and _names(listing) == _names(before):
                 break
             for generation in listing:
@@ -100,12 +99,12 @@ class Folder:
             before = listing
         return sorted(files, key=lambda file: age(file.path, file.modified_ns))
 
-    def inodes(self) -> set[int] | None:
+    def inodes(self) -> Collection[int] | None:
         """The inodes of all that is there; None where that cannot be seen."""
         try:
-            return set(self._listings.look(self._path.parent, anew=True).inodes.values())
+            return self._listings.look(self._path.parent).names.keys()
         except FileNotFoundError:
-            return set()
+            return ()
         except OSError:
             return None
 

@@ -11,8 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from glob import glob, has_magic
 from pathlib import Path
 
 from forewarn.base.clock import Clock
@@ -21,7 +19,9 @@ from logship.delivery.ledger import Ledger
 from logship.errors import LogshipError
 from logship.files.family import Family
 from logship.files.feed import FileFeed
+from logship.files.globs import Patterns
 from logship.files.lags import Lags
+from logship.files.links import Links
 from logship.files.listing import Listings
 from logship.files.names import Names, Stamp, stamp_at
 from logship.files.rotation import bases, by_family
@@ -106,15 +106,13 @@ class Follower:
         self._looks: dict[Path, float] = {}  # when to look after a path with which something is under way
         self._polls: dict[Path, Poll] = {}
         self._calm: dict[Path, Stamp] = {}
-        self._links: set[Path] = set()
-        self._targets: dict[Path, Path] = {}  # paths that are links, by where they lead
+        self._links = Links()
         self._troubles: dict[Path, str] = {}
         self._unnamed: set[str] = set()
         self._first_search = True
-        self._listings = Listings(clock)
-        self._names = Names(
-            [file.path for file in settings.file], lambda path: bool(self._paths_of(path)), self._listings, clock
-        )
+        self._patterns = Patterns(file.path for file in settings.file)
+        self._listings = Listings(clock, self._patterns.apart)
+        self._names = Names(self._patterns, lambda path: bool(self._paths_of(path)), self._listings, clock)
         self._lags = Lags(stats)
         self._watch = Watch(clock)
         self._searched = self._next_search = self._next_all = self._next_tell = float("-inf")
@@ -204,21 +202,23 @@ class Follower:
     def _react(self, changes: Changes) -> None:
         """Have read what was written to, and look after the paths of which names have changed."""
         renamed = {path for name in changes.names for path in self._paths_of(name)}
-        for path in renamed | {path for changed in changes.paths for path in self._paths_of(changed)}:
-            if path in renamed | self._links or path in self._troubles or not self._feeds[path].family.files:
+        written = {changed: self._paths_of(changed) for changed in changes.paths}
+        for path in renamed.union(*written.values()):
+            feed = self._feeds[path]
+            if path in renamed or path in self._links or path in self._troubles or not feed.family.files:
                 self._look_after([path])
-            self._packer.wake(self._feeds[path])
+            self._packer.wake(feed)
             self._lags.touch(path)
         due = self._clock.monotonic() + LOOK_SECONDS
-        for changed in changes.paths:
-            for path in self._paths_of(changed) - {changed}:  # a rotated file is written to, which may be closed by now
+        for changed, paths in written.items():
+            for path in paths - {changed}:  # a rotated file is written to, which may be closed by now
                 self._looks.setdefault(path, due)
 
     def _paths_of(self, changed: Path) -> set[Path]:
         """The followed paths to which a file belongs."""
-        names = [changed.name, *bases(changed.name)]
-        paths = {path for name in names if name and (path := changed.with_name(name)) in self._feeds}
-        return paths | {path for target, path in self._targets.items() if target.parent == changed.parent}
+        bearers = (changed.with_name(base) for base in bases(changed.name) if base)
+        lives = {path for path in bearers if path in self._feeds and not self._patterns.apart(changed, path)}
+        return lives | ({changed, *self._links.to(changed)} & self._feeds.keys())
 
     def _poll(self, now: float) -> None:
         """See whether files have grown of which the kernel does not say so."""
@@ -245,29 +245,21 @@ class Follower:
     def _search(self) -> None:
         """Find new files, let go of those that are gone, and watch the folders of all."""
         began = self._clock.monotonic()
-        there: set[Path] = set()
-        new: list[tuple[Path, list[Path], FileSettings]] = []
-        for file in self._settings.file:
-            found = glob(file.path, recursive=True)  # noqa: PTH207  the pattern is absolute
-            paths = [Path(name) for name in found if self._is_text(name)]
-            if not paths and not has_magic(file.path) and Path(file.path) not in self._feeds:
-                self._say(Path(file.path), "there is no such file yet")
-            named = set(paths)
-            for path, older in by_family(paths, self._feeds).items():
-                if older or path in named:
-                    there.add(path)
-                if path not in self._feeds and not path.is_dir():
-                    new.append((path, older, file))
+        found = self._find()
+        families = by_family(found, self._feeds, self._patterns.apart)
+        there = {path for path, older in families.items() if older or path in found}
+        new = [(path, older, found[path]) for path, older in families.items() if path not in self._feeds]
         new += self._vanished()
         for at in range(0, len(new), _TOGETHER):
             with self._ledger.together():
                 for path, older, file in new[at : at + _TOGETHER]:
-                    if path not in self._feeds:  # two globs may name it
+                    if path not in self._feeds and not path.is_dir():
                         self._begin(path, older, file)
         self._first_search = False
         for path in [path for path, feed in self._feeds.items() if path not in there and not feed.family.files]:
             self._forget(path)
         self._changed = self._watch_folders()
+        self._listings.forget_unproven()
         begun = {path for path, _, _ in new}
         unsure = self._changed  # nobody told what happened in a folder before it was watched
         self._look_after(
@@ -275,6 +267,16 @@ class Follower:
         )
         now = self._clock.monotonic()
         self._next_search = now + max(_SHORTEST_POLL, _SEARCH_SHARE * (now - began))
+
+    def _find(self) -> dict[Path, FileSettings]:
+        """What is there of what is configured, and by which entry, the first that names it."""
+        found: dict[Path, FileSettings] = {}
+        for file, pattern in zip(self._settings.file, self._patterns, strict=True):
+            paths = [path for path in pattern.find(self._listings.names) if self._is_text(str(path))]
+            if not paths and pattern.literal is not None and pattern.literal not in self._feeds:
+                self._say(pattern.literal, "there is no such file yet")
+            found |= dict.fromkeys([path for path in paths if path not in found], file)
+        return found
 
     def _is_text(self, name: str) -> bool:
         """Whether a path can stand in a document; one of other bytes is told of once."""
@@ -291,8 +293,7 @@ class Follower:
     def _watch_folders(self) -> bool:
         """Watch the folders of all; whether any is new, in which files may have come before it was watched."""
         new = self._watch.follow(folders_of(self._names.folders(), self._feeds))
-        self._links = {path for path in self._feeds if path.is_symlink()}
-        self._targets = {Path(os.path.realpath(path)): path for path in self._links}
+        self._links.update(self._feeds)
         polled = self._watch.polled
         now = self._clock.monotonic()
         self._polls = {
@@ -332,9 +333,9 @@ class Follower:
         """At the start, the paths of which nothing may be left but what the spool holds."""
         found: list[tuple[Path, list[Path], FileSettings]] = []
         for stream in self._checkpoint.streams(self._guard.accounts()) if self._first_search else ():
-            file = next((file for file in self._settings.file if fnmatch(stream.path, file.path)), None)
-            if file is not None and not stream.finished:
-                found.append((Path(stream.path), [], file))
+            number = self._patterns.first(Path(stream.path))
+            if number is not None and not stream.finished:
+                found.append((Path(stream.path), [], self._settings.file[number]))
         return found
 
     def _begin(self, path: Path, older: list[Path], file: FileSettings) -> None:

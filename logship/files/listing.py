@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import stat
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,9 @@ FRESH_NS = 1_000_000_000
 """A folder's time of modification is coarse: one that is younger than this may hide the next change."""
 
 _SHARED_SECONDS = 0.02
+_SHARED_MOST = 0.5
+_SHARE = 10
+"""A listing is shared for so many times its own length at least, so that a thousand paths do not make a thousand."""
 _MOST_KEPT = 10_000
 
 _NUMBER = re.compile(r"\.(\d{1,4})$")
@@ -28,6 +32,8 @@ class Generation:
     device: int
     inode: int
     modified_ns: int
+    size: int
+    changed_ns: int
 
 
 @dataclass(slots=True)
@@ -37,12 +43,15 @@ class Listing:
     Attributes:
         modified_ns: the folder's time of modification, read before its names.
         inodes: by name.
+        names: by inode, one of each.
         older: names of older generations by the name of which they may be ones.
     """
 
     modified_ns: int
     inodes: dict[str, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     older: dict[str, list[str]] = field(default_factory=dict)
+    _alike: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> "Listing":
@@ -54,10 +63,28 @@ class Listing:
         listing = cls(folder.stat().st_mtime_ns)
         with os.scandir(folder) as entries:
             listing.inodes = {entry.name: entry.inode() for entry in entries}
-        for name in listing.inodes:
+        for name, inode in listing.inodes.items():
+            listing.names[inode] = name
             for base in bases(name):
                 listing.older.setdefault(base, []).append(name)
         return listing
+
+    def alike(self, name: str) -> list[str]:
+        """Other names that are the same but for their digits, and those of older generations."""
+        if not self._alike:
+            for other in self.inodes:
+                self._alike.setdefault(key_of(other), []).append(other)
+        return sorted({*self._alike.get(key_of(name), ()), *self.older.get(name, ())} - {name})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A listing, and when it was made (monotonic), how long it is shared, and whether the folder's time proves it."""
+
+    listing: Listing
+    made: float
+    shared: float
+    settled: bool
 
 
 class Listings:
@@ -65,40 +92,55 @@ class Listings:
 
     Args:
         clock: tells how fresh a change is.
+        apart: whether a path is no older generation of another, whatever it is called.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, apart: Callable[[Path, Path], bool] = lambda _path, _live: False) -> None:
         self._clock = clock
-        self._kept: dict[Path, tuple[float, Listing]] = {}
+        self._apart = apart
+        self._kept: dict[Path, _Kept] = {}
 
     def look(self, folder: Path, *, anew: bool = False) -> Listing:
         """A folder's names.
 
         Args:
             folder: where.
-            anew: whatever is kept is not good enough.
+            anew: what was seen a moment ago is good enough only where nothing can have changed since.
 
         Raises:
             OSError: it cannot be listed.
         """
-        taken, kept = self._kept.get(folder, (0.0, None))
-        if kept is not None and not anew and self._is_good(taken, kept, folder):
-            return kept
+        kept, began = self._kept.get(folder), self._clock.monotonic()
+        if kept is not None and not anew and began - kept.made < kept.shared:
+            return kept.listing
+        if kept is not None and kept.settled and folder.stat().st_mtime_ns == kept.listing.modified_ns:
+            return kept.listing
         if len(self._kept) > _MOST_KEPT:
             self._kept.clear()
         listing = Listing.of(folder)
-        self._kept[folder] = self._clock.monotonic(), listing
+        settled = self._is_settled(listing.modified_ns)
+        shared = min(_SHARED_MOST, max(_SHARED_SECONDS, _SHARE * (self._clock.monotonic() - began)))
+        self._kept[folder] = _Kept(listing, began, shared, settled)
         return listing
+
+    def names(self, folder: Path) -> Collection[str]:
+        """The names in a folder as it is now.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        return self.look(folder, anew=True).inodes
 
     def forget(self, folder: Path) -> None:
         """A folder has changed."""
         self._kept.pop(folder, None)
 
-    def _is_good(self, taken: float, kept: Listing, folder: Path) -> bool:
-        if self._clock.monotonic() - taken < _SHARED_SECONDS:
-            return True
-        modified = folder.stat().st_mtime_ns
-        return kept.modified_ns == modified and self._clock.now_ms() * 1_000_000 - modified > FRESH_NS
+    def forget_unproven(self) -> None:
+        """Whatever was seen a moment ago is good enough no more."""
+        self._kept = {folder: kept for folder, kept in self._kept.items() if kept.settled}
+
+    def _is_settled(self, modified_ns: int) -> bool:
+        return self._clock.now_ms() * 1_000_000 - modified_ns > FRESH_NS
 
     def stamp(self, path: Path) -> tuple[tuple[int, ...], bool]:
         """When the folders of a path were changed last, and whether that is long enough ago to show every change.
@@ -111,43 +153,61 @@ class Listings:
         if target is not None:
             with contextlib.suppress(OSError):
                 times.append(target.parent.stat().st_mtime_ns)
-        return tuple(times), self._clock.now_ms() * 1_000_000 - max(times) > FRESH_NS
+        return tuple(times), self._is_settled(max(times))
 
     def generations(self, path: Path, *, anew: bool = False) -> list[Generation]:
         """The older generations of a file in its folder, oldest first.
 
         A compressed one whose original is still there is being made, and left out. Of a path that is a link to a file
-        with digits in its name, files are older generations that are named alike but for the digits.
+        with digits in its name, files are older generations that are named alike but for the digits. Where one is not
+        what it was when the folder was listed, names are moving: it is listed again.
         """
         found = []
         with contextlib.suppress(FileNotFoundError):
-            listing = self.look(path.parent, anew=anew)
-            found = _stat(path, listing.older.get(path.name, []), listing)
+            found = self._generations(path, path, lambda listing: listing.older.get(path.name, ()), anew=anew)
             target = _target(path)
             if target is not None:
-                listing = self.look(target.parent, anew=anew)
-                found += _stat(target, _alike(target.name, listing), listing)
+                found += self._generations(path, target, lambda listing: listing.alike(target.name), anew=anew)
         return sorted(found, key=lambda one: age(one.path, one.modified_ns))
 
+    def _generations(
+        self, path: Path, beside: Path, older: Callable[[Listing], Iterable[str]], *, anew: bool
+    ) -> list[Generation]:
+        listing = self.look(beside.parent, anew=anew)
+        found, moved = self._stat(path, beside, older(listing), listing)
+        if moved and not anew:
+            listing = self.look(beside.parent, anew=True)
+            found, _ = self._stat(path, beside, older(listing), listing)
+        return found
 
-def _alike(name: str, listing: Listing) -> list[str]:
-    key = _DIGITS.sub("#", name)
-    names = {other for other in listing.inodes if _DIGITS.sub("#", uncompressed(other)) == key}
-    return sorted((names | {*listing.older.get(name, [])}) - {name})
-
-
-def _stat(beside: Path, names: list[str], listing: Listing) -> list[Generation]:
-    found = []
-    for name in names:
-        original = uncompressed(name)
-        if original != name and (original in listing.inodes or beside.with_name(original).exists()):
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            path = beside.with_name(name)
-            status = path.stat()
+    def _stat(self, path: Path, beside: Path, names: Iterable[str], listing: Listing) -> tuple[list[Generation], bool]:
+        """What stands at these names, and whether any of it is not what was listed."""
+        found, moved = [], False
+        for name in names:
+            original, older = uncompressed(name), beside.with_name(name)
+            if self._apart(older, path):
+                continue
+            if original != name and (original in listing.inodes or beside.with_name(original).exists()):
+                continue
+            try:
+                status = older.stat()
+            except FileNotFoundError:
+                moved = True
+                continue
             if stat.S_ISREG(status.st_mode):
-                found.append(Generation(path, status.st_dev, status.st_ino, status.st_mtime_ns))
-    return found
+                found.append(_generation(older, status))
+                moved = moved or status.st_ino != listing.inodes[name]
+        return found, moved
+
+
+def _generation(path: Path, status: os.stat_result) -> Generation:
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return Generation(path, status.st_dev, status.st_ino, times[0], status.st_size, times[1])
+
+
+def key_of(name: str) -> str:
+    """What names have in common that differ in their digits alone."""
+    return _DIGITS.sub("#", uncompressed(name))
 
 
 def _target(path: Path) -> Path | None:

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from forewarn.base.clock import Clock
+from logship.files.globs import Patterns
 from logship.files.listing import FRESH_NS, Listings
-from logship.files.watch import levels_of
 
 Stamp = tuple[int, ...] | None
 """Device, inode, size and time of modification (ns); None where there is nothing."""
@@ -26,16 +26,16 @@ class Names:
     """The names that decide; a folder may change for others as often as it likes.
 
     Args:
-        patterns: absolute paths and globs.
+        patterns: what is configured.
         is_followed: whether a file belongs to a path that is followed by now.
         listings: what is known of folders.
         clock: tells how fresh a change is.
     """
 
     def __init__(
-        self, patterns: Iterable[str], is_followed: Callable[[Path], bool], listings: Listings, clock: Clock
+        self, patterns: Patterns, is_followed: Callable[[Path], bool], listings: Listings, clock: Clock
     ) -> None:
-        self._patterns = list(patterns)
+        self._patterns = patterns
         self._is_followed = is_followed
         self._listings = listings
         self._clock = clock
@@ -44,7 +44,7 @@ class Names:
 
     def folders(self) -> Collection[Path]:
         """The folders whose names decide what the patterns find now."""
-        self._levels = levels_of(self._patterns)
+        self._levels = self._patterns.levels()
         return self._levels.keys()
 
     def matter(self, path: Path) -> bool:

@@ -12,7 +12,6 @@ import select
 import struct
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from glob import has_magic
 from pathlib import Path
 
 from forewarn.base.clock import Clock
@@ -217,22 +216,6 @@ class Watch:
             changes.paths.add(folder / os.fsdecode(name))
 
 
-def levels_of(patterns: Iterable[str]) -> dict[Path, set[str]]:
-    """The folders whose names decide what is followed.
-
-    Args:
-        patterns: absolute paths and globs.
-
-    Returns:
-        By folder, patterns of the names that do.
-    """
-    found: dict[Path, set[str]] = {}
-    for pattern in patterns:
-        for folder, names in _levels(Path(pattern)):
-            found.setdefault(folder, set()).add(names)
-    return found
-
-
 def folders_of(levels: Iterable[Path], files: Iterable[Path]) -> dict[Path, bool]:
     """The folders to watch, so that no change of these files and no new file is missed.
 
@@ -249,23 +232,6 @@ def folders_of(levels: Iterable[Path], files: Iterable[Path]) -> dict[Path, bool
         if file.is_symlink():
             found[Path(os.path.realpath(file)).parent] = True
     return found
-
-
-def _levels(pattern: Path) -> list[tuple[Path, str]]:
-    """The folders whose names decide what a glob finds, and which names do."""
-    found, folders = [], [Path(pattern.root)]
-    for part in pattern.parts[1:-1]:
-        if part == "**":
-            folders = [Path(where) for folder in folders for where, _, _ in os.walk(folder)]
-            found += [(folder, "*") for folder in folders]
-        elif has_magic(part):
-            found += [(folder, part) for folder in folders]
-            folders = [path for folder in folders for path in folder.glob(part) if path.is_dir()]
-        else:
-            below = {folder: folder / part for folder in folders}
-            found += [(folder, part) for folder, path in below.items() if not path.is_dir()]
-            folders = [path for path in below.values() if path.is_dir()]
-    return found + [(folder, pattern.name) for folder in folders]
 
 
 def _place_of(folder: Path) -> _Place:

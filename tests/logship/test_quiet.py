@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from forewarn.base.clock import SystemClock
+from logship.files.globs import Patterns
 from logship.files.listing import Listings
 from logship.files.names import Names
 from tests.support.bulk_sink import BulkSink
@@ -95,7 +96,7 @@ def followed(directory: Path) -> Names:
     """Names that matter where all logs of a folder are followed, one file of another, and one that no pattern names."""
     for folder in ("logs", "data"):
         (directory / folder).mkdir()
-    patterns = [str(directory / "logs" / "*.log"), str(directory / "data" / "one.jsonl")]
+    patterns = Patterns([str(directory / "logs" / "*.log"), str(directory / "data" / "one.jsonl")])
     clock = SystemClock()
     names = Names(patterns, lambda path: path == directory / "logs" / "kept.txt", Listings(clock), clock)
     names.folders()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from forewarn.base.clock import SystemClock
-from logship.files.watch import GATHER_SECONDS, Watch, folders_of, levels_of
+from logship.files.globs import Patterns
+from logship.files.watch import GATHER_SECONDS, Watch, folders_of
 
 
 @pytest.fixture
@@ -75,17 +76,17 @@ def test_names_with_odd_bytes(tmp_path: Path, watch: Watch) -> None:
 def test_a_folder_that_goes_away_and_comes_again(tmp_path: Path, watch: Watch) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
-    wanted = folders_of(levels_of([str(folder / "*.log")]), [])
+    wanted = folders_of(Patterns([str(folder / "*.log")]).levels(), [])
     assert wanted == {folder: False}
     watch.follow(wanted)
     folder.rmdir()
     assert folder in watch.wait(5).folders
-    wanted = folders_of(levels_of([str(folder / "*.log")]), [])
+    wanted = folders_of(Patterns([str(folder / "*.log")]).levels(), [])
     assert wanted == {tmp_path: False}
     watch.follow(wanted)
     folder.mkdir()
     assert tmp_path in watch.wait(5).folders
-    watch.follow(folders_of(levels_of([str(folder / "*.log")]), []))
+    watch.follow(folders_of(Patterns([str(folder / "*.log")]).levels(), []))
     (folder / "a.log").touch()
     assert folder in watch.wait(5).folders
 
@@ -207,8 +208,12 @@ def test_folders_of_globs_and_links(tmp_path: Path) -> None:
     (tmp_path / "real" / "now-1.log").touch()
     (tmp_path / "now.log").symlink_to(tmp_path / "real" / "now-1.log")
     at = tmp_path
-    assert folders_of(levels_of([f"{at}/a/*/app.log"]), []) == {at / "a": False, at / "a/x": False, at / "a/y": False}
-    deep = folders_of(levels_of([f"{at}/a/**/*.log"]), [])
+    assert folders_of(Patterns([f"{at}/a/*/app.log"]).levels(), []) == {
+        at / "a": False,
+        at / "a/x": False,
+        at / "a/y": False,
+    }
+    deep = folders_of(Patterns([f"{at}/a/**/*.log"]).levels(), [])
     assert set(deep) == {at / "a", at / "a/x", at / "a/y", at / "a/y/z"}
-    assert folders_of(levels_of([f"{at}/b/c/*.log"]), []) == {at: False}
+    assert folders_of(Patterns([f"{at}/b/c/*.log"]).levels(), []) == {at: False}
     assert folders_of([], [at / "now.log"]) == {at: True, at / "real": True}
