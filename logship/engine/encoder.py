@@ -11,6 +11,7 @@ import numpy as np
 from forewarn.base.clock import rfc3339
 from logship.engine.documents import Bytes, Int32, Int64, Pieces, surroundings
 from logship.engine.hand import SLACK, make_hand
+from logship.engine.horizon import Horizon
 from logship.engine.times import Carried, Clockwork, Start
 from logship.patterns.compiled import AVAILABLE
 from logship.shaping.shape import LINES, Shape
@@ -36,7 +37,7 @@ class Body:
         consumed: bytes of the chunk that they come from; the next body begins there.
         lines: whole lines among these.
         carried: what the next body begins with.
-        fallback: whether a document took the time at which it was read.
+        fallback: whether the time of reading is that of a document, or decided about one.
     """
 
     size: int
@@ -112,7 +113,7 @@ class Encoder:
             out: takes the body; ``room`` bytes.
             carried: what the lines before it say; ``Carried()`` at the file's beginning.
             read_ms: the time for lines with no stamp at or before them.
-            seen_ms: when the file was first seen, from which years are told that stamps lack.
+            seen_ms: when the file was first seen; see Horizon.
             templates: of each line, negative for none; empty where there are none.
             ends: where the line ends are, if that is known.
             cap: bytes of this body, if not those of every one.
@@ -125,7 +126,8 @@ class Encoder:
         else:
             held = 0
         count = len(pieces.begins) - held
-        start = Start(carried, _moment(seen_ms), b"" if carried.stamp else _moment(read_ms))
+        horizon = Horizon(_moment(seen_ms), _moment(read_ms))
+        start = Start(carried, horizon)
         rest = Rest(offset, templates, out, self._cap if cap is None else cap)
         done = self._write(data, size, pieces.part(0, count) if held else pieces, start, rest)
         whole = done.documents == count and not held
@@ -135,7 +137,7 @@ class Encoder:
             consumed=size if whole else int(pieces.origins[done.documents]),
             lines=len(ends) if whole else int(pieces.line_of[done.documents]),
             carried=done.carried,
-            fallback=done.fallback,
+            fallback=done.fallback or horizon.asked,
         )
 
     def _write(self, data: Bytes, size: int, pieces: Pieces, start: Start, rest: Rest) -> Done:

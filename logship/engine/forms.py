@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from logship.stamps import nearest, zone_of
+from logship.stamps import in_utc, zone_of
 
 WINDOW = 64
 """Bytes of a line within which its time must stand, fraction and zone aside."""
@@ -54,6 +54,11 @@ class Form:
         return self.width - 2 if self.pattern.endswith("ss") else self.width
 
     @property
+    def names_year(self) -> bool:
+        """Whether it says of which year it is."""
+        return self.tail == YEAR or not {"Y", "E"}.isdisjoint(self.pattern)
+
+    @property
     def expression(self) -> str:
         """A regular expression for the fixed part."""
         text = self.pattern.replace("NNN", "\1").replace("WWW", "\1")
@@ -74,7 +79,7 @@ FORMS = (
     Form("EEEEEEEEEE", SPACE, _EPOCH),
     Form("YYMMDD hhmmss", SPACE, ""),
     Form("YYYYMMDD-hh:mm:ss", NO_TAIL),
-    Form("DD-NNN-YYYY hh:mm:ss", NO_TAIL),
+    Form("DD-NNN-YYYY hh:mm:ss", ZONE),
     *(Form(pattern, ZONE, _NAMED) for pattern in _DATED),
     Form("EEEEEEEEEE", SPACE, _FIFTH),
     *(Form(pattern, ZONE, _WORD) for pattern in _DATED),
@@ -107,15 +112,18 @@ def find(line: bytes) -> Place | None:
     return None
 
 
-def minute_of(form: Form, text: bytes, tail: bytes, day: datetime, zone: tzinfo | None) -> bytes | None:
+def minute_of(form: Form, text: bytes, tail: bytes, year: int, zone: tzinfo | None) -> tuple[bytes, bytes] | None:
     """The beginning of an RFC 3339 stamp in UTC, up to the minute's colon, or up to the seconds of an epoch.
 
     Args:
         form: the form.
         text: its fixed part, or that without the seconds.
         tail: the zone or year behind it.
-        day: near which a date without a year is.
+        year: of a form that names none.
         zone: of stamps that name none; None means the machine's.
+
+    Returns:
+        The first and the second time that clocks show it; None where they never do.
     """
     fields: dict[str, str] = {}
     for letter, byte in zip(form.pattern, text.decode("latin-1"), strict=False):
@@ -124,24 +132,22 @@ def minute_of(form: Form, text: bytes, tail: bytes, day: datetime, zone: tzinfo 
             fields[letter] = fields.get(letter, "") + byte
     try:
         if "E" in fields:
-            return datetime.fromtimestamp(int(fields["E"]), UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
-        moment = _local(fields, tail if form.tail == YEAR else b"", day)
+            second = datetime.fromtimestamp(int(fields["E"]), UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+            return second, second
+        moment = _local(fields, tail.decode() if form.tail == YEAR else str(year))
         named = tail if form.tail in {ZONE, NEEDED_ZONE} else b""
         if form.tail == NEEDED_ZONE and not named:
             return None
-        moment = moment.replace(tzinfo=zone_of(named) if named else zone).astimezone(UTC)
+        return in_utc(moment, zone_of(named) if named else zone)
     except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=None).isoformat().encode()[:17]
 
 
-def _local(fields: dict[str, str], year: bytes, day: datetime) -> datetime:
+def _local(fields: dict[str, str], year: str) -> datetime:
     month = _MONTHS.index(fields["N"]) + 1 if "N" in fields else int(fields["M"])
+    given = fields.get("Y") or year
     rest = (month, int(fields["D"]), int(fields["h"]), int(fields["m"]))
-    given = fields.get("Y") or year.decode().strip()
-    if given:
-        return datetime(int(given) + (2000 if len(given) == 2 else 0), *rest)  # noqa: DTZ001  the zone is added later
-    return nearest(day, *rest)
+    return datetime(int(given) + (2000 if len(given) == 2 else 0), *rest)  # noqa: DTZ001  the zone is added later
 
 
 def masks_of(pattern: str) -> tuple[int, int]:

@@ -17,6 +17,8 @@ ROW = 64
 PATTERN, KEY, TAIL, TEXT, CARRIED = (ROW * n for n in range(5))
 """What lines are compared with: the form's pattern, the minute's key, its tail, its text, the stamp carried on."""
 ASK = -1
+_THREE = np.uint64(0xFFFFFF)
+_UTC, _GMT = (np.uint64(int.from_bytes(name, "little")) for name in (b"UTC", b"GMT"))
 
 _newlines = members((10, 10))
 _digits = members((48, 57))
@@ -109,15 +111,32 @@ def _tail_length(data: Any, i: int, end: int, kind: int) -> int:
             if not is_digit(data[j]):
                 return -1
         return 5
+    j = _zone_end(data, i + 1 if i < end and data[i] == 32 else i, end)
+    return 0 if j < end and _is_alphanumeric(data[j]) else max(j - i, 0)
+
+
+@compiled
+def _zone_end(data: Any, i: int, end: int) -> int:
+    """Where the zone that begins at i ends, see stamps.ZONE; 0 where none does."""
     if i < end and data[i] == 90:
-        return 1
-    j = i + 1 if i < end and data[i] == 32 else i
-    if j + 5 > end or (data[j] != 43 and data[j] != 45) or not (is_digit(data[j + 1]) and is_digit(data[j + 2])):
+        return i + 1
+    if i + 3 > end:
         return 0
-    j += 4 if data[j + 3] == 58 else 3
-    if j + 2 > end or not (is_digit(data[j]) and is_digit(data[j + 1])):
+    if data[i] != 43 and data[i] != 45:
+        three = word(data, i) & _THREE
+        return i + 3 if three == _UTC or three == _GMT else 0  # noqa: PLR1714, SIM109  compiled as it stands
+    tens, ones = data[i + 1], data[i + 2]
+    if not (is_digit(ones) and (tens == 48 or (tens == 49 and ones <= 52))):
         return 0
-    return j + 2 - i
+    j = i + 4 if i + 3 < end and data[i + 3] == 58 else i + 3
+    minutes = j + 2 <= end and 48 <= data[j] <= 53 and is_digit(data[j + 1])
+    return j + 2 if minutes else i + 3
+
+
+@inlined
+def _is_alphanumeric(byte: Any) -> Any:
+    """Whether a byte is a digit or a letter of ASCII."""
+    return is_digit(byte) or 65 <= byte <= 90 or 97 <= byte <= 122
 
 
 @inlined

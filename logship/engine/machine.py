@@ -96,7 +96,7 @@ class Machine:
         look, about = self._look, self._about
         carried = before = start.carried
         first = b""
-        asked = -1
+        asked, by_reading = -1, False
         if self._left != (carried, clock.minute.known):  # it does not go on where it left off
             clock.begin()
             look.at(clock, carried)
@@ -106,15 +106,18 @@ class Machine:
             look.form, np.uint64(carried.columns), look.fixed, look.minute, self._text, self._bounds, self._escapes,
             self._widths, self._names, self._name_levels, self._letters, out, cap, about,
         ):  # fmt: skip
-            asked, before = int(about[0]), self._reached(carried, out)
+            asked, before, by_reading = int(about[0]), self._reached(carried, out), start.horizon.asked
             begin, stop = int(pieces.begins[asked]), int(pieces.stops[asked])
-            carried = clock.read(data[begin : min(stop, begin + LOOKED_AT)].tobytes(), before, start.seen)
+            carried = clock.read(data[begin : min(stop, begin + LOOKED_AT)].tobytes(), before, start.horizon)
             look.at(clock, carried)
             about[2:] = -1, look.carry(carried.stamp or start.read_at), True
             if asked == 0:
                 first = carried.stamp
         documents, size = about[:2].tolist()
-        carried = before if documents == asked else self._reached(carried, out)
+        if documents == asked:  # it found no room
+            carried, start.horizon.asked = before, by_reading
+        else:
+            carried = self._reached(carried, out)
         self._left = None if documents == asked or not carried.stamp else (carried, clock.minute.known)
         return Written(documents, size, carried, documents > 0 and not (start.carried.stamp or first))
 

@@ -82,6 +82,7 @@ class Plain:
         bounds = np.fromiter(map(len, parts), np.int64, len(parts)).cumsum()[_PARTS - 1 :: _PARTS]
         written = max(1, int(np.searchsorted(bounds, cap, side="right")))
         size = int(bounds[written - 1])
+        times.settle(written)
         out[:size] = np.frombuffer(b"".join(parts[: _PARTS * written]), np.uint8)
         return Written(written, size, times.carried(written), fallback=not times.carried(1).stamp)
 

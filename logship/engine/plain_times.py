@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logship.engine.documents import Bytes, Int64, Pieces
-from logship.engine.forms import FORMS, NO_TAIL, SPACE, WINDOW, Form, masks_of, suspect
+from logship.engine.forms import FORMS, NO_TAIL, SPACE, WINDOW, YEAR, Form, masks_of, suspect
 from logship.engine.times import LOOKED_AT, Carried, Clockwork, Minute, Start
 
 _ALIKE = 8
 """Lines of one minute after which the next ones are compared at once."""
 _FEWEST, _MOST = 64, 1 << 14
 _FRACTION = 9
-_DOT, _COMMA, _SPACE, _PLUS, _MINUS, _ZULU = b"., +-Z"
+_DOT, _COMMA, _SPACE, _PLUS, _MINUS, _ZULU, _COLON = b"., +-Z:"
 _Flags = NDArray[np.bool_]
 
 
@@ -65,7 +65,8 @@ class PlainTimes:
         self._states = [(0, start.carried)]
         clock.begin()
         count = len(pieces.begins)
-        read, seen, look = clock.read, start.seen, _Look(Words(data), pieces)
+        read, horizon, look = clock.read, start.horizon, _Look(Words(data), pieces)
+        self._asked: list[int] = [-1] if horizon.asked else []
         carried, alike, reach = start.carried, 0, _FEWEST
         begins, stops = pieces.begins.tolist(), pieces.stops.tolist()
         k = 0
@@ -84,14 +85,21 @@ class PlainTimes:
                 if k == count:
                     break
             minute = clock.minute.known
-            after = read(data[begins[k] : min(stops[k], begins[k] + LOOKED_AT)].tobytes(), carried, seen)
+            horizon.asked = False
+            after = read(data[begins[k] : min(stops[k], begins[k] + LOOKED_AT)].tobytes(), carried, horizon)
             same = after[:2] == carried[:2] and clock.minute.known == minute and after.form >= 0
             alike = alike + 1 if same else 0
+            if horizon.asked:
+                self._asked.append(k)
             k += 1
             self.stamps.append(after.stamp or start.read_at)
             if not same:
                 self._states.append((k, after))
             carried = after
+
+    def settle(self, k: int) -> None:
+        """So many documents are written: whether the time of reading decided is said of them alone."""
+        self._start.horizon.asked = bool(self._asked) and self._asked[0] < k
 
     def carried(self, k: int) -> Carried:
         """What is carried on behind so many documents."""
@@ -165,17 +173,32 @@ class _Look:
 
     def _tail(self, after: Int64, stops: Int64, form: Form, tail: bytes) -> _Flags:
         words = self._words
-        one, two, three = (words.byte(after + n) for n in range(3))
+        spaced = words.byte(after) == _SPACE
         if form.tail == NO_TAIL:
             good = np.ones(len(after), np.bool_)
         elif form.tail == SPACE:
-            good = (after < stops) & (one == _SPACE)
-        elif tail:
+            good = (after < stops) & spaced
+        elif form.tail == YEAR:
             good = (after + len(tail) <= stops) & words.are(after, tail)
+        elif tail:
+            good = (after + len(tail) <= stops) & words.are(after, tail) & self._no_more(after + len(tail), stops)
         else:
-            signed = _sign(one) & _digit(two) | (one == _SPACE) & _sign(two) & _digit(three)
-            good = (after >= stops) | ~(signed | (one == _ZULU))
+            good = (after >= stops) | ~self._zone_may_begin(after + spaced)
         return good
+
+    def _no_more(self, after: Int64, stops: Int64) -> _Flags:
+        """Where a zone is surely at its end."""
+        byte = self._words.byte(after)
+        letter = (byte | np.uint8(0x20)) - np.uint8(ord("a")) < 26
+        more: _Flags = letter | _digit(byte) | (byte == _COLON)
+        return (after >= stops) | ~more
+
+    def _zone_may_begin(self, places: Int64) -> _Flags:
+        words = self._words
+        first = words.byte(places)
+        signed = _sign(first) & _digit(words.byte(places + 1))
+        found: _Flags = signed | (first == _ZULU) | words.are(places, b"UTC") | words.are(places, b"GMT")
+        return found
 
     def _stamps(self, places: Int64, lengths: Int64, seconds: int, minute: bytes, before: bytes) -> list[bytes]:
         """The minute's text with what stands at each place; the stamp before where nothing does."""

@@ -6,15 +6,18 @@ cut into chunks, so a line that is sent again has the time that it had.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from typing import NamedTuple
 
 from logship.engine.forms import FORMS, NO_TAIL, SPACE, WINDOW, YEAR, Place, find, minute_of
+from logship.engine.horizon import Horizon, month_before, years_down
+from logship.stamps import ZONE, turn_of
 
 _FRACTION = re.compile(rb"[.,](\d{1,9})")
-_ZONE = re.compile(rb"Z| ?[+-]\d\d:?\d\d")
+_ZONE = re.compile(ZONE.encode())
 _YEAR = re.compile(rb" \d{4}")
 _FIXED = tuple(re.compile(form.expression.encode()) for form in FORMS)
+_NAMES_YEAR = tuple(form.names_year for form in FORMS)
 _MOST_MINUTES = 4096
 LOOKED_AT = WINDOW + 32
 """Bytes of a line on which its time depends: the window, a fraction, a zone."""
@@ -39,13 +42,16 @@ class Start(NamedTuple):
 
     Attributes:
         carried: what the lines before it say.
-        seen: when the file was first seen, RFC 3339.
-        read_at: the time for lines with no stamp at or before them, RFC 3339; may be empty where a stamp is carried.
+        horizon: which times lines may have.
     """
 
     carried: Carried
-    seen: bytes
-    read_at: bytes
+    horizon: Horizon
+
+    @property
+    def read_at(self) -> bytes:
+        """The time for lines with no stamp at or before them, RFC 3339."""
+        return self.horizon.read_at
 
 
 @dataclass(slots=True)
@@ -72,37 +78,36 @@ class Clockwork:
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self._minutes: dict[tuple[int, bytes, bytes, bytes], bytes | None] = {}
+        self._minutes: dict[tuple[int, bytes, bytes, int], tuple[bytes, bytes] | None] = {}
         self.minute = Minute()
 
     def begin(self) -> None:
         """Forget the minute before: a year that is not written is told from what is carried."""
         self.minute = Minute()
 
-    def read(self, line: bytes, carried: Carried, seen: bytes) -> Carried:
+    def read(self, line: bytes, carried: Carried, horizon: Horizon) -> Carried:
         """What is carried on behind a line.
 
         Args:
             line: the line, its first LOOKED_AT bytes at least.
             carried: what the lines before it say.
-            seen: when the file was first seen, RFC 3339; years are told from it until there is a stamp.
+            horizon: which times it may have.
         """
         form, columns, last = carried
-        day = (last or seen)[:10]
         left = columns
         while left:
             column = (left & -left).bit_length() - 1
             left &= left - 1
-            stamp = self._at(line, Place(form, column), day)
+            stamp = self._at(line, Place(form, column), last, horizon)
             if stamp:
                 return Carried(form, columns, stamp)
         place = find(line)
-        stamp = self._at(line, place, day) if place else None
+        stamp = self._at(line, place, last, horizon) if place else None
         if place is None or stamp is None:
             return carried
         return Carried(place.form, (columns if place.form == form else 0) | 1 << place.column, stamp)
 
-    def _at(self, line: bytes, place: Place, day: bytes) -> bytes | None:
+    def _at(self, line: bytes, place: Place, last: bytes, horizon: Horizon) -> bytes | None:
         """The stamp at a place of a line."""
         number, column = place
         form = FORMS[number]
@@ -119,19 +124,34 @@ class Clockwork:
         if tail is None:
             return None
         if number != minute.form or key != minute.key or tail != minute.tail:
-            text = self._text(number, key, tail, day)
+            text = self._text(number, key, tail, last, horizon)
             if text is None:
                 return None
             minute.form, minute.key, minute.tail, minute.text = number, key, tail, text
         return minute.text + seconds + (b"." + fraction[1] + b"Z" if fraction else b"Z")
 
-    def _text(self, number: int, key: bytes, tail: bytes, day: bytes) -> bytes | None:
-        known = (number, key, tail, day)
+    def _text(self, number: int, key: bytes, tail: bytes, last: bytes, horizon: Horizon) -> bytes | None:
+        for year in (0,) if _NAMES_YEAR[number] else self._years(number, key, tail, last, horizon):
+            minute = self._minute(number, key, tail, year)
+            text = turn_of(minute, last) if minute else None
+            if text and horizon.holds(text, last):
+                return text
+        return None
+
+    def _years(self, number: int, key: bytes, tail: bytes, last: bytes, horizon: Horizon) -> range:
+        """The years of which a date may be that names none: behind the last stamp, else before that."""
+        if not last:
+            return years_down(horizon.latest_year())
+        day = month_before(last)
+        minute = self._minute(number, key, tail, int(day[:4]))
+        return years_down(int(day[:4]) + (minute is None or minute[0] < day))
+
+    def _minute(self, number: int, key: bytes, tail: bytes, year: int) -> tuple[bytes, bytes] | None:
+        known = (number, key, tail, year)
         if known not in self._minutes:
             if len(self._minutes) >= _MOST_MINUTES:
                 self._minutes.clear()
-            near = datetime.fromisoformat(day.decode()).replace(tzinfo=UTC)
-            self._minutes[known] = minute_of(FORMS[number], key, tail, near, self._zone)
+            self._minutes[known] = minute_of(FORMS[number], key, tail, year, self._zone)
         return self._minutes[known]
 
 

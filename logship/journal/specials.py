@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logship.engine.documents import Bytes, Int64
+from logship.engine.horizon import Horizon
 from logship.engine.plain import escaped
+from logship.engine.times import Carried, Start
 from logship.journal.frames import Frame, Frames
 from logship.journal.hands import (
     BEFORE_OFFSET,
@@ -92,7 +94,7 @@ class SpecialHand:
     def _read(self, text: bytes, frame: Frame, stamp: bytes) -> tuple[bytes, bytes, bytes]:
         """The message as JSON, the level, and further fields."""
         level = LEVEL_TEXTS[frame.level] if frame.level >= 0 else b""
-        found = self._objects.read(text, stamp) if text[:1] == b"{" else None
+        found = self._objects.read(text, Start(Carried(), Horizon(stamp, stamp))) if text[:1] == b"{" else None
         if found is not None:
             if found.level and frame.spoken:
                 level = b'"level":"%s",' % found.level

@@ -3,16 +3,17 @@
 import heapq
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from forewarn.base.clock import parse_time, rfc3339
+from logship.engine.horizon import Horizon
+from logship.engine.times import Carried, Clockwork, Start
 from logship.search.asked import Asked
 from logship.search.backwards import Block
 from logship.search.masking import Mask
 from logship.shaping.objects import Objects
-from logship.stamps import KLOG_LEVELS, LEVEL_NAMES, Stamper, level_of
+from logship.stamps import KLOG_LEVELS, LEVEL_NAMES, level_of
 
 _LOOK_BACK = 200
 """Lines before one without a time stamp among which its own is looked for: a stack trace is shorter."""
@@ -44,7 +45,7 @@ class Matcher:
     Args:
         asked: the search.
         zone: of time stamps that name none; None means the machine's.
-        modified_ms: when the file was last written, from which years are told that stamps lack.
+        modified_ms: when the file was last written: its lines are no later.
         mask: hides what must not be shown.
     """
 
@@ -59,9 +60,9 @@ class Matcher:
         letters = b"".join(letter for letter, level in KLOG_LEVELS.items() if level.decode() in asked.levels)
         self._klog = re.compile(rb"\n[%s]\d{4} " % (letters or b"I"))
         found = ZoneInfo(zone) if zone else None
-        self._stamper, self._objects = Stamper(found), Objects(found)
-        self._near = datetime.fromtimestamp(modified_ms / 1000, UTC)
-        self._near_stamp = rfc3339(modified_ms).encode()
+        self._clock, self._objects = Clockwork(found), Objects(found)
+        modified = rfc3339(modified_ms).encode()
+        self._start = Start(Carried(), Horizon(modified, modified))
 
     def newest_first(self, block: Block) -> Iterator[Match]:
         """The lines of a block that fit, the last first."""
@@ -87,7 +88,7 @@ class Matcher:
         """The text of a line and its level; of a JSON object, the line as it stands."""
         level = level_of(line)
         if level is None and line.startswith(b"{"):
-            found = self._objects.read(line, self._near_stamp)
+            found = self._objects.read(line, self._start)
             level = found.level if found is not None else None
         return line.decode(errors="replace"), (level or b"").decode()
 
@@ -124,11 +125,18 @@ class Matcher:
         stop = data.find(b"\n", start)
         stop = len(data) if stop < 0 else stop
         if data[start : start + 1] == b"{":
-            found = self._objects.read(data[start:stop], self._near_stamp)
+            found = self._objects.read(data[start:stop], self._start)
             stamp = found.stamp if found is not None else None
         else:
-            stamp = self._stamper.stamp(data[start : min(start + _STAMP_WITHIN, stop)].lstrip(b"\0"), self._near)
-        return None if stamp is None else parse_time(stamp.decode())
+            stamp = self._stamp(data[start : min(start + _STAMP_WITHIN, stop)].lstrip(b"\0"))
+        return parse_time(stamp.decode()) if stamp else None
+
+    def _stamp(self, line: bytes) -> bytes:
+        """The time of a line by itself, in the form and at the columns in which others of the file had theirs."""
+        before = self._start.carried
+        after = self._clock.read(line, before, self._start.horizon)
+        self._start = self._start._replace(carried=after._replace(stamp=b""))
+        return after.stamp
 
     def _candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Where lines begin and end that may fit, the last first."""

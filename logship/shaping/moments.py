@@ -4,19 +4,17 @@ import re
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from logship.engine.times import LOOKED_AT, Carried, Clockwork
-from logship.stamps import zone_of
+from logship.engine.times import LOOKED_AT, Carried, Clockwork, Start
+from logship.stamps import ZONE, in_utc, turn_of, zone_of
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)([0-5]\d)(?:[.,](\d{1,9})\d*)?(Z| ?[+-]\d\d:?\d\d)?")
-_EARLIEST, _LATEST = b"1970-01-02", b"2262-01-01"
-"""Elasticsearch's date_nanos: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/date_nanos"""
+_ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:)([0-5]\d)(?:[.,](\d{{1,9}})\d*)?({ZONE})?")
 _UNITS = ((10**11, 0), (10**14, 3), (10**17, 6), (10**20, 9))
 """Numbers below which an epoch is in seconds, milliseconds, microseconds, nanoseconds."""
 _MOST_MINUTES = 4096
 
 
 class Moments:
-    """Reads times, by themselves: no other line decides.
+    """Reads times.
 
     Args:
         zone: of times that name none; None means the machine's.
@@ -24,28 +22,29 @@ class Moments:
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self._minutes: dict[tuple[str, str | None], bytes | None] = {}
+        self._minutes: dict[tuple[str, str | None], tuple[bytes, bytes] | None] = {}
         self._clock = Clockwork(zone)
 
-    def read(self, value: Any, near: bytes) -> bytes | None:
-        """The time that a value names; None where it names none.
+    def read(self, value: Any, start: Start) -> bytes | None:
+        """The time that a value names; None where it names none, or one that a line cannot have.
 
         Args:
             value: a text, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970.
-            near: a time near it, RFC 3339, by which a date without a year is told.
+            start: what is known of times before it.
         """
+        last = start.carried.stamp
         if value.__class__ is str:
             found = _ISO.fullmatch(value)
-            stamp = self._iso(found) if found else self._other(value, near)
+            stamp = self._iso(found, last) if found else self._other(value, start)
         elif value.__class__ is int:
             stamp = _epoch(value)
         elif value.__class__ is float:
             stamp = _fractional(value)
         else:
             return None
-        return stamp if stamp is not None and _EARLIEST < stamp < _LATEST else None
+        return stamp if stamp is not None and start.horizon.holds(stamp, last) else None
 
-    def _iso(self, found: re.Match[str]) -> bytes | None:
+    def _iso(self, found: re.Match[str], last: bytes) -> bytes | None:
         minute, seconds, fraction, zone = found.groups()
         key = (minute, zone)
         if key not in self._minutes:
@@ -55,22 +54,21 @@ class Moments:
         known = self._minutes[key]
         if known is None:
             return None
-        return known + (f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z").encode()
+        return turn_of(known, last) + (f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z").encode()
 
-    def _minute(self, minute: str, zone: str | None) -> bytes | None:
+    def _minute(self, minute: str, zone: str | None) -> tuple[bytes, bytes] | None:
         try:
-            moment = datetime.fromisoformat(minute + "00")
-            moment = moment.replace(tzinfo=zone_of(zone.encode()) if zone else self._zone).astimezone(UTC)
+            return in_utc(datetime.fromisoformat(minute + "00"), zone_of(zone.encode()) if zone else self._zone)
         except (ValueError, OverflowError):
             return None
-        return moment.replace(tzinfo=None).isoformat().encode()[:17]
 
-    def _other(self, text: str, near: bytes) -> bytes | None:
+    def _other(self, text: str, start: Start) -> bytes | None:
         if text.isdecimal() and text.isascii() and 10 <= len(text) <= 19:
             return _epoch(int(text))
         self._clock.begin()
-        line = text.encode()[:LOOKED_AT]
-        return self._clock.read(line, Carried(), near).stamp or None
+        before = Carried(stamp=start.carried.stamp)
+        after = self._clock.read(text.encode()[:LOOKED_AT], before, start.horizon)
+        return None if after is before else after.stamp
 
 
 def _epoch(number: int) -> bytes | None:

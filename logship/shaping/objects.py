@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from logship.engine.times import Start
 from logship.patterns.jsonlines import MESSAGE_KEYS
 from logship.shaping.moments import Moments
 from logship.stamps import LEVEL_NAMES
@@ -114,12 +115,12 @@ class Objects:
         self._moments = Moments(zone)
         self._levels: dict[str, bytes | None] = {}
 
-    def read(self, text: bytes, near: bytes) -> Found | None:
+    def read(self, text: bytes, start: Start) -> Found | None:
         """What an object says; None where Elasticsearch would not take the text as one.
 
         Args:
             text: the line.
-            near: a time near it, RFC 3339.
+            start: what is known of times before it.
         """
         try:
             fields = orjson.loads(text)
@@ -131,7 +132,7 @@ class Objects:
         stamp = None
         for key in TIME_KEYS:
             if key in fields:
-                stamp = self._moments.read(fields[key], near)
+                stamp = self._moments.read(fields[key], start)
                 if stamp is not None:
                     break
         return Found(

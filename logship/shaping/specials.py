@@ -150,7 +150,7 @@ class Specials:
     def _object(self, text: bytes, where: int, template: int, body: "_Body") -> tuple[bytes, Carried] | None:
         assert self._objects is not None
         carried = body.start.carried
-        found = self._objects.read(text, carried.stamp or body.start.seen)
+        found = self._objects.read(text, body.start)
         if found is None:
             return None
         if found.stamp is not None:
@@ -174,7 +174,7 @@ class Specials:
         if found is None:
             return None
         self._clock.begin()
-        carried = self._clock.read(text[:LOOKED_AT], body.start.carried, body.start.seen)
+        carried = self._clock.read(text[:LOOKED_AT], body.start.carried, body.start.horizon)
         stamp = carried.stamp or body.start.read_at
         kind, said, stack = (_escaped(part) for part in found)
         extra = b',"error":{"type":"%s","message":"%s","stack_trace":"%s"}' % (kind, said, stack)

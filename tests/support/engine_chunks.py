@@ -31,11 +31,14 @@ def encode(
     carried: Carried = BEGINNING,
     templates: Int32 | None = None,
     read_ms: int = NOW,
+    seen_ms: int = NOW,
 ) -> tuple[Body, bytes]:
     out = np.full(one.room + SLACK, 0xA5, np.uint8)
     data = np.concatenate([np.frombuffer(chunk, np.uint8), GARBAGE])
     given = {} if templates is None else {"templates": templates}
-    body = one.encode(data, len(chunk), offset, out[: one.room], carried=carried, read_ms=read_ms, seen_ms=NOW, **given)
+    body = one.encode(
+        data, len(chunk), offset, out[: one.room], carried=carried, read_ms=read_ms, seen_ms=seen_ms, **given
+    )
     assert (out[one.room :] == 0xA5).all(), "written behind the body's room"
     return body, out[: body.size].tobytes()
 

@@ -1,16 +1,16 @@
 """The time of lines in the forms that programs write."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from logship.patterns.compiled import AVAILABLE
-from logship.stamps import Stamper
-from tests.support.engine_chunks import stamps
+from tests.support.engine_chunks import NOW, stamps
+from tests.support.times import read
 
 FAST = [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no numba"), id="fast"), False]
-READ_AT = "2026-02-02T02:40:00Z"  # also the day from which years are told
+READ_AT = "2026-02-02T02:40:00Z"
 FILE = b"nova-api.log.1.2017-05-16_13:53:08 "
 
 CASES = {
@@ -60,16 +60,16 @@ CASES = {
         ["2008-11-09T20:36:15Z", "2008-11-09T20:36:59Z"],
     ),
     "impossible": (
-        [b"2026-13-05 10:11:12 a", b"2026-02-30 10:11:12 b", b"2026-02-03 24:11:12 c", b"2026-02-03 10:11:61 d"],
+        [b"2026-13-05 10:11:12 a", b"2026-02-30 10:11:12 b", b"2026-02-01 24:11:12 c", b"2026-02-01 10:11:61 d"],
         [READ_AT] * 4,
     ),
     "impossible after one": (
-        [b"2026-02-03 10:11:12 a", b"2026-02-30 10:11:12 b", b"2026-02-03 10:11:61 c", b"2026-02-03 10:11:1"],
-        ["2026-02-03T10:11:12Z"] * 4,
+        [b"2026-02-01 10:11:12 a", b"2026-02-30 10:11:12 b", b"2026-02-01 10:11:61 c", b"2026-02-01 10:11:1"],
+        ["2026-02-01T10:11:12Z"] * 4,
     ),
     "two forms": (
-        [b"2026-02-03 10:11:12 a", b"Feb  3 10:11:13 b", b"2026-02-03 10:11:14 c", b"10.0.0.12:51234 - GET 10:11:15"],
-        ["2026-02-03T10:11:12Z", "2026-02-03T10:11:13Z", "2026-02-03T10:11:14Z", "2026-02-03T10:11:14Z"],
+        [b"2026-02-01 10:11:12 a", b"Feb  1 10:11:13 b", b"2026-02-01 10:11:14 c", b"10.0.0.12:51234 - GET 10:11:15"],
+        ["2026-02-01T10:11:12Z", "2026-02-01T10:11:13Z", "2026-02-01T10:11:14Z", "2026-02-01T10:11:14Z"],
     ),
 }  # fmt: skip
 
@@ -83,15 +83,59 @@ def test_times_are_read(case: str, *, fast: bool) -> None:
 
 @pytest.mark.parametrize("fast", FAST)
 def test_a_zone_with_summer_time(*, fast: bool) -> None:
-    lines = [b"2026-03-29 01:59:59 a", b"2026-03-29 03:00:00 b"]
-    assert stamps(lines, fast=fast, zone=ZoneInfo("Europe/Berlin")) == ["2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z"]
-    assert stamps(lines[:1], fast=fast, zone=timezone(timedelta(hours=-3))) == ["2026-03-29T04:59:59Z"]
+    lines = [b"2025-03-30 01:59:59 a", b"2025-03-30 03:00:00 b"]
+    assert stamps(lines, fast=fast, zone=ZoneInfo("Europe/Berlin")) == ["2025-03-30T00:59:59Z", "2025-03-30T01:00:00Z"]
+    assert stamps(lines[:1], fast=fast, zone=timezone(timedelta(hours=-3))) == ["2025-03-30T04:59:59Z"]
 
 
-@pytest.mark.parametrize("case", ["iso", "zones", "spark", "vllm", "klog", "access", "syslog"])
-def test_lines_of_the_shipper_s_forms_have_the_times_that_it_gives(case: str) -> None:
-    lines, times = CASES[case]
-    stamper = Stamper(UTC)
-    for line, time in zip(lines, times, strict=True):
-        found = stamper.stamp(line, datetime.fromisoformat(READ_AT[:10]).replace(tzinfo=UTC))
-        assert found is None or found.decode() == time
+AUTUMN = [
+    ("01:59:59", "2025-10-25T23:59:59Z"),
+    ("02:10:00", "2025-10-26T00:10:00Z"),
+    ("02:59:59", "2025-10-26T00:59:59Z"),
+    ("02:58:59", "2025-10-26T00:58:59Z"),  # another writer's, a little late
+    ("02:59:59", "2025-10-26T00:59:59Z"),
+    ("02:00:00", "2025-10-26T01:00:00Z"),
+    ("02:30:00", "2025-10-26T01:30:00Z"),
+    ("02:29:58", "2025-10-26T01:29:58Z"),
+    ("03:00:00", "2025-10-26T02:00:00Z"),
+]
+
+
+@pytest.mark.parametrize("fast", FAST)
+@pytest.mark.parametrize("form", ["2025-10-26 {} a", "Oct 26 {} a", '{{"time": "2025-10-26 {}"}}'])
+def test_the_hour_that_comes_twice_goes_on(form: str, *, fast: bool) -> None:
+    lines = [form.format(clock).encode() for clock, _ in AUTUMN]
+    found = read(lines, [NOW] * len(lines), fast=fast, zone=ZoneInfo("Europe/Berlin"), objects=True)
+    assert [stamp for stamp, _ in found] == [stamp for _, stamp in AUTUMN]
+
+
+ZONES = [
+    (b"Z", 0), (b" Z", 0), (b" UTC", 0), (b"UTC", 0), (b" GMT", 0), (b" +00", 0), (b"-03", -3), (b" -03", -3),
+    (b" +02", 2), (b"+0200", 2), (b" +02:00", 2), (b" -1130", -11.5), (b"+14:00", 14), (b" UTC+x", 0), (b" -03:x", -3),
+    (b" UTCX", None), (b" Zx", None), (b" -3", None), (b" -034", None), (b" +0260", None), (b" +15", None),
+    (b" -99", None), (b" +02:00a", None), (b" GM", None), (b" -", None), (b"", None), (b" [Z", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fast", FAST)
+@pytest.mark.parametrize(("zone", "hours"), ZONES)
+@pytest.mark.parametrize("form", [b"2026-01-05 10:11:%02d", b"2026-01-05T10:11:%02d.123", b"05-Jan-2026 10:11:%02d"])
+def test_zones_that_are_named(form: bytes, zone: bytes, hours: float | None, *, fast: bool) -> None:
+    offset = timedelta(hours=1 if hours is None else hours)
+    fraction = ".123" if b"." in form else ""
+    minute = (datetime(2026, 1, 5, 10, 11) - offset).isoformat()[:-2]  # noqa: DTZ001  it is UTC
+    lines = [form % second + zone + end for second, end in enumerate([b" [123] LOG:", b"", b"]", b" x"] * 10)]
+    assert stamps(lines, fast=fast, zone=ZoneInfo("Europe/Berlin")) == [
+        f"{minute}{second:02d}{fraction}Z" for second in range(len(lines))
+    ]
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_zones_that_change_in_a_minute(*, fast: bool) -> None:
+    ends = [zone + end for zone, _ in ZONES for end in (b"", b" x")]
+    lines = [
+        b"2026-01-05 10:11:12" + end for pair in zip(ends, ends[::-1], strict=True) for end in pair for _ in (0, 1)
+    ]
+    alone = [stamps([line], fast=False)[0] for line in lines]
+    assert stamps(lines, fast=fast) == alone
+    assert stamps([line for line in lines for _ in range(20)], fast=fast) == [one for one in alone for _ in range(20)]

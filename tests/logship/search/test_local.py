@@ -13,12 +13,16 @@ from typer.testing import CliRunner
 from forewarn.base.clock import SystemClock, parse_time, rfc3339
 from forewarn.base.errors import UsageError
 from forewarn.cli.app import app
+from logship.patterns.compiled import AVAILABLE
 from logship.search.asked import Asked, Line
 from logship.search.backwards import decompressed, from_end
 from logship.search.errors import SearchError
 from logship.search.local import Local
 from logship.settings import LogsSettings
+from tests.logship.shaping.test_forms import LINES
+from tests.support.engine_chunks import NOW
 from tests.support.ports import free_port
+from tests.support.times import read
 
 BEGIN = parse_time("2026-03-01T10:00:00Z")
 
@@ -112,6 +116,31 @@ def test_json_lines_name_their_time_and_level(tmp_path: Path) -> None:
     (line,) = local(path).search(Asked("cuda", level="warning"))
     assert line.level == "error"
     assert line.time_ms == BEGIN + 5000
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_times_are_those_of_the_documents(tmp_path: Path, *, fast: bool) -> None:
+    """Forms of programs; dates without a year; a zone that is named, and durations that are no times."""
+    lines = [
+        *(line for line, _ in LINES[:-1]),
+        b"app.log 2026-02-02 02:40:08.5 UTC [7] x",
+        b"- 1770000009 2026.02.02 R02 x",
+        b"260202 024010 148 INFO x",
+        b"[02.01 02:40:11] chrome.exe",
+        b"[02-Feb-2026 02:40:12 GMT] PHP Warning: x",
+        b"2026-02-02 02:40:13 -03 [123] LOG: x",
+        b'{"msg":"done","time":250000,"timestamp":"2026-02-02T02:40:14Z"}',
+        b"Dec 10 06:55:46 LabSZ sshd[24200]: x",
+    ]
+    path = tmp_path / "a.log"
+    for line in lines:
+        path.write_bytes(line + b"\n")
+        os.utime(path, (NOW / 1000 + 6 * 3600, NOW / 1000 + 6 * 3600))
+        ((shipped, _),) = read([line], [NOW], fast=fast and AVAILABLE, objects=True)
+        (found,) = local(path).search(Asked())
+        assert rfc3339(found.time_ms) == rfc3339(parse_time(shipped))
+        assert local(path).search(Asked(since_ms=found.time_ms + 1)) == []
+        assert local(path).search(Asked(since_ms=found.time_ms)) == [found]
 
 
 def test_what_shipping_masks_is_masked(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logship.engine.encoder import Encoder
-from logship.engine.times import Carried
+from logship.engine.horizon import Horizon
+from logship.engine.times import Carried, Start
 from logship.patterns.compiled import AVAILABLE
 from logship.shaping.multiline import Joiner
 from logship.shaping.objects import Objects
@@ -23,7 +24,7 @@ FAST = [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no nu
 REST = {"host": {"name": "node"}, "event": {"dataset": "d"}, "labels": {"rack": "7"}}
 NOW = 1_770_000_000_000
 LONGEST = 4000
-NEAR = b"2026-02-02T00:00:00Z"
+NEAR = Start(Carried(), Horizon(b"2026-02-02T00:00:00Z", b"2026-02-02T00:00:00Z"))
 
 
 def encoded(text: bytes, *, fast: bool, cap: int = 1 << 20, longest: int = LONGEST) -> list[bytes]:
@@ -79,6 +80,13 @@ def test_fields_are_kept(*, fast: bool) -> None:
         ('"time": "2026-02-30T10:00:00Z"', "2026-02-02T02:40:00Z"),
         ('"ts": -5, "time": true, "timestamp": 1e300', "2026-02-02T02:40:00Z"),
         ('"ts": "2500-01-01T00:00:00Z"', "2026-02-02T02:40:00Z"),
+        ('"time": 250000', "2026-02-02T02:40:00Z"),
+        ('"time": 182034.5, "timestamp": "2026-02-01T10:00:00Z"', "2026-02-01T10:00:00Z"),
+        ('"time": 5000000000, "ts": 1769940000', "2026-02-01T10:00:00Z"),
+        ('"time": "1999-12-31T23:59:59Z", "ts": "2026-02-01 10:00:00 UTC"', "2026-02-01T10:00:00Z"),
+        ('"time": "2026-02-01 10:00:00-03"', "2026-02-01T13:00:00Z"),
+        ('"time": "Feb  3 02:39:59"', "2026-02-03T02:39:59Z"),
+        ('"time": "Feb  3 02:41:00"', "2025-02-03T02:41:00Z"),
     ],
 )
 def test_times(fields: str, stamp: str) -> None:
@@ -214,9 +222,9 @@ def test_joined_lines_without_an_error() -> None:
 
 MIXED = [
     *(text.encode() for text in (PYTHON, VLLM, JAVA, GO, OBJECT)),
-    b'{"time":"2026-03-03T03:03:03Z","msg":"x"}\n',
+    b'{"time":"2026-02-02T23:03:03Z","msg":"x"}\n',
     b'{"msg":"no time"}\n',
-    b'{"@timestamp":"2026-03-03T04:00:00Z","message":"ecs","big":"' + b"x" * 300 + b'"}\n',
+    b'{"@timestamp":"2026-02-03T00:00:00Z","message":"ecs","big":"' + b"x" * 300 + b'"}\n',
     b'{"a":"' + b'"' * 700 + b'"}\n',
     b"no time \xff\n",
     b"2026-02-02 01:01:01,5 INFO text\n" * 20,
