@@ -4,6 +4,8 @@
 
 DIR holds loghub/<system>/<system>_2k.log and ait_sequences/openstack_parisakalaki/. How often the templates of a system
 come follows its log; a fifth of them come about once in ten days, so that templates that were never seen are ordinary.
+Beside these some come five times as often in working hours, one in one hour of the night only, and on the last Sunday
+before the faults everything moves by an hour, as in autumn.
 Each system has two weeks to learn from and four days with faults. Choices were made on one half of the systems only.
 """
 
@@ -42,6 +44,7 @@ REQUEST_DAYS, QUICK_REQUEST_DAYS = 11, 3
 SELDOM = 0.2
 ONCE_IN_TICKS = 10 * TICKS_A_DAY
 FAULTS: tuple[Fault, ...] = ("new", "jump", "drop", "heartbeat", "silent")
+OFFICE_RATES, NIGHTLY_RATES = (20.0, 5.0, 1.0), (30.0,)
 OFTEN = 1.0
 """Lines a tick of a template that is made to come more often, or not at all."""
 EVERY, LASTS, AFTERWARDS = 720, 120, 120
@@ -76,6 +79,11 @@ class System:
     learned_days: int
     troubles: list[Trouble] = field(default_factory=list)
 
+    @property
+    def curved(self) -> Sequence[float]:
+        """The rates of those that follow no steps."""
+        return self.rates[: -len(OFFICE_RATES + NIGHTLY_RATES)]
+
 
 def systems(folder: Path, *, quick: bool) -> list[System]:
     found = []
@@ -94,17 +102,23 @@ def systems(folder: Path, *, quick: bool) -> list[System]:
             1 / ONCE_IN_TICKS if chance.random() < SELDOM and count < 20 else LINES_A_TICK * count / len(lines)
             for count in counted.values()
         ]
+        rates += OFFICE_RATES + NIGHTLY_RATES
         levels = [(level_of(first[template]) or b"").decode() for template in counted]
-        news = FAULT_DAYS * TICKS_A_DAY // EVERY
-        system = System(path.parent.name, Weeks(rates, HEARTBEATS, news, seed), rates, levels, days)
+        system = System(path.parent.name, _weeks(rates, seed, days), rates, levels, days)
         system.troubles = list(_troubles(system, chance))
         found.append(system)
     return found
 
 
+def _weeks(rates: Sequence[float], seed: int, learned_days: int) -> Weeks:
+    news = FAULT_DAYS * TICKS_A_DAY // EVERY
+    winter = (learned_days // 7 * 7 - 1) * TICKS_A_DAY + TICKS_A_DAY // 24
+    return Weeks(rates, HEARTBEATS, news, seed, len(OFFICE_RATES), len(NIGHTLY_RATES), winter)
+
+
 def _troubles(system: System, chance: random.Random) -> Iterator[Trouble]:
     """One every two hours, each kind in turn; new errors every other day only, for five a day would be usual."""
-    often = [place for place, rate in enumerate(system.rates) if rate >= OFTEN]
+    often = [place for place, rate in enumerate(system.curved) if rate >= OFTEN]
     beats = range(system.weeks.ordinary, system.weeks.ordinary + len(HEARTBEATS))
     news = system.weeks.ordinary + len(HEARTBEATS)
     first, last = system.learned_days * TICKS_A_DAY, (system.learned_days + FAULT_DAYS) * TICKS_A_DAY
@@ -182,9 +196,7 @@ def new_signature(system: System) -> list[Alarm]:
 
 def _ticks(system: System) -> Iterator[tuple[int, Counts]]:
     """The same weeks for everybody."""
-    again = Weeks(
-        system.rates, HEARTBEATS, system.weeks.size - system.weeks.ordinary - len(HEARTBEATS), len(system.name)
-    )
+    again = _weeks(system.rates, len(system.name), system.learned_days)
     return again.ticks(0, (system.learned_days + FAULT_DAYS) * TICKS_A_DAY, system.troubles)
 
 

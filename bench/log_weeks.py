@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from forewarn.base.clock import DAY, HOUR
+from forewarn.base.clock import DAY, HOUR, MINUTE
 
 TICK_MS = 10_000
 START_MS = 1_799_625_600_000
@@ -15,6 +15,9 @@ START_MS = 1_799_625_600_000
 TICKS_A_DAY = DAY // TICK_MS
 _BURST_TICKS = 60
 _BURST_SHAPE, _SHARED_SHAPE = 10.0, 20.0
+_HALF_HOURS = 2 * 168
+_OFFICE, _CLOSED = (8.5, 18.0), 0.2
+_NIGHT = 2
 
 Counts = NDArray[np.int64]
 Fault = Literal["new", "jump", "drop", "heartbeat", "silent"]
@@ -38,23 +41,40 @@ class Trouble:
 
 
 class Weeks:
-    """Templates with rates of their own, all following one hour of the week.
+    """Templates with rates of their own, following the hour of the week: most a curve, some steps.
 
     Args:
         rates: mean lines in ten seconds of each ordinary template.
         intervals: ticks between two lines of each heartbeat; they come behind the ordinary ones.
         news: templates that come in troubles only; behind the heartbeats.
         seed: of what is random.
+        office: so many of the ordinary ones come five times as often from 8:30 to 18:00 on workdays.
+        nightly: so many of them, the last ones, come from 2:00 to 3:00 only.
+        winter: tick from which on everything comes an hour later.
     """
 
-    def __init__(self, rates: Sequence[float], intervals: Sequence[int] = (), news: int = 0, seed: int = 0) -> None:
+    def __init__(  # noqa: PLR0917  the parts of a week
+        self,
+        rates: Sequence[float],
+        intervals: Sequence[int] = (),
+        news: int = 0,
+        seed: int = 0,
+        office: int = 0,
+        nightly: int = 0,
+        winter: int | None = None,
+    ) -> None:
         self._rates = np.array(rates)
         self._intervals = intervals
         self._chance = np.random.default_rng(seed)
         self.ordinary, self.size = len(rates), len(rates) + len(intervals) + news
-        hours = np.arange(168)
-        daily = np.exp(0.8 * np.sin(2 * np.pi * (hours % 24 - 8) / 24))
-        self._shape = daily * np.where(hours // 24 >= 5, 0.55, 1.0)
+        self._winter = winter
+        hours = np.arange(_HALF_HOURS) / 2
+        curve = np.exp(0.8 * np.sin(2 * np.pi * (hours // 1 % 24 - 8) / 24)) * np.where(hours // 24 >= 5, 0.55, 1.0)
+        self._shapes = np.repeat(curve[:, None], self.ordinary, axis=1)
+        steps = self.ordinary - office - nightly
+        at_work = (hours // 24 < 5) & (hours % 24 >= _OFFICE[0]) & (hours % 24 < _OFFICE[1])
+        self._shapes[:, steps : steps + office] = np.where(at_work, 1.0, _CLOSED)[:, None]
+        self._shapes[:, steps + office :] = (hours // 1 % 24 == _NIGHT)[:, None]
 
     def ticks(self, first: int, last: int, troubles: Sequence[Trouble] = ()) -> Iterator[tuple[int, Counts]]:
         """The end of each tick in milliseconds, and the lines of each template in it."""
@@ -69,7 +89,8 @@ class Weeks:
 
     def _counts(self, begin: int, end: int, level: NDArray[np.float64], troubles: Sequence[Trouble]) -> Counts:
         ticks = np.arange(begin, end)
-        means = np.outer(self._shape[ticks * TICK_MS // HOUR % 168], self._rates * level)
+        local_ms = ticks * TICK_MS - (0 if self._winter is None else HOUR * (ticks >= self._winter))
+        means = self._shapes[local_ms // (30 * MINUTE) % _HALF_HOURS] * (self._rates * level)
         counts = np.zeros((len(ticks), self.size), np.int64)
         on = [(one, (ticks >= one.first) & (ticks < one.first + one.ticks)) for one in troubles]
         on = [(one, while_on) for one, while_on in on if while_on.any()]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from forewarn.base.clock import HOUR
 from logship.anomalies.rates import WHOLE, Finding, Kind, Rates
 from logship.anomalies.silence import Silence
-from logship.anomalies.usual import DAY_HOURS, KEPT, MOST_ROWS, TICK_MS, Floats, Usual
+from logship.anomalies.usual import DAY_HOURS, KEPT, MOST_ROWS, TICK_MS, Usual
 from logship.engine.documents import Int64
 
 _ALL = -1
@@ -37,7 +37,7 @@ class DatasetWatch:
         self._silence = Silence.nothing()
         self._tick = _tick(now_ms)
         self._silence.begin(WHOLE, self._tick)
-        self._expected: Floats = np.zeros(1)
+        self._around = self.usual.around(now_ms, 1)
 
     def learning(self, now_ms: int) -> bool:
         """Whether it is too early to judge."""
@@ -61,7 +61,7 @@ class DatasetWatch:
         lines = np.zeros(known)
         np.add.at(lines, rows[rows >= 0], counts[rows >= 0])
         lines[WHOLE] = counts.sum()
-        expected = self._expected = self.usual.expected(now_ms - TICK_MS // 2, known)
+        expected = self.usual.expected(now_ms - TICK_MS // 2, known)
         off = np.zeros(known, np.bool_)
         off[[row for template in upset if (row := self.row(template)) is not None]] = True
         self._rates.tick(now_ms, lines, expected, current=current, upset=off)
@@ -69,10 +69,11 @@ class DatasetWatch:
             self._silence.rest(number, known)
             return []
         self._silence.tick(number, lines, expected)
+        around = self._around = self.usual.around(now_ms - TICK_MS // 2, known)
         judged = self._judged(now_ms, known)
         if not judged.any():
             return []
-        return [*self._rates.judge(expected, judged), *self._silence.judge(number, judged)]
+        return [*self._rates.judge(around, judged), *self._silence.judge(number, around.steady, judged)]
 
     def held(self, template: int | None, kind: Kind) -> bool:
         """Whether what was found of a template's rate goes on."""
@@ -81,7 +82,7 @@ class DatasetWatch:
             return False
         if kind in {"source_silent", "heartbeat_missing"}:
             return self._silence.held(row, self._tick)
-        return self._rates.held(row, kind, float(self._expected[row]))
+        return self._rates.held(row, kind, self._around)
 
     def template(self, row: int) -> int | None:
         """The template of a row; None where it is the data set's."""
@@ -169,7 +170,7 @@ class DatasetWatch:
             getattr(watch._silence, field.name)[:rows] = arrays[f"silence.{field.name}"]
         watch._tick = _tick(now_ms)
         watch._silence.rest(watch._tick, rows)
-        watch._expected = watch.usual.expected(now_ms, rows)
+        watch._around = watch.usual.around(now_ms, rows)
         return watch
 
 

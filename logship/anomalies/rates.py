@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forewarn.base.clock import HOUR
 from logship.anomalies.tails import at_least, at_most
-from logship.anomalies.usual import DAY_HOURS, KEPT, MOST_ROWS, SCALES, TICK_MS, Floats, Usual
+from logship.anomalies.usual import DAY_HOURS, KEPT, MOST_ROWS, SCALES, TICK_MS, Around, Floats, Usual
 
 Kind = Literal["rate_jump", "rate_drop", "source_silent", "heartbeat_missing", "new_template", "request_sequence"]
 
@@ -106,44 +106,46 @@ class Rates:
         """Lines of each row in the newest window."""
         return self._sums[scale, :rows]
 
-    def held(self, row: int, kind: Kind, expected: float) -> bool:
+    def held(self, row: int, kind: Kind, around: Around) -> bool:
         """Whether a row's rate is still off; so it is taken to be while nothing is known."""
+        expected = float((around.high if kind == "rate_jump" else around.low)[row])
         scale = next((n for n, ticks in enumerate(SCALES) if ticks * expected >= LEAST_EXPECTED), len(SCALES) - 1)
         if self._steady < SCALES[scale]:
             return True
         observed, mean = float(self.window(scale, row + 1)[row]), SCALES[scale] * expected
         return observed > HOLDS * mean if kind == "rate_jump" else observed < mean / HOLDS
 
-    def judge(self, expected: Floats, judged: NDArray[np.bool_]) -> list[Finding]:
+    def judge(self, around: Around, judged: NDArray[np.bool_]) -> list[Finding]:
         """What is improbable now.
 
         Args:
-            expected: lines per tick of each row.
+            around: what is usual of each row.
             judged: rows of which enough is known.
         """
         found: dict[int, Finding] = {}
         for scale, ticks in enumerate(SCALES):
             if self._steady >= ticks:
-                for finding in self._judge(scale, ticks * expected, judged):
+                for finding in self._judge(scale, ticks * around.low, ticks * around.high, judged):
                     if finding.row not in found or finding.score > found[finding.row].score:
                         found[finding.row] = finding
         return list(found.values())
 
-    def _judge(self, scale: int, mean: Floats, judged: NDArray[np.bool_]) -> Iterator[Finding]:
-        observed = self.window(scale, len(mean))
+    def _judge(self, scale: int, low: Floats, high: Floats, judged: NDArray[np.bool_]) -> Iterator[Finding]:
+        observed = self.window(scale, len(low))
+        usual = np.clip(observed, low, high)
         tests = _WINDOWS_A_DAY * max(1, int(judged.sum()))
-        shared = _shared_change(observed, mean, judged)
+        shared = _shared_change(observed, usual, judged)
         if judged[WHOLE] and (observed[WHOLE] == 0 or shared != 1.0):
-            yield from self._tested(scale, WHOLE, (float(observed[WHOLE]), float(mean[WHOLE])), tests)
+            yield from self._tested(scale, WHOLE, (float(observed[WHOLE]), float(usual[WHOLE])), tests)
             if observed[WHOLE] == 0:
                 return  # it says all that could be said of its templates
-        low, high = mean * min(1.0, shared), mean * max(1.0, shared)
+        low, high = low * min(1.0, shared), high * max(1.0, shared)
         many = (observed >= LEAST_LINES) & (observed >= FACTOR * high)
         few = (low >= LEAST_EXPECTED) & (observed <= low / FACTOR)
         for row in np.flatnonzero((many | few) & judged).tolist():
             if row != WHOLE:
-                usual = high[row] if many[row] else low[row]
-                yield from self._tested(scale, row, (float(observed[row]), float(usual)), tests)
+                mean = high[row] if many[row] else low[row]
+                yield from self._tested(scale, row, (float(observed[row]), float(mean)), tests)
 
     def _tested(self, scale: int, row: int, lines: tuple[float, float], tests: float) -> Iterator[Finding]:
         observed, mean = lines[0], max(lines[1], 1e-6)

@@ -17,6 +17,8 @@ LEAST_INTERVALS = 3.0
 """No sooner than after so many intervals with nothing."""
 _KEEP_GAPS = 64.0
 _LONG = 4.0
+_STILL = 0.5
+"""Lines for each of its intervals that a heartbeat has usually at this hour, at least."""
 _QUANTUM = 1 / 3
 """Variance, in ticks, that comes from looking each tick only: of the sum of two uniform errors twice over."""
 _TICKS_A_DAY = 86_400_000 // TICK_MS
@@ -80,15 +82,21 @@ class Silence:
         """Whether a row is still silent for longer than is usual."""
         return bool(tick - self.last[row] >= LEAST_INTERVALS * max(1.0, self.mean[row]))
 
-    def judge(self, tick: int, judged: NDArray[np.bool_]) -> list[Finding]:
-        """Which rows are silent for longer than chance brings."""
+    def judge(self, tick: int, steady: Floats, judged: NDArray[np.bool_]) -> list[Finding]:
+        """Which rows are silent for longer than chance brings.
+
+        Args:
+            tick: now.
+            steady: lines per tick that each row has at this hour, see ``Around``: what usually ends now is not missed.
+            judged: rows of which enough is known.
+        """
         rows = len(judged)
         silent = tick - self.last[:rows]
         long = (silent >= LEAST_INTERVALS * self.mean[:rows]) & (self.missed[:rows] >= LEAST_INTERVALS - 0.5)
         regular = (self.gaps[:rows] >= LEAST_GAPS) & (
             self.mean[:rows] ** 2 >= LEAST_REGULAR * (self.spread[:rows] + _QUANTUM)
         )
-        due = judged & regular & long
+        due = judged & regular & long & (steady * self.mean[:rows] >= _STILL)
         alive = (self.last[:rows] < self.last[WHOLE]) & (not self.held(WHOLE, tick))
         alive[WHOLE] = True
         gaps_a_day = _TICKS_A_DAY * max(1, int(regular.sum()))

@@ -2,6 +2,9 @@
 
 An hour of the week that was seen rarely leans on the same hour of other days, and that on the mean of all hours: each
 is a mean of its own observations and of one of what it leans on. A level on top follows shifts that stay.
+
+Work begins and ends on its own clock: at the full hour or in the middle of one, an hour later in winter. So what comes
+now is held against all that is usual within an hour of now, where these hours are not alike.
 """
 
 from dataclasses import dataclass, field
@@ -30,8 +33,27 @@ _PRIOR_DISPERSION, _PRIOR_WINDOWS = 0.1, 10.0
 _MARGIN = 1.15
 """Tails are longer than those of a negative binomial, for what is usual is not known exactly either."""
 _LEAST_MEAN = 2.0
+_ALIKE = 2.5
+"""Hours are alike where none has so many times as many lines as another, ..."""
+_FEW_AN_HOUR = 3 * TICK_MS / HOUR
+"""... or only as many more as chance brings."""
 _STRAY, _STRAY_OF_FEW = 9.0, 1.5
 """A window counts as no further off than so many times what is ordinary; of few lines more is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is usual of some rows within an hour of the windows that are judged now; lines per tick.
+
+    Attributes:
+        low: the least; where the hours are alike, what is expected now.
+        high: the most; likewise.
+        steady: what was seen in all these hours; 0 where one was unlike another.
+    """
+
+    low: Floats
+    high: Floats
+    steady: Floats
 
 
 @dataclass(slots=True)
@@ -56,6 +78,7 @@ class Usual:
     dispersion: Single
     windows: Single
     _worked_out: dict[tuple[int, int], Floats] = field(default_factory=dict, init=False)
+    _ranges: dict[tuple[range, int], tuple[Floats, Floats, Floats]] = field(default_factory=dict, init=False)
 
     @classmethod
     def nothing(cls) -> "Usual":
@@ -68,13 +91,13 @@ class Usual:
         """A row begins anew."""
         for name in KEPT:
             getattr(self, name)[row] = 0
-        self._worked_out.clear()
+        self._begin_anew()
 
     def join(self, row: int, into: int) -> None:
         """What was usual of a row comes on top of another's."""
         for means in (self.week, self.day, self.hour):
             means[into] += means[row]
-        self._worked_out.clear()
+        self._begin_anew()
 
     def expected(self, now_ms: int, rows: int) -> Floats:
         """Lines per tick that are usual now, of so many rows; between the middles of two hours in proportion."""
@@ -83,10 +106,17 @@ class Usual:
         share = half - first
         return (1 - share) * self._at(first, rows) + share * self._at(first + 1, rows)
 
+    def around(self, now_ms: int, rows: int) -> Around:
+        """What is usual within an hour of the longest window that ends now, of so many rows."""
+        low, high, steady = self._within(range((now_ms - SCALES[-1] * TICK_MS) // HOUR - 1, now_ms // HOUR + 2), rows)
+        now = self.expected(now_ms, rows)
+        alike = _alike(low, high)
+        return Around(np.where(alike, now, low), np.where(alike, now, high), steady)
+
     def learn(self, hour: int, observed: Floats) -> None:
         """Lines per tick in an hour that is over (counted from the epoch), of the rows from the first on."""
         rows = len(observed)
-        self._worked_out.clear()
+        self._begin_anew()
         known = self.hour_seen[:rows] >= DAY_HOURS
         base = self._seasonal(hour, rows)
         shown = np.where(known, np.clip(observed, base / _MOST_CHANGE, base * _MOST_CHANGE + 0.01), observed)
@@ -127,6 +157,27 @@ class Usual:
             found = self._worked_out[hour, rows] = self._seasonal(hour, rows) * np.exp(self.level[:rows])
         return found
 
+    def _seen(self, hour: int, rows: int) -> Floats:
+        """What was seen in just this hour of the week; where it never was, in this hour of the day."""
+        week, day = _hours(hour)
+        by_day = np.where(self.day_seen[:rows, day] > 0, self.day[:rows, day], self.hour[:rows])
+        return np.where(self.week_seen[:rows, week] > 0, self.week[:rows, week], by_day).astype(np.float64)
+
+    def _within(self, hours: range, rows: int) -> tuple[Floats, Floats, Floats]:
+        """Of some hours the least and the most that is usual, and what was seen in all of them; worked out once."""
+        found = self._ranges.get((hours, rows))
+        if found is None:
+            self._ranges.clear()
+            seen = np.array([self._seen(hour, rows) for hour in hours])
+            both = np.concatenate(([self._at(hour, rows) for hour in hours], seen))
+            steady = _alike(seen.min(axis=0), seen.max(axis=0)) * seen.mean(axis=0) * np.exp(self.level[:rows])
+            found = self._ranges[hours, rows] = both.min(axis=0), both.max(axis=0), steady
+        return found
+
+    def _begin_anew(self) -> None:
+        self._worked_out.clear()
+        self._ranges.clear()
+
     def _seasonal(self, hour: int, rows: int) -> Floats:
         week, day = _hours(hour)
         seen = self.day_seen[:rows, day]
@@ -138,6 +189,11 @@ class Usual:
 
 KEPT = ("week", "week_seen", "day", "day_seen", "hour", "hour_seen", "level", "dispersion", "windows")
 """What of it outlives a process."""
+
+
+def _alike(low: Floats, high: Floats) -> NDArray[np.bool_]:
+    alike: NDArray[np.bool_] = low + _FEW_AN_HOUR >= high / _ALIKE
+    return alike
 
 
 def _hours(hour: int) -> tuple[int, int]:

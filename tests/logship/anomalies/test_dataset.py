@@ -159,3 +159,45 @@ def test_no_more_than_a_thousand_templates_are_watched() -> None:
         ids = np.arange(100 * tick, 100 * tick + 100)
         watch.tick(10_000 * tick, ids, np.ones(100, np.int64))
     assert len(watch.save()[0]["templates"]) == 1_000
+
+
+STEPPED = (20.0, 20.0, 5.0, 1.0, 30.0)
+"""One that follows a curve, three that follow working hours, one that comes in one hour of the night."""
+AUTUMN = 6 * TICKS_A_DAY + HOUR_TICKS
+"""A Sunday, 01:00: from now on everything comes an hour later."""
+TUESDAY = 8 * TICKS_A_DAY
+
+
+@pytest.fixture(scope="module")
+def autumn() -> tuple[DatasetWatch, Weeks, Found]:
+    """A watch that has seen a week with steps and two days of winter time, and what it said in them."""
+    weeks = Weeks(STEPPED, INTERVALS, seed=5, office=3, nightly=1, winter=AUTUMN)
+    watch = DatasetWatch(86_400.0, next(weeks.ticks(0, 1))[0])
+    return watch, weeks, feed(watch, weeks, 0, TUESDAY)
+
+
+def test_work_that_begins_and_ends_at_its_hour_is_ordinary_and_an_hour_later_in_winter(
+    autumn: tuple[DatasetWatch, Weeks, Found],
+) -> None:
+    told = [(template, one.kind, divmod(tick, TICKS_A_DAY)) for tick, template, one in autumn[2]]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "hour"),
+    [
+        (Trouble("jump", 0, 0, 120), 12.0),
+        (Trouble("drop", 1, 0, 120), 12.0),
+        (Trouble("heartbeat", len(STEPPED), 0, 120), 9.6),
+        (Trouble("silent", 0, 0, 120), 19.1),
+    ],
+)
+def test_what_goes_wrong_beside_steps_is_found(
+    autumn: tuple[DatasetWatch, Weeks, Found], trouble: Trouble, hour: float
+) -> None:
+    watch, weeks = copy.deepcopy(autumn[:2])
+    first = TUESDAY + round(hour * HOUR_TICKS)
+    feed(watch, weeks, TUESDAY, first)
+    placed = Trouble(trouble.kind, trouble.place, first, trouble.ticks)
+    found = feed(watch, weeks, first, first + 120, [placed])
+    assert {template for _, template, _ in found} == {None if trouble.kind == "silent" else trouble.place}
