@@ -5,31 +5,34 @@ from typing import Any
 
 import orjson
 
+from logship.elastic.templates import FALLBACKS, Offers, mappings
 from logship.shaping.objects import Found
 
 _OURS = ("data_stream", "event.dataset", "host.name", "log.file", "log.offset", "log.template", "ecs.version")
 """Fields of which the shipper's value stands, for search and rotation rest on them."""
+_DEEPEST = 20
+"""Names of a path that Elasticsearch takes, unless it is told otherwise."""
+_OTHERS = "*"
+_Kinds = dict[str, Any]
+"""What the mapping has by name: a value (None), or an object with names of its own; ``*`` is any other name."""
+_ANYTHING: _Kinds = {}
 
 
-_VALUES = (
-    "message",
-    "log.level",
-    "log.logger",
-    "error.type",
-    "error.code",
-    "error.message",
-    "error.stack_trace",
-    "host.name",
-    "service.name",
-    "process.name",
-    "trace.id",
-    "span.id",
-)
-"""Fields that are mapped as values: an object in the place of one would cost the document."""
+def _kinds(properties: Mapping[str, Any]) -> _Kinds:
+    return {name: _kinds(field["properties"]) if "properties" in field else None for name, field in properties.items()}
+
+
+_OFFERED = Offers(frozenset(FALLBACKS), frozenset(), lifecycle=True, optional_components=True)
+_MAPPED: _Kinds = {
+    **_kinds(mappings(_OFFERED)["template"]["mappings"]["properties"]),
+    "json": {_OTHERS: _ANYTHING},
+    "labels": {_OTHERS: None},
+    "tags": None,
+}
 
 
 def merged(found: Found, stamp: bytes, own: Mapping[str, Any], rest: Mapping[str, Any]) -> bytes | None:
-    """The document of such an object; None where a field is not of the kind that it is in the schema.
+    """The document of such an object; None where Elasticsearch would refuse it for a name or the kind of a field.
 
     Args:
         found: the object.
@@ -46,20 +49,33 @@ def merged(found: Found, stamp: bytes, own: Mapping[str, Any], rest: Mapping[str
     for key, value in found.fields.items():
         if key != "@timestamp" and not (found.level is not None and key == "log.level"):
             _put(document, key, value)
-    if any(_is_object(document, path) for path in _VALUES) or not _is_object(document, "process.thread", missing=True):
+    if any(key.startswith("_") for key in document) or not _fits(document, _MAPPED, 1):
         return None
     for key, value in {**rest, "log": log}.items():
         _fill(document, key, value, key)
     return orjson.dumps(document)
 
 
-def _is_object(document: Any, path: str, *, missing: bool = False) -> bool:
-    """Whether an object stands at a path, or in a list there."""
-    for name in path.split("."):
-        if not isinstance(document, dict) or name not in document:
-            return missing
-        document = document[name]
-    return isinstance(document, dict) or (isinstance(document, list) and any(isinstance(one, dict) for one in document))
+def _fits(document: dict[str, Any], kinds: _Kinds, depth: int) -> bool:
+    """Whether names say something, none is a path that met a value, and objects stand where the mapping has them."""
+    for name, value in document.items():
+        if not name or name.isspace() or "." in name:
+            return False
+        kind = kinds[name] if name in kinds else kinds.get(_OTHERS, _ANYTHING)
+        if value.__class__ is dict or value.__class__ is list:
+            if not _fits_within(value, kind, depth):
+                return False
+        elif kind and value is not None:
+            return False
+    return True
+
+
+def _fits_within(value: Any, kind: _Kinds | None, depth: int) -> bool:
+    if isinstance(value, dict):
+        return kind is not None and depth < _DEEPEST and _fits(value, kind, depth + 1)
+    if isinstance(value, list):
+        return all(_fits_within(one, kind, depth) for one in value)
+    return not kind or value is None
 
 
 def _put(into: dict[str, Any], key: str, value: Any) -> None:

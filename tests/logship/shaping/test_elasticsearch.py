@@ -8,6 +8,7 @@ import urllib3
 from logship.elastic.product import connect
 from logship.elastic.setup import Setup
 from logship.settings import LogsSettings
+from tests.logship.shaping.test_merging import APART, TOGETHER, line
 from tests.logship.shaping.test_multiline import FRAGMENTS, JOINED
 from tests.logship.shaping.test_objects import MIXED, encoded
 from tests.support.elasticsearch import Server
@@ -39,7 +40,13 @@ def test_every_document_is_taken(each_elasticsearch: Server, dataset: str) -> No
     setup = Setup(settings, product, caller)
     setup.install(setup.plan(settings.streams))
     (stream,) = settings.streams
-    text = b"".join([*MIXED, *(one + b"\n" for one in OBJECTS), *(f.encode() for f in FRAGMENTS + JOINED)])
+    text = b"".join(
+        [
+            *MIXED,
+            *(one + b"\n" for one in [*OBJECTS, *map(line, APART + TOGETHER)]),
+            *(f.encode() for f in FRAGMENTS + JOINED),
+        ]
+    )
     rows = encoded(text, fast=False, longest=100_000)
     response = urllib3.request(
         "POST",
