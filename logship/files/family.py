@@ -229,7 +229,7 @@ class Family:
     @property
     def under_way(self) -> bool:
         """Whether something may happen here of which no change of a file tells: it is to be looked after again."""
-        if self._is_waiting(self._copied_until) or self._missing or len(self.files) > 1:
+        if self._is_waiting(self._copied_until, self._packed_until) or self._missing or len(self.files) > 1:
             return True
         return any(file.fault or file.removed() for file in self.files)
 
@@ -257,8 +257,8 @@ class Family:
             return False
         return file is not self.files[-1] or file.removed()
 
-    def _is_waiting(self, until: float) -> bool:
-        return self._clock.monotonic() < until
+    def _is_waiting(self, *until: float) -> bool:
+        return self._clock.monotonic() < max(until)
 
     def _reopen(self, streams: list[Stream]) -> None:
         """Go on with what was not finished when the shipper ended."""
@@ -339,7 +339,7 @@ class Family:
             self._copied_until = max(self._copied_until, self._end_of_waiting(file))
             file.close()
         elif self._packing.is_under_way(file):
-            self._copied_until = self._packed_until = max(self._packed_until, self._end_of_waiting(file))
+            self._packed_until = max(self._packed_until, self._end_of_waiting(file))
             file.close()
         else:
             self.files.insert(at, file)

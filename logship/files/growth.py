@@ -9,19 +9,16 @@ class Growth:
     """Sizes of a file over time; when they get many, every second one is forgotten.
 
     Attributes:
-        end: the largest size until the file was seen to be smaller than before.
+        end: the largest one.
     """
 
     def __init__(self) -> None:
         self.end = 0
-        self._shrunk = False
         self._marks: deque[tuple[int, int]] = deque()
 
     def saw(self, size: int, time_ms: int) -> None:
         """The file has this size, and was written to last at this time (ms since the epoch)."""
-        self._shrunk = self._shrunk or size < self.end
-        if not self._shrunk:
-            self.end = size
+        self.end = max(self.end, size)
         if self._marks and size <= self._marks[-1][0]:
             return
         if len(self._marks) >= _MOST_MARKS:
@@ -39,5 +36,5 @@ class Growth:
 
     def clear(self) -> None:
         """The file begins anew."""
-        self.end, self._shrunk = 0, False
+        self.end = 0
         self._marks.clear()

@@ -185,7 +185,8 @@ class TailedFile:
         """The file's size; its growth is taken down."""
         self.modified_ns = os.fstat(self.content.descriptor).st_mtime_ns
         size = self.content.size()
-        self.growth.saw(size, self.modified_ns // 1_000_000)
+        if self.content.compressed or self.intact():  # else this is how much stands in the place of what was cut off
+            self.growth.saw(size, self.modified_ns // 1_000_000)
         return size
 
     def removed(self) -> bool:

@@ -150,8 +150,9 @@ def test_an_empty_generation_is_awaited_for_a_while_only(tmp_path: Path) -> None
     clock, path = SystemClock(), tmp_path / "a.log"
     append(path, b"one")
     (tmp_path / "a.log.1").touch()
-    with family_of(path, clock) as family:
+    with family_of(path, clock) as (family, listings):
         (tmp_path / "a.log.2").touch()
+        listings.forget(tmp_path)
         family.look()
         waited = family.under_way
         moment = time.time() - 2 * LINGER_SECONDS
@@ -295,6 +296,8 @@ def test_a_log_that_is_emptied_once_it_was_read_is_no_loss(sink: BulkSink, tmp_p
         time.sleep(0.5)
         append(path, b"two")
         await_all(sink, "one", "two")
+        path.write_bytes(b"three, which is longer, at once\n")
+        await_all(sink, "one", "two", "three, which is longer, at once")
         assert (
             value(shipper, "forewarn_logs_lost_recent_bytes") == value(shipper, "forewarn_logs_files_lost_total") == 0
         )
@@ -306,11 +309,12 @@ def test_nothing_is_kept_of_a_path_of_which_nothing_is_left(tmp_path: Path) -> N
     path = tmp_path / "a.log"
     (tmp_path / "a.log.1").touch()
     append(path, b"one")
-    with family_of(path, SystemClock()) as family:
+    with family_of(path, SystemClock()) as (family, listings):
         change(tmp_path, "UPDATE streams SET finished = 1")
         for gone in (path, tmp_path / "a.log.1"):
             assert rows(tmp_path, "paths") == 1
             gone.unlink()
+            listings.forget(tmp_path)
             family.forget()
     assert (rows(tmp_path, "paths"), rows(tmp_path, "history")) == (0, 0)
 
@@ -322,8 +326,8 @@ def rows(directory: Path, table: str) -> int:
 
 
 @contextlib.contextmanager
-def family_of(path: Path, clock: SystemClock) -> Iterator[Family]:
-    checkpoint = Checkpoint(path.parent / "logship.db")
+def family_of(path: Path, clock: SystemClock) -> Iterator[tuple[Family, Listings]]:
+    listings, checkpoint = Listings(clock), Checkpoint(path.parent / "logship.db")
     family = Family(
         path,
         checkpoint=checkpoint,
@@ -331,11 +335,11 @@ def family_of(path: Path, clock: SystemClock) -> Iterator[Family]:
         clock=clock,
         max_line=65536,
         stats=Stats(clock),
-        listings=Listings(clock),
+        listings=listings,
     )
     try:
         family.begin([], from_end=False)
-        yield family
+        yield family, listings
     finally:
         family.close()
         checkpoint.close()
