@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def with_own(
     if not settings.own:
         return settings
     if own_logs is not None:
-        file = FileSettings(path=f"{own_logs['folder']}/*.log", dataset=OWN_DATASET)
+        file = FileSettings(path=f"{escape(own_logs['folder'])}/*.log", dataset=OWN_DATASET)
         return settings.model_copy(update={"file": (file, *settings.file)})
     if in_journal(environ):
         journal = JournalSettings(units=UNITS, dataset=OWN_DATASET)

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from forewarn.base.logs import OWN_FILES, Seldom, keep_logs
+from logship.files.globs import Pattern
 from logship.own import folder_for, frame_of, in_journal, with_own
 from logship.patterns.compiled import keep_in
 from logship.settings import OWN_DATASET, LogsSettings
@@ -106,6 +107,14 @@ def test_own_lines_are_a_source_before_the_others() -> None:
     ]
     assert with_own(settings_for(own=False), {"folder": "/data/logs", "name": "logship"}, {}).file == settings.file
     assert with_own(settings, None, {}) == settings
+
+
+def test_own_lines_are_found_whatever_the_data_directory_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "[prod]*" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "forewarn.log").touch()
+    own = with_own(settings_for(), frame_of(folder, "logship")["own_logs"], {}).file[0]
+    assert Pattern(own.path).find(os.listdir) == [folder / "forewarn.log"]
 
 
 def test_under_systemd_the_journal_has_them() -> None:
