@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from forewarn.cli.options import DataDirOption, JsonOption, data_dir
+from forewarn.cli.logs_data import shipper_dir
+from forewarn.cli.options import DataDirOption, JsonOption
 from forewarn.cli.output import print_json, print_table
 from forewarn.cli.reading import moment_of
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SHOWN = 50
 """Templates in the table."""
+LONGEST = 200
+"""Characters of a line in the table."""
 
 
 def anomalies(
@@ -30,7 +33,7 @@ def anomalies(
     from forewarn.base.clock import SystemClock, parse_time
     from logship.anomalies.reading import rows
 
-    found = _read(rows, data_dir(data_dir_).path)
+    found = _read(rows, shipper_dir(data_dir_))
     if since is not None:
         first_ms = moment_of(since, SystemClock().now_ms(), "--since")
         found = [one for one in found if one["ended"] is None or parse_time(one["seen"]) >= first_ms]
@@ -48,7 +51,7 @@ def live_templates(directory: Path | None, *, json: bool) -> None:
     from forewarn.base.errors import ForewarnError
     from logship.anomalies.reading import templates
 
-    found = _read(templates, data_dir(directory).path)
+    found = _read(templates, shipper_dir(directory))
     if found is None:
         raise ForewarnError("no log templates are known yet", hint="does 'forewarn run' ship logs, with this data dir?")
     if json:
@@ -69,7 +72,23 @@ def live_templates(directory: Path | None, *, json: bool) -> None:
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     over = one["ended"] or "goes on"
-    return (one["started"], over, f"{one['score']:.4f}", one["kind"].replace("_", " "), one["dataset"], one["reason"])
+    kind = one["kind"].replace("_", " ")
+    return (one["started"], over, f"{one['score']:.4f}", kind, one["dataset"], _what(one))
+
+
+def _what(one: dict[str, Any]) -> str:
+    """What happened, and the line that it is about, unless that is said already."""
+    text, example = (" ".join(each.split()) for each in (one["text"], next(iter(one["examples"]), "")))
+    parts = [one["reason"]]
+    if text and text not in one["reason"]:
+        parts.append(_short(text))
+    if example and example != text:
+        parts.append(f"such as: {_short(example)}")
+    return "\n".join(parts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _read(read: "Callable[[Path], T]", directory: Path) -> T:

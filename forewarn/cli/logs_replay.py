@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
+from forewarn.cli.logs_data import shipper_dir
+from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, load
 from forewarn.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -105,16 +106,16 @@ def _open(settings: "LogsSettings", data_dir_: Any) -> "DeadLetters | None":
     from logship.spool.keys import KeyRing, is_there
     from logship.spool.letters import OLD_NAME, DeadLetters, has_segments
 
-    data = data_dir(data_dir_)
-    if not has_segments(data.path):
-        if not (data.path / OLD_NAME).exists():
+    path = shipper_dir(data_dir_)
+    if not has_segments(path):
+        if not (path / OLD_NAME).exists():
             return None
-    elif not is_there(settings.spool, data.path):
+    elif not is_there(settings.spool, path):
         raise SpoolKeyError(
-            f"the key of the refused documents in {data.path} is not given",
+            f"the key of the refused documents in {path} is not given",
             hint="set CREDENTIALS_DIRECTORY=/run/credentials/forewarn-logship.service, as root",
         )
-    return DeadLetters(data.path, settings.dead_letter_bytes, KeyRing(settings.spool, data.path), SystemClock())
+    return DeadLetters(path, settings.dead_letter_bytes, KeyRing(settings.spool, path), SystemClock())
 
 
 def _moment(since: str | None) -> str | None:
@@ -143,7 +144,7 @@ def _tell(outcome: "Outcome", *, dry_run: bool, json: bool) -> None:
             }
         )
     elif dry_run:
-        print(f"{outcome.left} documents would be sent")
+        print(f"{outcome.left} document{'' if outcome.left == 1 else 's'} would be sent")
     else:
         refused = ", ".join(f"{count} {kind}" for kind, count in outcome.refused.most_common())
         print(

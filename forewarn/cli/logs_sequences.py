@@ -42,9 +42,10 @@ def sequences(
     """
     from logship.patterns.sequences import Known, Verdict, scores
 
-    known = Known(_read(train), rate, pairs=pairs)
-    cases = [(one, False if abnormal and one.abnormal is None else one.abnormal) for one in _read(test)]
-    cases += [(one, True) for one in _read(abnormal)] if abnormal else []
+    good, judged, bad = _read(train), _read(test), _read(abnormal) if abnormal else []
+    known = Known(good, rate, pairs=pairs)
+    cases = [(one, False if abnormal and one.abnormal is None else one.abnormal) for one in judged]
+    cases += [(one, True) for one in bad]
     verdicts: list[Verdict] = []
     with progress("sequences") as bar:
         for first in range(0, len(cases), STEP):
@@ -76,7 +77,8 @@ def _read(file: Path) -> "list[EventSequence]":
     try:
         return read_sequences(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}", hint="name a text file with a sequence on each line") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{file}: {reason}", hint="name a text file with a sequence on each line") from error
 
 
 def _print(flagged: Sequence[dict[str, object]], total: int, scored: dict[str, float] | None) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from forewarn.cli.logs_data import shipper_dir
 from forewarn.cli.options import ConfigOption, DataDirOption, JsonOption, data_dir, load
 from forewarn.cli.output import print_json, print_table, say
 
@@ -19,7 +20,7 @@ def status(*, config: ConfigOption = None, data_dir_: DataDirOption = None, json
     from forewarn.base.clock import rfc3339
     from logship.spool.status import look
 
-    found = look(load(config).logs, data_dir(data_dir_).path)
+    found = look(load(config).logs, shipper_dir(data_dir_))
     if json:
         print_json(_as_json(found))
         return

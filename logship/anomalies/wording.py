@@ -17,13 +17,15 @@ KINDS: tuple[Kind, ...] = (
 MOST_LISTED = 20
 MOST_EXAMPLES = 3
 _NAMED = 5
+_NONE = 0.005
+"""Lines in a window, below which none are usual."""
 
 
 def rate(finding: Finding, template: int | None) -> str:
     """Of a jump, a drop or a silence."""
     lasting = duration(finding.seconds)
     subject = "lines" if template is None else f"lines of template {template}"
-    usual = quantity(finding.expected, "")
+    usual = "none" if finding.expected < _NONE else quantity(finding.expected, "")
     if finding.kind == "heartbeat_missing":
         every = duration(round(finding.seconds / finding.expected))
         return f"no line of template {template} for {lasting}; one is usual every {every}"

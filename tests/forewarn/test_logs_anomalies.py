@@ -20,7 +20,8 @@ def left(tmp_path: Path) -> Path:
     for template, moment in ((4, now_ms - 30 * HOUR), (17, now_ms)):
         key = Key("vllm", "more", template)
         reason = f"90 lines of template {template} in 1 min, where 12 are usual at this hour of the week"
-        book.show(LogAnomaly(key, "rate_jump", 0.9991, reason, "CUDA error <*>", (), 90, 12, 60, moment, moment))
+        said = ("CUDA error <*>", ("CUDA error 7",))
+        book.show(LogAnomaly(key, "rate_jump", 0.9991, reason, *said, 90, 12, 60, moment, moment))
         book.end(now_ms if template == 4 else now_ms - REST_MS)
     row = {
         "id": 17,
@@ -42,6 +43,8 @@ def test_anomalies_are_listed_the_newest_first_and_by_age(left: Path) -> None:
     table = forewarn("logs", "anomalies", "--since", "1d", "--data-dir", str(left)).stdout
     assert "90 lines of template 17 in 1 min" in table
     assert "goes on" in table
+    assert "CUDA error <*>" in table
+    assert "such as: CUDA error 7" in table
     assert "template 4 " not in table
 
 
@@ -60,3 +63,16 @@ def test_where_nothing_was_left_it_says_so(tmp_path: Path) -> None:
     assert "no log templates are known yet" in nothing.stderr
     assert forewarn("logs", "templates").returncode == 2
     assert forewarn("logs", "templates", "--live", "some.log").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["anomalies", "anomalies --json", "dead", "replay", "replay --dry-run", "spool status", "templates --live"],
+)
+def test_nothing_is_said_of_a_data_directory_that_is_not_there(command: str, tmp_path: Path) -> None:
+    done = forewarn("logs", *command.split(), "--data-dir", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert str(tmp_path / "none") in done.stderr
+    assert "--data-dir" in done.stderr
+    assert not (tmp_path / "none").exists()

@@ -106,3 +106,10 @@ def test_sequences(tmp_path: Path) -> None:
     assert scored["recall"] == 1
     assert scored["false_positive_rate"] == 0.5
     assert "2 of 3 sequences flagged" in run("sequences", "--train", train, "--test", test, "--abnormal", bad)
+
+
+def test_a_missing_file_of_sequences_is_named_first(tmp_path: Path) -> None:
+    (tmp_path / "few").write_text("1 2\n")
+    done = CliRunner().invoke(app, ["logs", "sequences", "--train", str(tmp_path / "few"), "--test", "/nope"])
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.message == "/nope: No such file or directory"
