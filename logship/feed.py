@@ -13,6 +13,8 @@ from logship.engine.times import Carried
 
 AHEAD_BYTES = 128 * 1024 * 1024
 """How far a source may be sent beyond what is kept of it as acknowledged: what a killed shipper leaves in doubt."""
+LATE_MS = 5_000
+"""Lines that were written longer ago than this before they are read say nothing of the present."""
 
 
 class FileState(NamedTuple):
@@ -114,12 +116,16 @@ class Lines:
         data: the lines; good during the call only.
         starts: where each line begins, and the end of the last.
         read_ms: when they were read.
+        late: whether they are older ones that are being caught up with; see LATE_MS.
     """
 
-    __slots__ = ("data", "dataset", "read_ms", "source", "starts")
+    __slots__ = ("data", "dataset", "late", "read_ms", "source", "starts")
 
-    def __init__(self, dataset: str, source: str, data: Bytes, starts: Int64, read_ms: int) -> None:
-        self.dataset, self.source, self.data, self.starts, self.read_ms = dataset, source, data, starts, read_ms
+    def __init__(
+        self, dataset: str, source: str, data: Bytes, starts: Int64, read_ms: int, *, late: bool = False
+    ) -> None:
+        self.dataset, self.source, self.data, self.starts = dataset, source, data, starts
+        self.read_ms, self.late = read_ms, late
 
     def __len__(self) -> int:
         return len(self.starts) - 1

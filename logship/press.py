@@ -43,6 +43,7 @@ class Chunk:
         known_end: offset behind those lines.
         final: whether the last of them is taken to be complete, whatever may follow.
         inside: what they begin inside of.
+        late: whether they are older ones that are being caught up with.
     """
 
     size: int
@@ -53,6 +54,7 @@ class Chunk:
     known_end: int
     final: bool = True
     inside: Inside = OUTSIDE
+    late: bool = False
 
 
 class Pressed(NamedTuple):
@@ -138,7 +140,8 @@ class Press:
             first, at, known = 0, 0, _NONE
         if first == len(starts) - 1:
             return known
-        lines = Lines(source.dataset, source.name, data[at:], starts[first:] - at if at else starts, chunk.read_ms)
+        behind = starts[first:] - at if at else starts
+        lines = Lines(source.dataset, source.name, data[at:], behind, chunk.read_ms, late=chunk.late)
         found = self._templates.of(lines)
         return np.concatenate((known, found)) if first else found
 

@@ -84,17 +84,21 @@ class Tally:
 
     Attributes:
         firsts: the first lines of new templates since the last time.
+        late: data sets with older lines among those that were counted since then.
     """
 
     def __init__(self) -> None:
         self._counts: dict[str, Counted] = {}
         self._known = np.zeros(_FIRST_ROOM, np.bool_)
         self.firsts: list[First] = []
+        self.late: set[str] = set()
 
     def observe(self, lines: Lines, templates: Int32) -> None:
         """Count a chunk's lines."""
         if not len(templates):
             return
+        if lines.late:
+            self.late.add(lines.dataset)
         templates = bounded(templates)
         room = int(templates.max()) + 1
         if room > len(self._known):

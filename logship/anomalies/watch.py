@@ -152,13 +152,14 @@ class Watch:
     def _look(self, now_ms: int, elapsed_ms: int, behind: Collection[str], *, missed: bool) -> None:
         with self._lock:
             counts, firsts = self._tally.take()
+            late, self._tally.late = self._tally.late, set()
             merged = self._newly_merged()
             over = self._requests.take(self._clock.monotonic()) if self._requests is not None else []
             self._glossary.meet(firsts)
             self._glossary.move(merged)
             self._glossary.describe(self._miner)
         self._move(merged)
-        lines = self._count(counts, now_ms, {*behind, *(counts if missed else ())})
+        lines = self._count(counts, now_ms, {*behind, *late, *(counts if missed else ())})
         self._watch_new(firsts, lines, elapsed_ms, now_ms)
         self._keep_news()
         self._watch_requests(over, now_ms)

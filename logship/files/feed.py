@@ -159,10 +159,12 @@ class FileFeed:
         stream, start = file.stream, file.position
         assert stream is not None
         again = file.anchors[0] if file.anchors else None
-        read_ms = again.read_ms if again is not None else self._clock.now_ms()
+        now_ms = self._clock.now_ms()
+        read_ms = again.read_ms if again is not None else now_ms
+        late = file.growth.is_late(start, now_ms, file.identity.birth_ns // 1_000_000)
         if file.inside is None:
             file.inside = begins_inside(file.content.pread(min(start, LOOK_BACK), max(0, start - LOOK_BACK)))
-        chunk = Chunk(size, start, file.carried, read_ms, *file.known, final=final, inside=file.inside)
+        chunk = Chunk(size, start, file.carried, read_ms, *file.known, final=final, inside=file.inside, late=late)
         body, rest, inside = self._press.press(self._source, stream, chunk, out, room)
         file.known = rest, max(start + size, file.known[1])
         if not body.consumed:

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from logship.feed import LATE_MS
 from logship.files.feed import FileFeed
 from logship.stats import Stats
-
-BEHIND_SECONDS = 5.0
-"""Lines that wait for longer are older ones that are being caught up with."""
 
 
 class Lags:
@@ -58,7 +56,7 @@ class Lags:
             self._known[str(path)] = lag
             if not lag[0]:
                 self._moving.discard(path)
-            if lag[1] > BEHIND_SECONDS:
+            if 1000 * lag[1] > LATE_MS:
                 behind.add(feeds[path].dataset)
         self.behind = frozenset(behind)
         self._stats.lag(dict(self._known))

@@ -8,7 +8,7 @@ import numpy as np
 from forewarn.base.clock import Clock
 from logship.delivery.ledger import Ledger
 from logship.engine.documents import Bytes, Int32, Int64
-from logship.feed import Filled, Lines, Span
+from logship.feed import LATE_MS, Filled, Lines, Span
 from logship.journal.accounts import AHEAD_ENTRIES, Accounts
 from logship.journal.chain import Chain, Stretch
 from logship.journal.cursor import Cursor
@@ -146,7 +146,8 @@ class JournalFeed:
         templates = np.full(len(kept), -1, np.int32)
         for first, last in runs_of(units[place]):
             unit = frames.units[units[place[first]]]
-            templates[place[first:last]] = self._templates_of(unit, data, starts[first : last + 1])
+            late = self._clock.now_ms() - int(rows.times[kept[place[first]]]) // 1000 > LATE_MS
+            templates[place[first:last]] = self._templates_of(unit, data, starts[first : last + 1], late=late)
         back = np.empty(len(kept), np.int64)
         back[place] = np.arange(len(kept))
         chunk = Chunk(
@@ -155,13 +156,13 @@ class JournalFeed:
         )  # fmt: skip
         return Pending(chunk, stretch, stretch.offsets[kept], followed.chain.reached)
 
-    def _templates_of(self, unit: str, data: Bytes, starts: Int64) -> Int32:
+    def _templates_of(self, unit: str, data: Bytes, starts: Int64, *, late: bool) -> Int32:
         self._masks.messages(unit, data, starts)
         if self._templates is None:
             return np.full(len(starts) - 1, -1, np.int32)
         first, last = int(starts[0]), int(starts[-1])
         lines, bounds = first_lines(data[first : last + SLACK], starts - first)
-        return self._templates.of(Lines(self.dataset, unit, lines, bounds, self._clock.now_ms()))
+        return self._templates.of(Lines(self.dataset, unit, lines, bounds, self._clock.now_ms(), late=late))
 
     def _write(self, followed: Followed, pending: Pending, out: Bytes, room: int) -> Filled:
         chain, chunk, stretch = followed.chain, pending.chunk, pending.stretch

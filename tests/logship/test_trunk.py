@@ -205,6 +205,19 @@ def test_since_when_a_byte_is_there() -> None:
     assert growth.since(0) == 10_000
 
 
+def test_what_was_found_at_first_may_be_as_old_as_its_file() -> None:
+    now, growth = 1_000_000, Growth()
+    growth.saw(100, now)
+    assert growth.is_late(50, now, birth_ms=now - 60_000)
+    assert not growth.is_late(50, now, birth_ms=now - 1_000)
+    growth.saw(200, now)
+    assert not growth.is_late(150, now, birth_ms=now - 60_000)
+    assert growth.is_late(150, now + 6_000, birth_ms=now - 60_000)
+    growth.clear()
+    growth.saw(80, now)
+    assert not growth.is_late(50, now, birth_ms=now - 60_000)
+
+
 def test_line_starts_with_and_without_a_last_end() -> None:
     data = np.frombuffer(b"a\nbc\nd", np.uint8)
     ends = np.flatnonzero(data == ord("\n"))

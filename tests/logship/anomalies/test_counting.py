@@ -7,10 +7,10 @@ from logship.anomalies.tally import MOST_IDS, Tally
 from logship.feed import Lines
 
 
-def chunk(texts: list[bytes], dataset: str = "vllm") -> Lines:
+def chunk(texts: list[bytes], dataset: str = "vllm", *, late: bool = False) -> Lines:
     data = b"".join(text + b"\n" for text in texts)
     starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
-    return Lines(dataset, "/log", np.frombuffer(data, np.uint8), starts.astype(np.int64), 1_000)
+    return Lines(dataset, "/log", np.frombuffer(data, np.uint8), starts.astype(np.int64), 1_000, late=late)
 
 
 def ids(*templates: int) -> np.ndarray:  # type: ignore[type-arg]
@@ -44,6 +44,14 @@ def test_every_line_counts_once_by_data_set() -> None:
     expected = dict(zip(*map(np.ndarray.tolist, np.unique(drawn, return_counts=True)), strict=True))
     assert counted(tally) == {"vllm": expected, "nginx": {3: 1}}
     assert counted(tally) == {"vllm": {}, "nginx": {}}
+
+
+def test_data_sets_with_older_lines_are_named() -> None:
+    tally = Tally()
+    tally.observe(chunk([b"x"], "nginx"), ids(1))
+    tally.observe(chunk([b"x"], late=True), ids(1))
+    tally.observe(chunk([b"x"]), ids(1))
+    assert tally.late == {"vllm"}
 
 
 def test_the_first_line_of_each_template_is_kept_once() -> None:
