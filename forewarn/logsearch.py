@@ -15,6 +15,7 @@ from forewarn.supervise import Child, ChildSpec
 from logship.search.asked import Asked, Line
 from logship.search.elastic import Elastic
 from logship.search.errors import SearchError, UnreachableError
+from logship.search.reach import check_local
 from logship.settings import LogsSettings
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class LogSearch:
         """The newest lines that fit: ``place``, ``reason`` (why the server was not asked), ``lines``.
 
         Raises:
+            AskedError: something is asked for that there is not.
             SearchError: neither the server nor the files can answer, or too many searches are waited for.
             ConfigError: a secret's file cannot be read.
         """
@@ -84,6 +86,8 @@ class LogSearch:
         if not logs.file:
             hint = "set [[logs.file]] path, or [logs] url"
             raise SearchError(reason or "no log file is configured", hint=hint)
+        if local or not logs.url:
+            check_local(asked, logs, self._hostname)
         async with self._turn:
             return {"place": "local", "reason": reason, "lines": await self._in_files(logs, asked)}
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from api.answers import ApiError, Json
+from api.parameters import only_known
 from api.queries import Queries
 from api.services import Services
 from forewarn.base.clock import parse_time, rfc3339
@@ -64,7 +65,7 @@ class LogAnomaliesAnswer(BaseModel):
 
 def log_patterns_router(services: Services, queries: Queries) -> APIRouter:
     """Routes that read what the log shipper leaves."""
-    router = APIRouter(prefix="/v1/logs", tags=["logs"])
+    router = APIRouter(prefix="/v1/logs", tags=["logs"], dependencies=[Depends(only_known)])
 
     @router.get("/templates", response_model=LogTemplatesAnswer)
     async def templates() -> Response:

@@ -3,14 +3,15 @@
 from collections.abc import Awaitable
 from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from api.answers import ApiError, Json
+from api.parameters import only_known
 from forewarn.base.clock import HOUR, Clock, parse_time, rfc3339
 from forewarn.base.errors import ForewarnError
 from logship.search.asked import DATASETS, Asked
-from logship.search.errors import SearchError
+from logship.search.errors import AskedError, SearchError
 
 MOST_LINES = 1000
 
@@ -77,7 +78,7 @@ class Finder(Protocol):
 
 def logs_router(finder: Finder, clock: Clock) -> APIRouter:
     """The route that searches."""
-    router = APIRouter(prefix="/v1", tags=["logs"])
+    router = APIRouter(prefix="/v1", tags=["logs"], dependencies=[Depends(only_known)])
 
     @router.get("/logs", response_model=LogsAnswer)
     async def logs(  # noqa: PLR0917  FastAPI's parameters are the query's
@@ -106,8 +107,13 @@ def logs_router(finder: Finder, clock: Clock) -> APIRouter:
             limit=limit,
             context=context,
         )
+        if asked.until_ms is not None and asked.until_ms <= asked.since_ms:
+            hint = "since is the first moment, an hour ago unless it is given; until is the first that is too late"
+            raise ApiError(400, "until lies before since", hint=hint)
         try:
             found = await finder.find(asked, local=source == "local")
+        except AskedError as error:
+            raise ApiError(422, error.message, hint=error.hint) from error
         except SearchError as error:
             raise ApiError(503, error.message, hint=error.hint) from error
         except ForewarnError as error:

@@ -56,7 +56,7 @@ def search(
     from forewarn.base.clock import SystemClock
     from logship.search.asked import Asked
 
-    settings = load(config).logs
+    settings = _settings(load(config).logs, local=local, follow=follow)
     now_ms = SystemClock().now_ms()
     asked = Asked(
         text=text,
@@ -76,6 +76,18 @@ def search(
         _follow(settings, asked, shown, local=local)
     else:
         _once(settings, asked, shown, "local" if local else "auto")
+
+
+def _settings(settings: "LogsSettings", *, local: bool, follow: bool) -> "LogsSettings":
+    from forewarn.base.errors import ConfigError
+
+    if not settings.url and not settings.file:
+        raise ConfigError("no logs are configured", hint="set [logs] url, or [[logs.file]] path")
+    if local and not settings.file:
+        raise ConfigError("no log file is configured", hint="set [[logs.file]] path")
+    if follow and not settings.url and not local:
+        raise ConfigError("no Elasticsearch is configured", hint="set [logs] url")
+    return settings
 
 
 def _level(name: str | None) -> str | None:
@@ -117,7 +129,8 @@ def _once(settings: "LogsSettings", asked: "Asked", shown: "_Shown", where: "Whe
         say("searched this node's files" if found.place == "local" else f"searched {settings.url[0]}")
     shown.print(found.lines)
     if not found.lines:
-        say("nothing was found; --since reaches further back")
+        ahead = asked.since_ms > SystemClock().now_ms()
+        say("nothing was found; " + ("--since lies in the future" if ahead else "--since reaches further back"))
     elif len([line for line in found.lines if not line.context]) == asked.limit:
         say(f"there may be older lines; --limit {asked.limit} shows the newest")
 
@@ -132,8 +145,6 @@ def _follow(settings: "LogsSettings", asked: "Asked", shown: "_Shown", *, local:
 
     if local or asked.context or asked.until_ms is not None:
         raise UsageError("--follow goes with none of --local, --context, --until", hint="tail -F follows a file")
-    if not settings.url:
-        raise UnreachableError("no Elasticsearch is configured", hint="set [logs] url")
     server, seen, away, most = Elastic(settings), dict[str, int](), False, asked.limit
     say(f"following {settings.url[0]}; Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(server):

@@ -63,6 +63,8 @@ def search(settings: LogsSettings, asked: Asked, hostname: str, clock: Clock, wh
     """
     if where == "local":
         return in_files(settings, asked, hostname, clock)
+    if where == "auto" and not settings.url:
+        return in_files(settings, asked, hostname, clock, "no Elasticsearch is configured")
     try:
         return in_server(settings, asked)
     except UnreachableError as error:

@@ -16,7 +16,7 @@ from logship.elastic.product import is_victorialogs
 from logship.errors import ControlError
 from logship.search.asked import DATASETS, Asked, Line
 from logship.search.documents import line_of
-from logship.search.errors import SearchError, UnreachableError
+from logship.search.errors import AskedError, SearchError, UnreachableError
 from logship.settings import LogsSettings
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,9 @@ class Elastic:
             raise SearchError(f"the server refuses the search: {reason_of(status, answer)}", hint=_HINTS.get(status))
         try:
             _warn_of_parts(answer)
+            if asked.dataset is not None and _looked_nowhere(answer):
+                hint = "see its name, and what the credentials under [logs] may read"
+                raise AskedError(f"there is no data stream of the data set {asked.dataset}", hint=hint)
             hits = listed(answer.get("hits") if isinstance(answer, dict) else answer, "hits")
         except ControlError as error:
             raise UnreachableError(error.message, hint=error.hint) from error
@@ -178,6 +181,11 @@ def _warn_of_parts(answer: Any) -> None:
     shards = answer.get("_shards") if isinstance(answer, dict) else None
     if isinstance(shards, dict) and shards.get("failed"):
         log.warning("%s of %s shards did not answer; lines may be missing", shards["failed"], shards.get("total", "?"))
+
+
+def _looked_nowhere(answer: Any) -> bool:
+    shards = answer.get("_shards") if isinstance(answer, dict) else None
+    return isinstance(shards, dict) and shards.get("total") == 0
 
 
 def _literal(text: str) -> str:

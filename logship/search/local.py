@@ -15,9 +15,10 @@ from logship.files.listing import Listings
 from logship.files.rotation import by_family
 from logship.search.asked import Asked, Line
 from logship.search.backwards import around, decompressed, from_end, is_compressed
-from logship.search.errors import SearchError
+from logship.search.errors import AskedError, SearchError
 from logship.search.masking import Mask
 from logship.search.matching import Match, Matcher
+from logship.search.reach import check_local
 from logship.settings import FileSettings, LogsSettings
 
 SLACK_MS = 60_000
@@ -61,15 +62,17 @@ class Local:
         """The newest lines that fit, in the order of their time.
 
         Raises:
-            SearchError: something is asked that only Elasticsearch knows, or there are no such files.
+            AskedError: something is asked for that the files do not know.
+            SearchError: there are no files.
         """
-        if asked.template is not None:
-            raise SearchError("templates are known to Elasticsearch only", hint="leave --template out, or --local")
-        if asked.host is not None and asked.host != self._hostname:
-            raise SearchError(f"the logs of {asked.host} do not lie on this node", hint="leave --host out")
+        check_local(asked, self._settings, self._hostname)
         sources = self._sources(asked)
+        if not sources and asked.file is not None:
+            raise AskedError(
+                f"no log file is called {asked.file}", hint="see [[logs.file]]; its name, or its whole path"
+            )
         if not sources:
-            raise SearchError("no log file fits", hint="see [[logs.file]], --file and --dataset")
+            raise SearchError("none of the configured log files is there", hint="see [[logs.file]] path")
         newest = heapq.merge(*(self._lines(source, asked) for source in sources), key=lambda line: -line.time_ms)
         found = list(itertools.islice(newest, asked.limit))
         found.reverse()

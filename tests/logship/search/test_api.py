@@ -49,6 +49,21 @@ def test_files_are_searched_while_no_server_answers(tmp_path: Path) -> None:
         assert asked(daemon.url, template=str(10**30))[0] == 422
         assert asked(daemon.url, q="x " * 10_000)[0] == 422
         assert asked(daemon.url, dataset="../_search")[0] == 422
+        for fields in (
+            {"local": "true"},
+            {"source": "local", "dataset": "nope"},
+            {"source": "local", "host": "elsewhere"},
+            {"source": "local", "template": "1"},
+        ):
+            status, found = asked(daemon.url, **fields)
+            assert status == 422, fields
+            assert found["error"]["hint"], fields  # type: ignore[index]
+        status, found = asked(daemon.url, since="2026-02-01T00:00:00Z", until="2026-01-01T00:00:00Z")
+        assert (status, found["error"]["message"]) == (400, "until lies before since")  # type: ignore[index]
+        assert asked(daemon.url, since="2026-02-01T00:00:00Z", until="2026-02-02T00:00:00Z")[0] == 200
+        for path in ("templates", "anomalies"):
+            assert urllib3.request("GET", f"{daemon.url}/v1/logs/{path}", fields={"x": "1"}).status == 422
+            assert urllib3.request("GET", f"{daemon.url}/v1/logs/{path}").status == 200
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from logship.elastic.control import Control
 from logship.search.asked import Asked
 from logship.search.both import search
 from logship.search.elastic import Elastic
-from logship.search.errors import SearchError, UnreachableError
+from logship.search.errors import AskedError, SearchError, UnreachableError
 from logship.settings import LogsSettings
 from tests.support.elasticsearch import Server
 from tests.support.logship import lines, shipping, wait_for
@@ -82,7 +82,9 @@ def check(server: Server, dataset: str) -> None:
     assert offsets(settings, since_ms=BEGIN + 2000, until_ms=BEGIN + 3000, **node) == list(range(14, 21))
     assert offsets(settings, dataset=dataset, host="node-2", limit=1) == [99]
     assert offsets(settings, text="1200", context=2, **node) == [1198, 1199, 1200, 1201, 1202]
-    assert offsets(settings, dataset="nothingofthisname") == []
+    for unknown in ("nothingofthisname", "nothingofthis*"):
+        with pytest.raises(AskedError, match="nothingofthis"):
+            offsets(settings, dataset=unknown)
 
 
 def test_searches(each_elasticsearch: Server, dataset: str) -> None:

@@ -177,7 +177,7 @@ def test_a_data_set_may_be_a_pattern(tmp_path: Path) -> None:
     path.write_text(row(0, "hit"))
     files = local(path, dataset="vllm.access")
     assert len(files.search(Asked("hit", dataset="vllm.*"))) == 1
-    with pytest.raises(SearchError, match="no log file fits"):
+    with pytest.raises(SearchError, match="no log file is of the data set vllm"):
         files.search(Asked("hit", dataset="vllm"))
 
 
