@@ -1,6 +1,6 @@
 """Objects that follow the Elastic Common Schema already: merged into the document as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -74,8 +74,19 @@ def _fits_within(value: Any, kind: _Kinds | None, depth: int) -> bool:
     if isinstance(value, dict):
         return kind is not None and depth < _DEEPEST and _fits(value, kind, depth + 1)
     if isinstance(value, list):
-        return all(_fits_within(one, kind, depth) for one in value)
+        return len({isinstance(one, dict) for one in _leaves(value)}) < 2 and all(
+            _fits_within(one, kind, depth) for one in value
+        )
     return not kind or value is None
+
+
+def _leaves(values: list[Any]) -> Iterator[Any]:
+    """What a list holds, and those in it, without nulls."""
+    for one in values:
+        if isinstance(one, list):
+            yield from _leaves(one)
+        elif one is not None:
+            yield one
 
 
 def _put(into: dict[str, Any], key: str, value: Any) -> None:
@@ -83,21 +94,29 @@ def _put(into: dict[str, Any], key: str, value: Any) -> None:
     head, dot, rest = key.partition(".")
     there = into.get(head)
     if dot and head and rest and (there is None or isinstance(there, dict)):
-        inner = into.setdefault(head, {})
+        inner = _object_at(into, head)
         _put(inner, rest, value)
     elif isinstance(value, dict) and (there is None or isinstance(there, dict)):
-        inner = into.setdefault(key, {})
+        inner = _object_at(into, key)
         for one, deeper in value.items():
             _put(inner, one, deeper)
     elif key not in into:
         into[key] = value
 
 
+def _object_at(into: dict[str, Any], key: str) -> dict[str, Any]:
+    """The object behind a key, a new one where there is none, or null."""
+    if into.get(key) is None:
+        into[key] = {}
+    found: dict[str, Any] = into[key]
+    return found
+
+
 def _fill(into: dict[str, Any], key: str, value: Any, path: str) -> None:
     """Add a field of the shipper's, which stands where it is one of its own."""
     there = into.get(key)
     if isinstance(value, dict) and (there is None or isinstance(there, dict)) and path not in _OURS:
-        inner = into.setdefault(key, {})
+        inner = _object_at(into, key)
         for one, deeper in value.items():
             _fill(inner, one, deeper, f"{path}.{one}")
     elif there is None or path in _OURS or path == "log.level" or isinstance(value, dict):
