@@ -56,7 +56,7 @@ class Packer:
             self._ready.pop(feed, None)
 
     def hold(self, stream: str) -> None:
-        """A data stream is not taken: while a batch of it is under way, no other one of it is begun."""
+        """A data stream may not be written to: while a batch of it is under way, no other one of it is begun."""
         with self._news:
             self._held.add(stream)
 

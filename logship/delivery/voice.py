@@ -3,7 +3,6 @@
 import logging
 import threading
 
-from logship.packer import Packer
 from logship.stats import Stats
 
 log = logging.getLogger(__name__)
@@ -14,11 +13,10 @@ class Voice:
 
     Args:
         stats: is told whether all logs are taken.
-        packer: is told which data streams are not, so that the others keep their turns.
     """
 
-    def __init__(self, stats: Stats, packer: Packer) -> None:
-        self._stats, self._packer = stats, packer
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
         self._lock = threading.Lock()
         self._troubled: set[str] = set()
         self._told: dict[str, str] = {}
@@ -42,7 +40,6 @@ class Voice:
             self._stats.up(value=False)
             if not lasting:
                 return
-            self._packer.hold(stream)
             said = reason in self._told.values()  # one outage of all streams is one line
             news = stream not in self._told and not said
             self._told.setdefault(stream, reason)
@@ -53,7 +50,6 @@ class Voice:
         with self._lock:
             self._troubled.discard(stream)
             self._stats.up(value=not self._troubled)
-            self._packer.release(stream)
             told = self._told.pop(stream, None) is not None
             left = sorted(self._told)
         if told:

@@ -20,6 +20,7 @@ from logship.delivery.voice import Voice
 from logship.engine.compress import packed
 from logship.errors import ControlError, DeadLetterFullError
 from logship.feed import Doubt, FileState
+from logship.packer import Packer
 from logship.spool.letters import DeadLetters
 from logship.stats import Stats
 
@@ -46,7 +47,8 @@ class Way:
         dead: takes documents that are refused for ever.
         stats: counts.
         voice: says that logs are not taken, and that they are again.
-        crew: is told who waits for long.
+        packer: is told which data streams wait for somebody to mend something, so that others keep their turns.
+        crew: is told who waits for that.
         clock: tells how long a line was on its way.
         chance: randomness of the back-off.
         stopping: ends waiting.
@@ -62,6 +64,7 @@ class Way:
     dead: DeadLetters
     stats: Stats
     voice: Voice
+    packer: Packer
     crew: Crew
     clock: Clock
     chance: random.Random
@@ -137,10 +140,13 @@ class Worker:
             wait, reason = self._settle(stream, load, answer)
             failures += bool(load.count)
             way.voice.tell(stream, reason, lasting=failures > 1 or wait > 0)
-            if wait:
+            if not load.count:
+                way.packer.release(stream)
+            elif wait:
+                way.packer.hold(stream)
                 with way.crew.away():
                     way.stopping.wait(wait)
-            elif load.count:
+            else:
                 way.stopping.wait(max(answer.retry_after, full_jitter(way.chance, failures)))
         return True
 
