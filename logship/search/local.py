@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from glob import glob, has_magic
 from pathlib import Path
 
 from forewarn.base.clock import Clock
+from logship.files.globs import Patterns
 from logship.files.listing import Listings
 from logship.files.rotation import by_family
 from logship.search.asked import Asked, Line
@@ -80,15 +80,16 @@ class Local:
         return self._surrounded(found, sources, asked) if asked.context else found
 
     def _sources(self, asked: Asked) -> list[Source]:
-        listings, found = Listings(self._clock), []
-        for file in self._settings.file:
+        patterns = Patterns(file.path for file in self._settings.file)
+        listings, found = Listings(self._clock, patterns.apart), []
+        for file, pattern in zip(self._settings.file, patterns, strict=True):
             dataset = file.dataset or self._settings.dataset
             if asked.dataset is not None and not fnmatchcase(dataset, asked.dataset):
                 continue
-            paths = [Path(each) for each in glob(file.path, recursive=True)]  # noqa: PTH207  the pattern is absolute
-            if not paths and not has_magic(file.path):
-                paths = [Path(file.path)]
-            for path in by_family(paths, ()):
+            paths = pattern.find(listings.names)
+            if not paths and pattern.literal is not None:
+                paths = [pattern.literal]
+            for path in by_family(paths, (), patterns.apart):
                 if asked.file is not None and not _ends(path, asked.file):
                     continue
                 older = [each.path for each in reversed(listings.generations(path))]

@@ -29,9 +29,11 @@ _VALUE = (
 _LIST = _IS + rb"(?=\[[\s\[{]*\\*[\"'])"
 _OBJECT = _FIELD + rb"(?=\{\s*\\*[\"'])"
 _ARGUMENT = rb"[ \t]+(?!-)(?:" + _QUOTED + rb"|([^\s\"']+))"
+_LONG_TOKEN = rb"(?=[A-Za-z_-]{20}|[A-Za-z._~+/=-]{0,63}\d)[\w.~+/=-]{12,}"
 _TOKEN = (
     _IS
-    + rb"(?:\\*[\"'])?((?=[A-Za-z_-]{20}|[A-Za-z._~+/=-]{0,63}\d)[\w.~+/=-]{12,}"
+    + rb"(?:\\*[\"'])?("
+    + _LONG_TOKEN
     + rb"|(?=[A-Za-z._~+/=-]{0,10}\d)(?=[\d._~+/=-]{0,10}[A-Za-z])[\w.~+/=-]{8,})"
 )
 """A short one has letters and digits: numbers of tokens are none."""
@@ -152,7 +154,10 @@ DEFAULT = (
         "authorization",
         re.compile(
             rb"(?i:authorization)"
-            rb"\\*[\"']?\s*[:=,]\s*\[?(?:b?\\*[\"'])?(?i:basic|apikey|token|key|negotiate)[ \t]+([^\s,\"'\\\]]{6,})"
+            rb"\\*[\"']?\s*[:=,]\s*\[?(?:b?\\*[\"'])?(?:(?i:basic|apikey|token|key|negotiate)[ \t]+([^\s,\"'\\\]]{6,})"
+            rb"|(?i:bearer)[ \t]+([^\s,\"'\\\]]{6,})(?=[ \t]*(?:[\r\n\"',;\\\]]|\Z))"
+            rb"|(?i:digest|hawk|signature|aws4-hmac-sha256)[ \t][^\r\n]{0,1000}?\b(?i:response|mac|signature)="
+            rb"\\*[\"']?([\w+/=.-]{6,}))"
         ),
         _triggers(b"authorization"),
     ),
@@ -170,6 +175,12 @@ DEFAULT = (
     Rule("api_key", re.compile(_OPTION + _API_KEY + _ARGUMENT), _API_KEYS),
     Rule("token", re.compile(rb"(?i:token)" + _TOKEN), _TOKENS),
     Rule("token", re.compile(_HEADER + _VALUE), _TOKENS),
+    Rule("token", re.compile(_OPTION + rb"(?i:token)[ \t]+[\"']?(" + _LONG_TOKEN + rb")"), _TOKENS),
+    Rule(
+        "token",
+        re.compile(rb"[?&](?i:(?:access|auth|refresh|id|api|session|csrf|sas)_?)?(?i:token)=([^&\s\"'\\]+)"),
+        _triggers(b"token="),
+    ),
     Rule(
         "url_login",
         re.compile(rb"://[^\s/:\"']*:([^\s/\"']+)@"),

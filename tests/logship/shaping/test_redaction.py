@@ -20,7 +20,7 @@ KEY = (
     b"MIIEvQIBADANBgkqhkiG9w0BAQEF\r\nAASCBKcwggSjAgEAAoIBAQ==\n-----END RSA PRIVATE KEY-----\n"
 )
 SECRETS = [
-    ("bearer", b"Authorization: Bearer <abc123.def-456_ghi~jk>, x"),
+    ("bearer", b"upstream said Bearer <abc123.def-456_ghi~jk>, x"),
     ("openai_key", b"key sk-<proj-ABCDEFGHIJKLMNOP1234> used"),
     ("huggingface_token", b'HF_TOKEN "hf_<abcdefghijklmnopqrst>"'),
     ("github_token", b"https://ghp_<abcdefghijklmnopqrst1234>@github.com"),
@@ -63,6 +63,13 @@ SECRETS = [
     ("api_key", b"API_KEY_PROD=<abcdef123456> private_key=<abcdef>"),
     ("token", b"X-Auth-Token: <abcd>, X-Vault-Token: <s.x>, private-token: <y>"),
     ("token", b"token=<abc12345>"),
+    ("token", b"GET /x?a=1&token=<abc> HTTP/1.1"),
+    ("token", b"GET /x?access_token=<HuXvDgMIJsZxdELa>&n=1"),
+    ("token", b"run --token <INLK4vsUltxfzeJnHhVWi0nfwP6SMkJ1> now"),
+    ("authorization", b"Authorization: Bearer <abc.def.ghi>"),
+    ("authorization", b'{"Authorization":"Bearer <HuXvDgMIJsZxdELa>"}'),
+    ("authorization", b'Proxy-Authorization: Digest username="u", realm="x", response="<6629fae49393a0>"'),
+    ("authorization", b"Authorization: AWS4-HMAC-SHA256 Credential=x/us/s3, Signature=<fe5f80f77d5f>"),
     ("authorization", b"Headers(Authorization:[Basic <dXNlcjpwYXNz>])"),
     ("authorization", b"Authorization: Basic <dXNlcjpwYXNzd29yZA==>"),
     ("authorization", b"{'authorization': 'ApiKey <VnVhQ2ZHY0JDZGJrUW0=>', 'n': 1}"),
@@ -126,6 +133,7 @@ HARMLESS = [
     b"password-file /run/x --password-file /run/x --api-key --secret; authorization: key not found, token missing",
     b'pods "x" is forbidden: secret "foo" not found; Failed password for root from 10.0.0.1 port 22 ssh2',
     b"token: Qwen2; curl -u and curl -s https://h:80/x; cookie: none; output: 'x', text='y' prompt='z'",
+    b"authorization: bearer token missing; use the --token option; --token-file /run/x; --max-token 16",
     b"PWD=/root ; max_tokens=4096 --max-num-batched-tokens 1234567890123",
     b"eos_token='</s>' pad_token: '<pad>' secretary keyboard",
     b"max_tokens=123456789 tokens: 123 token_ids: 12 num_tokens=12345678 token: 12345678 token=checking",
