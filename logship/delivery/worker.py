@@ -80,7 +80,8 @@ class Load:
     Attributes:
         body: actions and sources.
         count: documents.
-        doubtful: whether they may have been sent before.
+        doubtful: whether some may be there already, in an older index too. That does not end with a refusal: 429 is
+            said before anybody looks whether a document is there.
         packed: the body as it goes over the wire, once it was made.
     """
 
@@ -176,14 +177,13 @@ class Worker:
             if there:
                 load.keep([name not in there for name in ids])
                 way.stats.lines(Counter(duplicate=len(ids) - load.count))
-        load.doubtful = False
         return True
 
     def _settle(self, stream: str, load: Load, answer: Answer) -> tuple[float, str]:
         """Take the answer over into what is left to send; how long to wait for it (0: the back-off), and why."""
         way = self._way
         if answer.status != 200 and not (answer.status == 413 and load.count == 1):
-            load.doubtful = answer.status == 0 or answer.status >= 500
+            load.doubtful |= answer.status == 0 or answer.status >= 500
             if answer.status in FORBIDDEN or answer.status == 404:
                 self._renew()
             slow = 300 <= answer.status < 500 and answer.status not in {408, 429}
@@ -202,6 +202,7 @@ class Worker:
             self._renew()
         outcomes: Counter[str] = Counter(fates)
         left = [fate in {"retry", "pause"} for fate in fates]
+        load.doubtful |= any(item.status >= 500 for item in items)
         wait = way.pause_seconds if "pause" in outcomes else 0.0
         reason = next((str(item) for item, kept in zip(items, left, strict=True) if kept), "")
         if "dead" in outcomes:

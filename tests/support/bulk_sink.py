@@ -130,8 +130,8 @@ class BulkSink:
         self.down()
         self._place.close()
 
-    def roll_over(self) -> None:
-        """Begin a new backing index of every data stream.
+    def roll_over(self) -> bool:
+        """Begin a new backing index of every data stream; whether it was begun.
 
         Not between a question for ids and the request that follows it: Elasticsearch has no call that does both at
         once, so no shipper could keep that. Where a request does not follow, as one that asked is stopped, nothing
@@ -145,6 +145,12 @@ class BulkSink:
             if not self._asked:
                 for indices in self._indices.values():
                     indices.append(set())
+            return not self._asked
+
+    def followed(self) -> None:
+        """A request has come, perhaps the one that was asked for."""
+        with self._lock:
+            self._asked = max(0, self._asked - 1)
 
     def forget_questions(self) -> None:
         """Whoever asked has ended, and no request will follow."""
@@ -196,7 +202,6 @@ class BulkSink:
         assert len(parts) % 2 == 0, "an action without a document"
         some = int(fault.removeprefix("some ")) if fault.startswith("some ") else 0
         with self._lock:
-            self._asked = max(0, self._asked - 1)
             return [
                 {"create": self._keep(orjson.loads(action)["create"], source, stream, some)}
                 for action, source in zip(parts[::2], parts[1::2], strict=True)
@@ -287,7 +292,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         path = urlsplit(self.path).path
         if path.endswith("/_bulk"):
-            self._bulk(path.split("/")[-2])
+            try:
+                self._bulk(path.split("/")[-2])
+            finally:
+                self.server.owner.followed()
         elif path.endswith("/_mget"):
             self._many(path.split("/")[-2], orjson.loads(self._body()))
         else:
