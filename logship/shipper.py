@@ -40,8 +40,6 @@ from logship.templates import Templates
 COMMIT_SECONDS = 0.2
 """Shortest time between two commits."""
 DRAIN_SECONDS = 1.2
-MOST_WORKERS = 2
-"""Times the connections, where all that there are wait for somebody to mend something."""
 
 _T = TypeVar("_T")
 
@@ -124,7 +122,8 @@ class Shipper:
             clock=clock,
             stopping=self._stopping,
         )
-        self._crew = Crew(lambda: self._work(self._deliver), settings.connections, MOST_WORKERS * settings.connections)
+        most = settings.connections + len(settings.streams)  # one that may not be written to holds one of them
+        self._crew = Crew(lambda: self._work(self._deliver), settings.connections, most)
         self._way = self._make_way(bulk, self._spool.dead, doubt)
         self._threads = [
             threading.Thread(target=self._work, args=(work,), name=name, daemon=True)

@@ -133,6 +133,8 @@ class Worker:
                 failures += 1
                 way.stopping.wait(full_jitter(way.chance, failures))
                 continue
+            if not load.count:  # all of it is there
+                break
             answer = self._send(stream, load)
             crowded = crowded + 1 if _is_crowded(answer) else 0
             if load.count > 1 and (answer.status == 413 or crowded == CROWDED):
@@ -140,15 +142,17 @@ class Worker:
                 return all(self._deliver(stream, half) for half in _halves(load))
             wait, reason = self._settle(stream, load, answer)
             failures += bool(load.count)
-            way.voice.tell(stream, reason, lasting=failures > 1 or wait > 0)
             if not load.count:
-                way.packer.release(stream)
-            elif wait:
+                break
+            way.voice.tell(stream, reason, lasting=failures > 1 or wait > 0)
+            if wait:
                 way.packer.hold(stream)
                 with way.crew.away():
                     way.stopping.wait(wait)
             else:
                 way.stopping.wait(max(answer.retry_after, full_jitter(way.chance, failures)))
+        way.packer.release(stream)
+        way.voice.tell(stream, "", lasting=False)
         return True
 
     def _send(self, stream: str, load: Load) -> Answer:

@@ -199,6 +199,7 @@ class BulkSink:
         """Keep the documents; one answer for each."""
         parts = body.split(b"\n")
         assert parts.pop() == b"", "the body must end with a line end"
+        assert parts, "a request without documents"
         assert len(parts) % 2 == 0, "an action without a document"
         some = int(fault.removeprefix("some ")) if fault.startswith("some ") else 0
         with self._lock:

@@ -4,6 +4,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from logship.delivery.crew import Crew
 from tests.support.bulk_sink import BulkSink
 from tests.support.logship import shipping, wait_for
@@ -16,19 +18,21 @@ def put(path: Path, line: str) -> None:
         log.write(line + "\n")
 
 
-def test_forbidden_streams_do_not_hold_up_the_others(tmp_path: Path) -> None:
-    names = ["app", "one", "two", "three"]
+@pytest.mark.parametrize(("connections", "forbidden"), [(4, 3), (1, 5)])
+def test_forbidden_streams_do_not_hold_up_the_others(tmp_path: Path, connections: int, forbidden: int) -> None:
+    names = ["app", *(f"no{number}" for number in range(forbidden))]
     files = {name: tmp_path / f"{name}.log" for name in names}
     with BulkSink() as sink:
         sink.forbidden = {f"logs-{name}-default" for name in names[1:]}
-        settings = {"url": sink.url, "file": [{"path": str(files[name]), "dataset": name} for name in names]}
+        entries = [{"path": str(files[name]), "dataset": name} for name in names]
+        settings = {"url": sink.url, "file": entries, "connections": connections}
         with shipping(settings, tmp_path / "data") as child:
             for number in range(ROUNDS):
                 for path in files.values():
                     put(path, f"line {number}")
                 time.sleep(0.2)
             wait_for(lambda: len(sink.documents) == ROUNDS, "all that may be written", 90)
-            assert child.value("forewarn_logs_up") == 0
+            wait_for(lambda: child.value("forewarn_logs_up") == 0, "its notice of the others")
             sink.forbidden = set()
             wait_for(lambda: len(sink.documents) == len(names) * ROUNDS, "the rest", 60)
             wait_for(lambda: child.value("forewarn_logs_up") == 1, "its notice")
