@@ -255,11 +255,13 @@ def command(*arguments: str, directory: Path, config: str = "") -> Result:
 
 def test_the_commands(tmp_path: Path) -> None:
     data = tmp_path / "data"
+    assert command("dead", directory=tmp_path).exit_code == 1
+    assert not data.exists()
+    data.mkdir()
     nothing = command("dead", directory=tmp_path)
     assert (nothing.exit_code, nothing.stdout) == (0, "")
     assert command("replay", "--dry-run", directory=tmp_path).stdout == "0 documents would be sent\n"
-    assert not data.exists(), "to look makes no key"
-    data.mkdir()
+    assert not any(data.iterdir()), "to look makes no key"
     letters = DeadLetters(data, 10**6, KeyRing(SpoolSettings(), data, {}), SystemClock())
     letters.write("logs-app-default", [(document(1), REFUSED), (document(2), REFUSED)])
     shown = command("dead", directory=tmp_path)
