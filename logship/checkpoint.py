@@ -224,11 +224,13 @@ class Checkpoint:
                 [(path, old.device, signed(old.inode), old.birth_ns) for old in history],
             )
 
-    def unfollow(self, path: str) -> None:
-        """Know nothing more of a path of which no stream is left, durable on return."""
-        with self._changing():
-            for table in ("paths", "history"):
-                self._connection.execute(f"DELETE FROM {table} WHERE path = ?", (path,))
+    def drop_history(self, path: str, inodes: Collection[int]) -> None:
+        """Know these no more as generations from before a path was followed; durable on return."""
+        if inodes:
+            with self._changing():
+                self._connection.executemany(
+                    "DELETE FROM history WHERE (path, inode) = (?, ?)", [(path, signed(inode)) for inode in inodes]
+                )
 
     def anchor(self, anchors: Sequence[Anchor]) -> None:
         """Write when lines were read, durable on return."""

@@ -213,8 +213,9 @@ class Family:
     def forget(self) -> None:
         """Forget what was read of a path that is gone, so that the checkpoint does not grow with every file ever seen.
 
-        A file that is still in the folder stays known, or it would be read again. Where the file system keeps no time
-        of birth all stay known: a later file of the same inode must not be given the same name.
+        A file that is still in the folder stays known, or it would be read again, and so does the path, or what is
+        written to it once it is there again would be left out. Where the file system keeps no time of birth all stay
+        known: a later file of the same inode must not be given the same name.
         """
         there = self._folder.inodes()
         if there is None:
@@ -223,8 +224,7 @@ class Family:
         accounts = [stream.file_id for stream in gone if stream.identity.birth_ns]
         self._unneeded(accounts)
         self._ledger.forget(accounts)
-        if not self._register.streams() and not self._register.leaves_out_any(there):
-            self._checkpoint.unfollow(str(self.path))
+        self._register.forget_left_out(there)
 
     @property
     def under_way(self) -> bool:

@@ -28,6 +28,7 @@ class Folder:
         self._listings = listings
         self._max_line = max_line
         self._unreadable: set[Path] = set()
+        self._target = path
 
     def stamp(self, opened: Iterable[TailedFile]) -> tuple[tuple[object, ...], bool]:
         """When names and what stands behind them were changed last, and whether names that change now will show.
@@ -38,6 +39,8 @@ class Folder:
         Raises:
             OSError: the folder cannot be seen.
         """
+        if self._path.is_symlink():
+            self._target = Path(os.path.realpath(self._path))
         held = {(file.identity.device, file.identity.inode) for file in opened}
         times, settled = self._listings.stamp(self._path)
         others = [one for one in self._listings.generations(self._path) if (one.device, one.inode) not in held]
@@ -100,13 +103,16 @@ class Folder:
         return sorted(files, key=lambda file: age(file.path, file.modified_ns))
 
     def inodes(self) -> Collection[int] | None:
-        """The inodes of all that is there; None where that cannot be seen."""
-        try:
-            return self._listings.look(self._path.parent).names.keys()
-        except FileNotFoundError:
-            return ()
-        except OSError:
-            return None
+        """The inodes of all that is there, also where the path led as a link; None where that cannot be seen."""
+        found: set[int] = set()
+        for folder in {self._path.parent, self._target.parent}:
+            try:
+                found.update(self._listings.look(folder).names)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None
+        return found
 
     def _open_unknown(self, generation: Generation, is_known: Callable[[TailedFile], bool]) -> TailedFile | None:
         try:

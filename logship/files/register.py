@@ -47,9 +47,11 @@ class Register:
         """Whether nothing of a file is to be read."""
         return file.identity.lasting in self._history
 
-    def leaves_out_any(self, inodes: Collection[int]) -> bool:
-        """Whether any of these may be a file of which nothing is to be read."""
-        return any(identity.inode in inodes for identity in self._history)
+    def forget_left_out(self, there: Collection[int]) -> None:
+        """Of the files of which nothing is to be read, keep those that have one of these inodes; durable on return."""
+        gone = {identity for identity in self._history if identity.inode not in there}
+        self._history -= gone
+        self._checkpoint.drop_history(self._path, {identity.inode for identity in gone})
 
     def find(self, file: TailedFile) -> Stream | None:
         """The newest stream that a file holds, also where its disk has got another number since it was kept."""

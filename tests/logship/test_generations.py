@@ -312,11 +312,41 @@ def test_nothing_is_kept_of_a_path_of_which_nothing_is_left(tmp_path: Path) -> N
     with family_of(path, SystemClock()) as (family, listings):
         change(tmp_path, "UPDATE streams SET finished = 1")
         for gone in (path, tmp_path / "a.log.1"):
-            assert rows(tmp_path, "paths") == 1
+            assert rows(tmp_path, "history") == 1
             gone.unlink()
             listings.forget(tmp_path)
             family.forget()
-    assert (rows(tmp_path, "paths"), rows(tmp_path, "history")) == (0, 0)
+    assert (rows(tmp_path, "streams"), rows(tmp_path, "history")) == (0, 0)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_path_that_is_there_again_is_read_from_its_beginning(sink: BulkSink, tmp_path: Path, *, linked: bool) -> None:
+    if not births_are_kept(tmp_path):
+        pytest.skip("without times of birth all stay known")
+    path, clock = tmp_path / "a.log", LeapingClock()
+    folder = tmp_path / "elsewhere" if linked else tmp_path
+    folder.mkdir(exist_ok=True)
+    file = folder / "a1.log" if linked else path
+    append(folder / ("a0.log" if linked else "a.log.0"), b"from before")
+    append(file, b"skipped")
+    if linked:
+        path.symlink_to(file)
+    with following(sink, path, clock, read_from="end") as shipper:
+        wait_for(lambda: rows(tmp_path, "streams") == 2, "the first look")
+        append(file, b"one")
+        await_all(sink, "one")
+        file.unlink()
+        path.unlink(missing_ok=True)
+        wait_for(lambda: clock.leapt(LINGER_SECONDS / 2) and rows(tmp_path, "streams") == 1, "the path let go of")
+        assert value(shipper, "forewarn_logs_files_lost_total") == 0
+    append(file, b"rotated")
+    file.rename(folder / ("a2.log" if linked else "a.log.1"))
+    newest = folder / "a3.log" if linked else path
+    append(newest, b"while nobody read")
+    if linked:
+        path.symlink_to(newest)
+    with following(sink, path, clock, read_from="end"):
+        await_all(sink, "one", "rotated", "while nobody read")
 
 
 def rows(directory: Path, table: str) -> int:
