@@ -177,9 +177,8 @@ class Family:
         self._stats.lost()
         self.files.remove(file)
         file.close()
-        if file.stream is None:
-            self._register.leave_out([file.identity])
-        else:
+        self._register.leave_out([file.identity])  # or what is left of it would be tried, and lost, again and again
+        if file.stream is not None:
             self._lose_unread(file, file.stream)
             self._ledger.finish(file.stream.file_id)
         log.warning(

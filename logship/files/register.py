@@ -86,9 +86,10 @@ class Register:
         stream = self.find(file)
         if stream is None or not stream.finished:
             return stream is not None
-        if not file.identity.birth_ns:  # an inode may have been given out again
+        size = file.size()
+        if size > stream.acknowledged or not file.identity.birth_ns:  # cp writes into the file that was there
             return holds(file.content, stream)
-        return not 0 < file.size() < stream.acknowledged or stream.fingerprint.matches(file.content)
+        return not 0 < size < stream.acknowledged or stream.fingerprint.matches(file.content)
 
     def outgrown(self, file: TailedFile) -> Stream | None:
         """The stream of a file that was taken to be over, and to which its writer has added since."""

@@ -349,6 +349,25 @@ def test_a_path_that_is_there_again_is_read_from_its_beginning(sink: BulkSink, t
         await_all(sink, "one", "rotated", "while nobody read")
 
 
+def test_a_copy_into_the_generation_that_was_there_is_found(sink: BulkSink, tmp_path: Path) -> None:
+    """As cp and : > do it, the next round writes into the same file."""
+    path, older, clock = tmp_path / "a.log", tmp_path / "a.log.1", LeapingClock()
+    append(path, b"one")
+    with following(sink, path, clock):
+        await_all(sink, "one")
+        shutil.copyfile(path, older)
+        os.truncate(path, 0)
+        append(path, b"two")
+        await_all(sink, "one", "two")
+        await_closed(clock, older)
+    append(path, b"three-three-three", b"four")
+    shutil.copyfile(path, older)
+    os.truncate(path, 0)
+    append(path, b"five")
+    with following(sink, path, clock):
+        await_all(sink, "one", "two", "three-three-three", "four", "five")
+
+
 def rows(directory: Path, table: str) -> int:
     with contextlib.closing(sqlite3.connect(directory / "logship.db")) as connection:
         (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
