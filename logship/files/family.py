@@ -83,6 +83,7 @@ class Family:
         self._stamp: tuple[object, ...] | None = None
         self._copied_until = self._packed_until = _NEVER
         self._from_end = False
+        self._beginning: tuple[list[Path], bool] | None = None
 
     def begin(self, wanted: list[Path], *, from_end: bool) -> None:
         """Open what is to be read of the path.
@@ -92,14 +93,9 @@ class Family:
             from_end: skip what a file holds that was never followed before.
 
         Raises:
-            OSError: the live file cannot be opened; call again later.
+            OSError: the live file cannot be opened, or its folder not be seen; look() tries again.
         """
-        if not self._register.recall():
-            self._leave_out_older(wanted, from_end=from_end)
-            self._from_end = from_end
-            if not from_end:
-                self._register.follow()
-        self._reopen(self._checkpoint.unfinished(str(self.path)))
+        self._beginning = wanted, from_end
         self.look()
         for file in self.files:
             if file.stream is None:
@@ -111,9 +107,16 @@ class Family:
         Raises:
             OSError: the new file cannot be opened; call again later.
         """
-        successor = self._successor()
-        self._open_unseen(self.files[-1] if self.files and successor is None else successor)
-        self._settle_missing()
+        if self._beginning is not None:
+            self._recall(*self._beginning)
+            self._beginning = None
+        with contextlib.ExitStack() as opened:  # where the folder cannot be seen, it is opened anew the next time
+            successor = self._successor()
+            if successor is not None:
+                opened.callback(successor.close)
+            self._open_unseen(self.files[-1] if self.files and successor is None else successor)
+            self._settle_missing()
+            opened.pop_all()
         if successor is not None:
             known = self._register.find(successor)
             self.files.append(successor)
@@ -125,6 +128,14 @@ class Family:
         if self._from_end:  # only now, or the next process would not skip what could not be opened so far
             self._from_end = False
             self._register.follow()
+
+    def _recall(self, wanted: list[Path], from_end: bool) -> None:  # noqa: FBT001 - as begin() was told
+        if not self._register.recall():
+            self._leave_out_older(wanted, from_end=from_end)
+            self._from_end = from_end
+            if not from_end:
+                self._register.follow()
+        self._reopen(self._checkpoint.unfinished(str(self.path)))
 
     def _leave_out_older(self, wanted: list[Path], *, from_end: bool) -> None:
         """Leave out generations from before the path was followed; what is added to those that are wanted is read."""

@@ -194,6 +194,28 @@ def without_rights(settings: Mapping[str, Any], data: Path) -> Iterator[ShipperC
         child.stop()
 
 
+def test_a_folder_that_cannot_be_listed_costs_no_descriptors(sink: BulkSink, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a folder of somebody else's is needed")
+    folder, data = tmp_path / "logs", tmp_path / "data"
+    folder.mkdir()
+    path = folder / "a.log"
+    append(folder / "a.log.1", b"older")
+    append(path, b"old")
+    os.chown(folder, 1234, 1234)
+    folder.chmod(0o711)
+    with without_rights(settings_for(sink, path) | {"read_from": "end"}, data) as child:
+        wait_for(lambda: "cannot read the log file" in (data / "stderr.log").read_text(), "its notice", 60)
+        held = Path(f"/proc/{child.process.pid}/fd")
+        before = len(list(held.iterdir()))
+        time.sleep(4)
+        assert len(list(held.iterdir())) <= before + 1
+        folder.chmod(0o755)
+        wait_for(lambda: rows(data, "streams") > 0, "the beginning")
+        append(path, b"one")
+        await_all(sink, "one")
+
+
 def test_a_rotated_file_that_cannot_be_read_at_first(sink: BulkSink, tmp_path: Path) -> None:
     path, older, data = tmp_path / "a.log", tmp_path / "a.log.1", tmp_path / "data"
     append(path, b"one")
