@@ -1,6 +1,5 @@
 import importlib.util
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -65,13 +64,29 @@ def test_wrong_settings_are_named_with_exit_2(tmp_path: Path) -> None:
     assert process.process.returncode == 2
 
 
+NICENESS_AT_EACH_IMPORT = """
+import os, sys
+
+def heard(event, arguments):
+    if event == "import" and arguments[0] in ("torch", "numpy", "uvicorn"):
+        niceness = os.getpriority(os.PRIO_PROCESS, 0)
+        with open(os.environ["NICENESS"], "a") as out:
+            out.write(f"{arguments[0]} {niceness}\\n")
+
+sys.addaudithook(heard)
+"""
+
+
+@needs_torch
 def test_it_is_nice_before_it_does_anything_that_takes_long(tmp_path: Path) -> None:
-    with running_worker(tmp_path, {"nice": WorkerSettings().nice}) as process:
-        end = time.monotonic() + 60
-        while os.getpriority(os.PRIO_PROCESS, process.process.pid) != 19:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        assert "libtorch" not in Path(f"/proc/{process.process.pid}/maps").read_text()
+    heard = tmp_path / "niceness"
+    (tmp_path / "sitecustomize.py").write_text(NICENESS_AT_EACH_IMPORT)
+    environment = {"PYTHONPATH": str(tmp_path), "NICENESS": str(heard)}
+    with running_worker(tmp_path, {"nice": WorkerSettings().nice}, environment) as process:
+        assert process.first_frame()["kind"] == "ready"
+    lines = [line.split() for line in heard.read_text().splitlines()]
+    assert {module for module, _ in lines} == {"torch", "numpy", "uvicorn"}
+    assert {niceness for _, niceness in lines} == {"19"}
 
 
 @needs_torch
