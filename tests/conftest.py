@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from logship.patterns.compiled import keep_in, users_folder
+from tests.support import attempts
 from tests.support.elasticsearch import dataset, each_elasticsearch, elasticsearch, elasticsearch_servers
 from tests.support.opensearch_server import opensearch
 from tests.support.turns import Turns
@@ -54,6 +55,10 @@ def _same_numbers(request: pytest.FixtureRequest) -> None:
     if isinstance(random, np.random.Generator):
         generator = random.bit_generator
         generator.state = DRAWN.setdefault(request.module.__name__, generator.state)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(attempts)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
