@@ -114,7 +114,7 @@ async def test_an_unexpected_error_tells_the_client_nothing_of_it(node: ApiNode)
 
 def test_over_a_real_socket(node: ApiNode) -> None:
     with served(node) as url:
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         connection.request("GET", "/v1/status")
         answer = connection.getresponse()
         assert answer.status == 200

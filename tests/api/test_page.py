@@ -54,7 +54,7 @@ def address(node: ApiNode) -> Iterator[str]:
 
 
 def settled(visited: Visit) -> Visit:
-    expect(visited.page.locator("#forecast-chart canvas")).to_be_visible(timeout=15_000)
+    expect(visited.page.locator("#forecast-chart canvas")).to_be_visible()
     expect(visited.page.locator("#latency-chart canvas")).to_be_visible()
     return visited
 
@@ -174,7 +174,7 @@ def test_what_was_unusual_and_how_good_the_forecasts_were(
         with served(known) as url, visit(browser, url) as visited:
             page = visited.page
             cards = page.locator("#anomalies article")
-            expect(cards).to_have_count(2, timeout=15_000)
+            expect(cards).to_have_count(2)
             expect(cards.first).to_contain_text("going onGPU 0 powerlevel shift, for 1 h, score 0.9999")
             expect(cards.first).to_contain_text("<b>500 W</b>, where 100 W is usual")
             expect(cards.last).to_contain_text("over")
@@ -231,11 +231,11 @@ def test_a_lost_connection_and_its_return_are_said(browser: Browser, address: st
     with visit(browser, address) as visited:
         page = settled(visited).page
         page.context.set_offline(True)
-        expect(page.locator("#notice")).to_contain_text("does not answer", timeout=15_000)
+        expect(page.locator("#notice")).to_contain_text("does not answer")
         expect(page.locator("#live")).to_have_text("connection lost")
         expect(page.locator("#gpus")).to_contain_text("GPU 0")
         page.context.set_offline(False)
-        expect(page.locator("#notice")).to_be_hidden(timeout=15_000)
+        expect(page.locator("#notice")).to_be_hidden()
 
 
 class ShiftedClock(SystemClock):
@@ -253,10 +253,10 @@ def test_old_numbers_are_called_old(browser: Browser, tmp_path_factory: pytest.T
     try:
         with served(fresh) as url, visit(browser, url) as visited:
             page = visited.page
-            expect(page.locator("#live")).to_have_text(re.compile("newest sample [0-9] s ago"), timeout=15_000)
+            expect(page.locator("#live")).to_have_text(re.compile("newest sample [0-9] s ago"))
             expect(page.locator("#notice")).to_be_hidden()
             fresh.paused, clock.ahead_ms = True, 40_000
-            expect(page.locator("#notice")).to_contain_text("No new sample arrives", timeout=15_000)
+            expect(page.locator("#notice")).to_contain_text("No new sample arrives")
             expect(page.locator("#live")).to_have_text(re.compile("newest sample 4[0-9] s ago"))
             expect(page.locator("#host")).to_contain_text("CPU")
             assert visited.complaints == []
@@ -305,7 +305,7 @@ def test_a_node_that_has_just_started(browser: Browser, tmp_path_factory: pytest
         with served(fresh) as url, visit(browser, url) as visited:
             page = visited.page
             expect(page.locator("#sentence")).to_have_text(
-                "Watching no GPU and the host; no forecast has been made yet.", timeout=15_000
+                "Watching no GPU and the host; no forecast has been made yet."
             )
             expect(page.locator("#gpus")).to_have_text("NVML shows no GPU on this node.")
             expect(page.locator("#forecast-chart")).to_have_text("The chart appears with the first capacity target.")

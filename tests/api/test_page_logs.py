@@ -51,7 +51,7 @@ def test_lines_are_found_and_marked(browser: Browser, address: str, scheme: str)
         visited.page.locator("#logs-form select[name=level]").select_option("error")
         box.press("Enter")
         rows = visited.page.locator("#logs-lines li")
-        expect(rows).to_have_count(8, timeout=45_000)
+        expect(rows).to_have_count(8)
         expect(visited.page.locator("#logs-summary")).to_have_text(
             re.compile(r"^Found 8 lines in this node.s files \(no Elasticsearch is configured\)\.$")
         )
@@ -59,12 +59,12 @@ def test_lines_are_found_and_marked(browser: Browser, address: str, scheme: str)
         expect(rows.first.locator("mark")).to_have_text(["of CUDA", "memory"])
         box.fill("nothing of this kind")
         visited.page.get_by_role("button", name="Search").click()
-        expect(visited.page.locator("#logs-summary")).to_have_text(re.compile("^Nothing was found"), timeout=45_000)
+        expect(visited.page.locator("#logs-summary")).to_have_text(re.compile("^Nothing was found"))
         expect(rows).to_have_count(0)
         assert visited.complaints == []
 
 
 def test_without_logs_there_is_no_box(browser: Browser, node: ApiNode) -> None:
     with served(node) as url, visit(browser, url) as visited:
-        expect(visited.page.locator("#sentence")).not_to_have_text(re.compile("Asking"), timeout=15_000)
+        expect(visited.page.locator("#sentence")).not_to_have_text(re.compile("Asking"))
         expect(visited.page.locator("#logs")).to_be_hidden()

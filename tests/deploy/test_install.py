@@ -15,7 +15,6 @@ from tests.support.wheel import ROOT, build_wheel
 pytestmark = [
     pytest.mark.systemd,
     pytest.mark.slow,
-    pytest.mark.timeout(400),
     pytest.mark.skipif(bool(refusal()), reason=refusal() or "never"),
 ]
 
@@ -156,7 +155,7 @@ def _comes_back(machine: Machine) -> None:
 def _ends(machine: Machine) -> None:
     began = time.monotonic()
     machine.ok("systemctl", "stop", "forewarn")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # and not by force, see below
     assert machine.show("forewarn", "ExecMainStatus") == "0"
     assert machine.show("forewarn", "Result") == "success"
     assert machine.inside("pgrep", "--uid", "forewarn").stdout == ""
@@ -169,7 +168,7 @@ def _metrics(machine: Machine) -> dict[str, float]:
     return {series: float(value) for series, _, value in pairs}
 
 
-def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"

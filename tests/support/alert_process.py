@@ -36,7 +36,7 @@ def main(path: Path, url: str, *, deliver: bool) -> None:
     print("evaluated", flush=True)  # noqa: T201  the test waits for it
     if deliver:
         asyncio.run(Dispatcher(engine.outbox, settings.receiver, clock, submit).run())
-    time.sleep(60)
+    time.sleep(300)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ _ATTEMPTS = 4
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "timed: claims how long something takes; the best of a few attempts counts")
+    config.addinivalue_line(
+        "markers", "timed: claims, or takes for granted, how long something takes; the best of a few attempts counts"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+expect.set_options(timeout=60_000)  # milliseconds, however busy the machine is
 
 ARGUMENTS = (
     "--headless",
@@ -84,6 +86,7 @@ def visit(
 ) -> Iterator[Visit]:
     """A page in a context of its own."""
     opened = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **context)
+    opened.set_default_timeout(90_000)
     try:
         visited = Visit(opened.new_page())
         visited.page.goto(url)

@@ -41,24 +41,24 @@ class RunningDaemon:
                 self._ready.set()
         self._ready.set()
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
+    def wait_ready(self, seconds: float = 180.0) -> None:
         """Wait until it serves."""
         self._ready.wait(seconds)
         assert self.url, "\n".join(self.lines)
 
     def get(self, path: str) -> Any:
         """The JSON of an API path."""
-        answer = urllib3.request("GET", f"{self.url}{path}", timeout=10, retries=False)
+        answer = urllib3.request("GET", f"{self.url}{path}", timeout=60, retries=False)
         assert answer.status == 200, answer.data
         return orjson.loads(answer.data)
 
     def metrics(self) -> dict[str, float]:
         """The page of metrics: value by series."""
-        text = urllib3.request("GET", f"{self.url}/metrics", timeout=10, retries=False).data.decode()
+        text = urllib3.request("GET", f"{self.url}/metrics", timeout=60, retries=False).data.decode()
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {series: float(value) for series, _, value in lines}
 
-    def wait_for(self, condition: Any, seconds: float = 30.0) -> Any:
+    def wait_for(self, condition: Any, seconds: float = 120.0) -> Any:
         """What ``condition()`` gives, as soon as it gives something."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -77,7 +77,7 @@ class RunningDaemon:
         """SIGTERM; the exit status and the seconds it took."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(30)
+        status = self.process.wait(60)
         return status, time.monotonic() - started
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class RunningDaemon:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(15)
+                self.process.wait(40)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -29,7 +29,7 @@ __all__ = ["CannotBeHadError", "LocalServer", "Server", "dataset", "each_elastic
 
 T = TypeVar("T", bound="OwnServer")
 
-START_SECONDS = 150
+START_SECONDS = 300
 USER, PASSWORD = "tests", "tests-only"
 """Of servers with security: may do everything."""
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
@@ -42,7 +42,7 @@ class Server:
         self.url = url
         self._headers = {"Content-Type": "application/json", **(headers or {})}
         pool = {"ca_certs": str(ca_file)} if ca_file else {}
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), **pool)  # type: ignore[arg-type]
+        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(90), **pool)  # type: ignore[arg-type]
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The status, and what the answer holds."""
@@ -122,7 +122,7 @@ class OwnServer(Server):
         while time.monotonic() < end:
             assert self._process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
             try:
-                found = self._http.request("GET", self.url + _HEALTH, headers=self._headers, timeout=2).status
+                found = self._http.request("GET", self.url + _HEALTH, headers=self._headers, timeout=10).status
                 if found == 200:
                     return
                 fault = found
@@ -152,7 +152,7 @@ class OwnServer(Server):
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        self._process.wait(30)
+        self._process.wait(60)
         self._process = None
 
     def close(self) -> None:

@@ -62,7 +62,7 @@ class Bench:
     def wait(self, count: int) -> dict[int, Piece]:
         ends: dict[int, Piece] = {}
         while len(ends) < count:
-            index, piece = self.pieces.get(timeout=30)
+            index, piece = self.pieces.get(timeout=120)
             if piece.finish or piece.failed:
                 ends[index] = piece
         return ends
@@ -100,5 +100,5 @@ class Hangs(Runner):
         self.go_on = threading.Event()
 
     def decode(self, rows: Rows[Sequence]) -> list[int]:
-        self.go_on.wait(30)
+        self.go_on.wait(120)
         return super().decode(rows)

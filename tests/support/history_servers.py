@@ -43,10 +43,10 @@ class HistoryServer(ABC):
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=subprocess.STDOUT)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                answer = urllib3.request("GET", f"{self.url}/api/v1/query?query=1", retries=False, timeout=2)
+                answer = urllib3.request("GET", f"{self.url}/api/v1/query?query=1", retries=False, timeout=10)
                 if answer.status == 200:
                     return
             except urllib3.exceptions.HTTPError:
@@ -57,7 +57,7 @@ class HistoryServer(ABC):
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
 

@@ -112,7 +112,7 @@ class Journald:
                 stderr=log,
                 env={**os.environ, **environ},
             )
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not self._path.exists() or not self.files:
             assert self._process.poll() is None, (self.folder / "journald.log").read_text()
             assert time.monotonic() < deadline, "journald does not come up"
@@ -122,7 +122,7 @@ class Journald:
         """End it, in order or as a power cut would."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def send(self, message: str | bytes, **fields: str | bytes | int) -> None:
@@ -170,7 +170,7 @@ class Journald:
 
     def _varlink(self, method: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(20)
+            line.settimeout(60)
             line.connect(str(self.folder / "run/systemd/journal/io.systemd.journal"))
             line.sendall(b'{"method":"io.systemd.Journal.%s","parameters":{}}\0' % method.encode())
             answer = line.recv(4096)

@@ -40,7 +40,7 @@ class Listener:
     requests: list[Request] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
-    def wait_for(self, count: int, seconds: float = 10) -> list[Request]:
+    def wait_for(self, count: int, seconds: float = 60) -> list[Request]:
         end = time.monotonic() + seconds
         while len(self.requests) < count and time.monotonic() < end:
             time.sleep(0.01)

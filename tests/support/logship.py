@@ -84,12 +84,12 @@ class ShipperChild:
         assert self.process.stdin is not None
         began = time.monotonic()
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(60)
         return self._ended(began)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -97,7 +97,7 @@ class ShipperChild:
 
     def _ended(self, began: float) -> float:
         took = time.monotonic() - began
-        self._listener.join(5)
+        self._listener.join(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return took
@@ -118,7 +118,7 @@ def shipping(
             child.stop()
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
     """Wait until something is the case."""
     end = time.monotonic() + seconds
     while not condition():

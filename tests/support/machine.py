@@ -95,7 +95,7 @@ def cgroup() -> Path:
 
 
 def _wait(condition: Callable[[], int], process: subprocess.Popen[bytes], log: Path) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if found := condition():
             return found
@@ -109,7 +109,7 @@ def _child(pid: int) -> int:
 
 
 def _remove(group: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while group.exists() and time.monotonic() < deadline:
         for folder, _, _ in os.walk(group, topdown=False):
             with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from typing import Any, Self
 from forewarn.base import frames
 from forewarn.base.frames import Frame
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class NvmlChild:

@@ -37,7 +37,7 @@ class Prometheus:
 
     def _get(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = urllib3.request(
-            "GET", self.url + path, fields=fields, retries=False, timeout=10
+            "GET", self.url + path, fields=fields, retries=False, timeout=60
         ).json()
         return answer
 
@@ -64,11 +64,11 @@ def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
             yield server
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _wait(server: Prometheus, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if any(value >= 3 for value in server.values("count_over_time(up[1m]) * (up == 1)").values()):

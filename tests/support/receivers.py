@@ -45,10 +45,10 @@ class Receiver:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=subprocess.STDOUT)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                if urllib3.request("GET", f"{self.base}/-/ready", retries=False, timeout=2).status == 200:
+                if urllib3.request("GET", f"{self.base}/-/ready", retries=False, timeout=10).status == 200:
                     return
             except HTTPError:
                 pass
@@ -58,11 +58,11 @@ class Receiver:
     def end(self, signum: int = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(signum)
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def get(self, path: str, **fields: str) -> bytes:
-        answer = urllib3.request("GET", f"{self.base}{path}", fields=fields, retries=False, timeout=30)
+        answer = urllib3.request("GET", f"{self.base}{path}", fields=fields, retries=False, timeout=60)
         assert answer.status == 200, answer.data
         return answer.data
 

@@ -79,4 +79,4 @@ class Relay:
         self._lost.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)

@@ -60,7 +60,7 @@ class Rig:
         self.store.append(Scrape(time_ms, samples))
         self.sender.wake()
 
-    async def caught_up(self, seconds: float = 30.0) -> None:
+    async def caught_up(self, seconds: float = 120.0) -> None:
         """Wait until everything is delivered or dropped."""
         end = time.monotonic() + seconds
         newest = self.store.stats().newest_ms
@@ -87,7 +87,7 @@ async def sending(folder: Path, url: str, store: dict[str, Any] | None = None, *
         await rig.close()
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -39,7 +39,7 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         self._here.close()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def start(self, settings: dict[str, Any], data_dir: Path) -> "Child":
         """A shipper of its own."""
@@ -79,7 +79,7 @@ class Child:
         """Send it a signal."""
         os.kill(self.pid, number)
 
-    def end(self, number: int | None = None, seconds: float = 15.0) -> None:
+    def end(self, number: int | None = None, seconds: float = 60.0) -> None:
         """Have it end by a signal, or by closing its input, as a parent does that ends; wait for it."""
         if number is not None:
             self.signal(number)

@@ -35,7 +35,7 @@ class Rig:
 
     async def next(self, kind: str) -> Frame:
         while True:
-            frame = await asyncio.wait_for(self.frames.get(), 20)
+            frame = await asyncio.wait_for(self.frames.get(), 60)
             if frame["kind"] == kind:
                 return frame
 

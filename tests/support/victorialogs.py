@@ -30,7 +30,7 @@ def real(folder: Path) -> Iterator[tuple[str, Messages]]:
     listen = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}", "-retentionPeriod=100y"]
     with (folder / "server.log").open("wb") as output:
         process = subprocess.Popen([PROGRAM, *listen], stdout=output, stderr=output)
-    http = urllib3.PoolManager(retries=urllib3.Retry(20, backoff_factor=0.1))
+    http = urllib3.PoolManager(retries=urllib3.Retry(40, backoff_factor=0.1, backoff_max=2))
     url = f"http://127.0.0.1:{port}"
 
     def messages() -> list[str]:
@@ -43,7 +43,7 @@ def real(folder: Path) -> Iterator[tuple[str, Messages]]:
         yield url + PATH, messages
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         http.clear()
 
 
@@ -103,7 +103,7 @@ def fake(_: Path) -> Iterator[tuple[str, Messages]]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 KINDS = {"fake": fake, **({"real": real} if shutil.which(PROGRAM) else {})}

@@ -133,7 +133,7 @@ def wire_server(
         def serve(connection: socket.socket, script: Script) -> None:
             with contextlib.closing(connection):
                 try:
-                    connection.settimeout(20)
+                    connection.settimeout(60)
                     wrapped = tls.wrap_socket(connection, server_side=True) if tls else connection
                     opened.append(wrapped)
                     with contextlib.closing(wrapped):
@@ -163,6 +163,6 @@ def wire_server(
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             for thread in (accepting, *threads):
-                thread.join(25)
+                thread.join(90)
         assert server.complaints == []
         assert server.connections == len(scripts)

@@ -60,19 +60,19 @@ class WorkerProcess:
     def ended_after(self) -> float:
         """Seconds until the process is gone."""
         began = time.monotonic()
-        self.process.wait(10)
-        self._reader.join(5)
+        self.process.wait(60)
+        self._reader.join(60)
         return time.monotonic() - began
 
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._reader.join(5)
+        self._reader.join(60)
         self.process.stdout.close()
         self.process.stderr.close()
 
