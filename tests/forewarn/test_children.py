@@ -33,7 +33,7 @@ class Room:
 
     async def hear(self, kind: str) -> Frame:
         while True:
-            frame = await asyncio.wait_for(self.told.get(), 20)
+            frame = await asyncio.wait_for(self.told.get(), 60)
             if frame["kind"] == kind:
                 return frame
 
@@ -94,7 +94,7 @@ async def test_one_that_had_nothing_to_do_is_asked_again(children: Children) -> 
     await moved(children, old)
     pid = (await old.hear("hello"))["pid"]
     (child,) = children
-    await asyncio.wait_for(children._tasks[child], 20)
+    await asyncio.wait_for(children._tasks[child], 60)
     assert child.finished
     await moved(children, new)
     assert (await new.hear("hello"))["pid"] != pid

@@ -101,7 +101,7 @@ def test_labels_and_values_are_those_of_the_exporter(scraper: Prometheus) -> Non
 
 
 def test_counters_still_have_rates_though_they_are_untyped(scraper: Prometheus) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     query = "rate(DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION[10s]) / 1000 > 0"
     while time.monotonic() < deadline and len(found := scraper.values(query)) < 8:
         time.sleep(0.5)

@@ -9,9 +9,9 @@ from tests.support.daemon import FOREWARN, RunningDaemon, forewarn
 WITHIN_SECONDS = 60
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.timeout(240)
 def test_within_a_minute_a_breach_is_forecast_and_told(tmp_path: Path) -> None:
     (tmp_path / "forewarn.toml").write_text("this would be an error, were it read")
     started = time.monotonic()

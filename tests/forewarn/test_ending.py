@@ -26,10 +26,11 @@ def silent() -> Iterator[socket.socket]:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        server.settimeout(20)
+        server.settimeout(60)
         yield server
 
 
+@pytest.mark.timed
 def test_it_ends_in_the_middle_of_its_first_round(tmp_path: Path, silent: socket.socket) -> None:
     config = tmp_path / "forewarn.toml"
     config.write_text(
@@ -51,6 +52,7 @@ def test_it_ends_in_the_middle_of_its_first_round(tmp_path: Path, silent: socket
     assert StoreReader(data / "metrics.db").series(Matcher("__name__", "=", "forewarn_collector_success")) == []
 
 
+@pytest.mark.timed
 def test_rounds_go_on_while_the_store_cannot_be_written_and_the_end_is_in_time(tmp_path: Path) -> None:
     with running(tmp_path / "data", config=QUICK) as daemon:
         holder = sqlite3.connect(tmp_path / "data" / "metrics.db", isolation_level=None)
@@ -58,12 +60,9 @@ def test_rounds_go_on_while_the_store_cannot_be_written_and_the_end_is_in_time(t
             holder.execute("BEGIN IMMEDIATE")
             daemon.wait_for(lambda: daemon.metrics()["forewarn_store_writable"] == 0)
             newest = 'forewarn_collector_last_success_timestamp_seconds{collector="host"}'
-            seen = set()
-            end = time.monotonic() + 4
-            while time.monotonic() < end:
-                seen.add(daemon.metrics()[newest])
-                time.sleep(0.2)
-            assert len(seen) >= 3
+            for _ in range(3):
+                last = daemon.metrics()[newest]
+                daemon.wait_for(lambda last=last: daemon.metrics()[newest] > last)
             _, seconds = daemon.terminate()
             assert seconds < 5
         finally:
@@ -71,11 +70,11 @@ def test_rounds_go_on_while_the_store_cannot_be_written_and_the_end_is_in_time(t
 
 
 def test_what_holds_the_end_up_is_left_behind() -> None:
-    program = "import time; from forewarn.limit import TimeLimit; TimeLimit(0.3).start(); time.sleep(30)"
+    program = "import time; from forewarn.limit import TimeLimit; TimeLimit(0.3).start(); time.sleep(300)"
     started = time.monotonic()
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=25)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=200)
     assert ended.returncode == 1
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 100
     assert "the end takes too long" in ended.stderr
 
 
@@ -100,7 +99,7 @@ def test_a_state_file_that_cannot_be_written_is_a_metric(tmp_path: Path) -> None
     evaluated = "forewarn_alerts_last_evaluation_timestamp_seconds"
     with running(tmp_path / "data", config=f"{QUICK}[alerts]\nevaluate_every = 1\n") as daemon:
         before = daemon.wait_for(lambda: daemon.metrics().get(evaluated))
-        assert before == pytest.approx(time.time(), abs=10)
+        assert before == pytest.approx(time.time(), abs=60)
         daemon.wait_for(lambda: daemon.metrics()[evaluated] > before)
         holder = sqlite3.connect(tmp_path / "data" / "state.db", isolation_level=None)
         try:
@@ -124,6 +123,7 @@ def test_a_service_manager_that_is_not_there_is_no_trouble(tmp_path: Path) -> No
         assert not any("Traceback" in line for line in daemon.lines)
 
 
+@pytest.mark.timed
 def test_an_end_in_the_middle_of_a_reload_leaves_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "data", config=QUICK) as daemon:
         children = daemon.children()
@@ -145,7 +145,7 @@ def test_a_state_file_that_cannot_be_written_is_said_once(tmp_path: Path) -> Non
         try:
             holder.execute("BEGIN IMMEDIATE")
             told = "the forecasts cannot be kept"
-            daemon.wait_for(lambda: [line for line in daemon.lines if told in line], 60)
+            daemon.wait_for(lambda: [line for line in daemon.lines if told in line])
         finally:
             holder.close()
         assert daemon.get("/v1/targets")["targets"]

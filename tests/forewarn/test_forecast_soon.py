@@ -4,6 +4,8 @@ import math
 import time
 from pathlib import Path
 
+import pytest
+
 from forewarn.base.clock import rfc3339
 from forewarn.control import ControlClient
 from tests.support.daemon import RunningDaemon, forewarn, running
@@ -43,7 +45,7 @@ def test_it_follows_a_load(tmp_path: Path) -> None:
         loaded = forewarn("backfill", str(path), "--data-dir", str(data))
         assert loaded.returncode == 0, loaded.stderr
         assert "the daemon forecasts from it now" in loaded.stdout
-        first = daemon.wait_for(lambda: last_run(daemon), 60)
+        first = daemon.wait_for(lambda: last_run(daemon))
         made = daemon.get("/v1/forecasts")["forecasts"]
         assert [each for each in made if "forewarn_imported_value" in str(each) and each["status"] == "ok"]
         again = forewarn("backfill", str(path), "--data-dir", str(data))
@@ -51,16 +53,17 @@ def test_it_follows_a_load(tmp_path: Path) -> None:
         assert last_run(daemon) == first
 
 
+@pytest.mark.timed
 def test_what_is_asked_for_during_a_run_is_one_more_run_after_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running(data, config=CONFIG) as daemon:
-        with ControlClient(data / "control.sock", timeout=5) as client:
+        with ControlClient(data / "control.sock", timeout=60) as client:
             assert client.ask("forecast")["asked"]
             daemon.wait_for(lambda: forecasting(daemon))
             for _ in range(5):
                 assert client.ask("forecast")["asked"]
         made = "forecasts made"
-        daemon.wait_for(lambda: sum(made in line for line in daemon.lines) == 2, 60)
+        daemon.wait_for(lambda: sum(made in line for line in daemon.lines) == 2)
         time.sleep(3)
         assert sum(made in line for line in daemon.lines) == 2
         assert not [line for line in daemon.lines if "maximum number" in line]

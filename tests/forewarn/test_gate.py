@@ -18,7 +18,7 @@ async def test_it_leaves_in_an_orderly_way_and_comes_back() -> None:
     async with running(rig):
         first = await rig.next("hello")
         gate.clear()
-        assert await rig.child.leave(5)
+        assert await rig.child.leave(60)
         await rig.next("bye")
         assert (rig.exits, rig.child.pid, rig.child.held) == ([0], None, True)
         assert not psutil.pid_exists(first["pid"])
@@ -47,7 +47,7 @@ async def test_a_gate_that_opens_again_before_it_has_left() -> None:
     async with running(rig):
         await rig.next("hello")
         gate.clear()
-        leaving = asyncio.create_task(rig.child.leave(5))
+        leaving = asyncio.create_task(rig.child.leave(60))
         await asyncio.sleep(0)
         gate.set()
         assert await leaving
@@ -58,8 +58,8 @@ async def test_a_gate_that_is_closed_from_the_start_lets_nothing_through_and_hol
     rig, gate = gated()
     gate.clear()
     async with running(rig):
-        await asyncio.wait_for(rig.child.started.wait(), 5)
-        assert await rig.child.leave(1)
+        await asyncio.wait_for(rig.child.started.wait(), 60)
+        assert await rig.child.leave(60)
         assert rig.frames.empty()
         gate.set()
         await rig.next("hello")
@@ -70,7 +70,7 @@ async def test_a_gate_that_closes_while_the_process_comes_to_be() -> None:
     async with running(rig):
         await rig.child.started.wait()
         gate.clear()
-        assert await rig.child.leave(10)
+        assert await rig.child.leave(60)
         assert rig.exits == [0]
 
 

@@ -35,12 +35,12 @@ def test_eight_gpus_in_a_small_parent(tmp_path: Path, nvml: FakeNvml) -> None:
         daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
         assert len(gpus(daemon, "memory_used_bytes")) == 8
         assert all('hostname="' in series for series in gpus(daemon, "power_watts"))
-        daemon.wait_for(lambda: daemon.get("/v1/status")["forecasts"]["last_run"], 60)
+        daemon.wait_for(lambda: daemon.get("/v1/status")["forecasts"]["last_run"])
         for path in ("/openapi.json", "/v1/status", "/v1/targets", "/v1/forecasts", "/v1/rules", "/v1/metrics"):
             daemon.get(path)
         time.sleep(10)
-        resident = psutil.Process(daemon.process.pid).memory_info().rss / 2**20
-        assert resident < PARENT_LIMIT_MIB
+        parent = psutil.Process(daemon.process.pid)
+        daemon.wait_for(lambda: parent.memory_info().rss / 2**20 < PARENT_LIMIT_MIB)
         assert daemon.terminate()[0] == 0
 
 
@@ -57,14 +57,14 @@ def test_a_lost_gpu_is_missed_and_the_others_go_on(tmp_path: Path, nvml: FakeNvm
         assert firing
 
 
+@pytest.mark.timed
 def test_a_driver_call_that_never_returns_stops_nothing_else(tmp_path: Path, nvml: FakeNvml) -> None:
     with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
         daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
         nvml.hang("nvmlDeviceGetPowerUsage", 2)
-        daemon.wait_for(lambda: daemon.metrics()["forewarn_nvml_stuck"] == 1, 40)
+        daemon.wait_for(lambda: daemon.metrics()["forewarn_nvml_stuck"] == 1)
         before = daemon.metrics()["forewarn_node_memory_available_bytes"], daemon.get("/healthz")["last_round"]
-        time.sleep(2.5)
-        assert daemon.get("/healthz")["last_round"] > before[1]
+        daemon.wait_for(lambda: daemon.get("/healthz")["last_round"] > before[1])
         assert gpus(daemon, "utilization_ratio") == []
         assert daemon.metrics()['forewarn_collector_success{collector="host"}'] == 1
         assert any("nvmlDeviceGetPowerUsage" in line for line in daemon.lines)
@@ -76,7 +76,7 @@ def test_a_driver_call_that_never_returns_stops_nothing_else(tmp_path: Path, nvm
         assert status == 1
         assert seconds < 5
         assert sum("stuck and was left behind" in line for line in daemon.lines) == 1
-        daemon.wait_for(lambda: not [child for child in daemon.children() if child.is_running()], 5)
+        daemon.wait_for(lambda: not [child for child in daemon.children() if child.is_running()])
 
 
 def test_a_reload_while_the_driver_is_stuck_starts_no_second_child_beside_the_first(
@@ -85,10 +85,10 @@ def test_a_reload_while_the_driver_is_stuck_starts_no_second_child_beside_the_fi
     with running(tmp_path / "data", config=QUICK, env=nvml.environ()) as daemon:
         daemon.wait_for(lambda: len(gpus(daemon, "utilization_ratio")) == 8)
         nvml.hang("nvmlDeviceGetPowerUsage", 2)
-        daemon.wait_for(lambda: [line for line in daemon.lines if "nvmlDeviceGetPowerUsage" in line], 20)
+        daemon.wait_for(lambda: [line for line in daemon.lines if "nvmlDeviceGetPowerUsage" in line])
         (first,) = nvml_children(daemon)
         daemon.process.send_signal(signal.SIGHUP)
-        deadline, seen = time.monotonic() + 20, {first}
+        deadline, seen = time.monotonic() + 60, {first}
         while first in seen and time.monotonic() < deadline:
             seen = nvml_children(daemon)
             assert len(seen) <= 1

@@ -56,7 +56,7 @@ def alert(daemon: RunningDaemon, name: str) -> Any:
     return next((each for each in found if each["state"] in {"pending", "firing"}), None)
 
 
-def told_everywhere(daemon: RunningDaemon, data: Path, condition: str, seconds: float = 40) -> str:
+def told_everywhere(daemon: RunningDaemon, data: Path, condition: str, seconds: float = 120) -> str:
     """Wait for a condition; it must stand in the log, the status and an alert. What ``forewarn status`` prints."""
     row = DIAGNOSES[condition]
     daemon.wait_for(lambda: holds(daemon, condition), seconds)
@@ -144,6 +144,7 @@ def test_a_driver_that_refuses_us(tmp_path: Path, nvml: FakeNvml, tree: DriverTr
         assert "/dev/nvidiactl" in text
 
 
+@pytest.mark.timed
 def test_a_hung_driver_call(tmp_path: Path, nvml: FakeNvml, tree: DriverTree) -> None:
     with running(tmp_path / "data", config=settings(tree), env=nvml.environ()) as daemon:
         daemon.wait_for(lambda: seen(daemon)["present"] == 2)

@@ -18,7 +18,7 @@ from tests.support.fleet import UUIDS, fleet
 from tests.support.history_servers import HistoryServer, history_server
 from tests.support.nvml import FakeNvml, shared_fake
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.prometheus
 
 DAYS = 8
 CONFIG = '[alerts]\nhostname = "gpu-a"\n[[collector.endpoint]]\nurl = "http://127.0.0.1:8000/metrics"\nname = "llama"\n'

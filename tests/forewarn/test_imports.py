@@ -22,7 +22,7 @@ def test_the_running_parent_has_loaded_nothing_heavy(tmp_path: Path) -> None:
         daemon.wait_ready()
         for path in ("/v1/status", "/v1/targets", "/v1/forecasts", "/v1/alerts", "/v1/rules", "/v1/metrics"):
             daemon.get(path)
-        daemon.wait_for(lambda: daemon.get("/v1/status")["forecasts"]["last_run"], 60)
+        daemon.wait_for(lambda: daemon.get("/v1/status")["forecasts"]["last_run"])
         daemon.process.send_signal(signal.SIGUSR1)
         daemon.wait_for(listing.exists)
         loaded = {name.partition(".")[0] for name in listing.read_text().split()}

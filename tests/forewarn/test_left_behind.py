@@ -52,43 +52,45 @@ def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ch
 
 @pytest.mark.usefixtures("hanging")
 def test_the_end_of_the_loop_does_not_kill_it() -> None:
-    done = subprocess.run([sys.executable, "-c", SUPERVISES], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", SUPERVISES], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip() == "1", done.stderr
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.timed
 async def test_no_other_is_started_beside_it(hanging: Callable[..., Child], caplog: pytest.LogCaptureFixture) -> None:
     busy, again = asyncio.Event(), asyncio.Event()
     first = hanging("stuck", lambda _: busy.set())
     watching = asyncio.create_task(first.run())
-    await asyncio.wait_for(busy.wait(), 10)
+    await asyncio.wait_for(busy.wait(), 60)
     pid = first.pid
     assert pid is not None
     await first.abandon()
     starts: list[bool] = []
     second = hanging("stuck", lambda _: again.set(), lambda: starts.append(_lives(pid)))
     running = asyncio.create_task(second.run())
-    await asyncio.wait_for(second.started.wait(), 10)
+    await asyncio.wait_for(second.started.wait(), 60)
     assert _lives(pid)
     assert second.pid is None
-    await asyncio.wait_for(again.wait(), 20)
+    await asyncio.wait_for(again.wait(), 60)
     assert starts == [True, False]  # told at once that there is one at work, and again at its own start
     assert caplog.text.count("is started once the one that is stuck has ended") == 1
     await second.stop()
-    await asyncio.wait_for(asyncio.gather(watching, running), 10)
+    await asyncio.wait_for(asyncio.gather(watching, running), 60)
 
 
+@pytest.mark.timed
 async def test_an_end_while_one_is_waited_for_leaves_it_behind(hanging: Callable[..., Child]) -> None:
     busy = asyncio.Event()
     first = hanging("stuck for good", lambda _: busy.set())
     watching = asyncio.create_task(first.run())
-    await asyncio.wait_for(busy.wait(), 10)
+    await asyncio.wait_for(busy.wait(), 60)
     await first.abandon()
     second = hanging("stuck for good", lambda _: None)
     running = asyncio.create_task(second.run())
-    await asyncio.wait_for(second.started.wait(), 10)
+    await asyncio.wait_for(second.started.wait(), 60)
     assert not await second.stop()
-    await asyncio.wait_for(asyncio.gather(watching, running), 10)
+    await asyncio.wait_for(asyncio.gather(watching, running), 60)
     assert second.pid is None
 
 

@@ -27,13 +27,13 @@ def test_a_log_file_arrives_whole_over_restarts(tmp_path: Path, elasticsearch: S
     )
     stream = f"logs-{dataset}-default"
     with running(tmp_path / "data", config=config) as daemon:
-        daemon.wait_for(lambda: elasticsearch.exists(stream) and elasticsearch.count(stream) > 0, 60)
+        daemon.wait_for(lambda: elasticsearch.exists(stream) and elasticsearch.count(stream) > 0)
         daemon.process.kill()
         daemon.process.wait()
     with log.open("a") as more:
         more.write("".join(text[lines // 2 :]))
     with running(tmp_path / "data", config=config) as daemon:
-        daemon.wait_for(lambda: elasticsearch.count(stream) == lines, 60)
+        daemon.wait_for(lambda: elasticsearch.count(stream) == lines)
         settled = 'forewarn_logs_lines_total{outcome="acknowledged"}'
         daemon.wait_for(lambda: daemon.metrics().get(settled))
         assert daemon.metrics()['forewarn_collector_success{collector="logship"}'] == 1

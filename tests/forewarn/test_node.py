@@ -80,7 +80,7 @@ def _is_ready(link: WorkerLink, port: int) -> None:
 
 
 async def _asked_at(collector: Collector, asked: list[int], port: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while port not in asked:
             await collector.round()
             await asyncio.sleep(0.02)

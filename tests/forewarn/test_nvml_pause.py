@@ -67,7 +67,7 @@ def test_a_pause_lets_go_says_so_and_frightens_nobody(tmp_path: Path, nvml: Fake
         daemon.wait_for(lambda: gpu_series(daemon) == [])
         metrics = daemon.metrics()
         assert metrics["forewarn_nvml_paused"] == 1
-        assert 590 < metrics["forewarn_nvml_pause_remaining_seconds"] <= 600
+        assert 500 < metrics["forewarn_nvml_pause_remaining_seconds"] <= 600
         assert 'forewarn_child_up{child="nvml"}' not in metrics
         shown = forewarn("status", "--data-dir", str(data))
         assert shown.returncode == 0
@@ -99,13 +99,13 @@ def test_a_pause_ends_by_itself_and_nothing_failed_meanwhile(tmp_path: Path, nvm
     with running(data, config=QUICK, env=nvml.environ()) as daemon:
         daemon.wait_for(lambda: present(daemon) == 2)
         assert command(data, "pause", "--for", "4s")[0] == 0
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while present(daemon) != 2:
             assert troubles(daemon) == []
             assert time.monotonic() < deadline
             time.sleep(0.2)
         assert troubles(daemon) == []
-        assert sum("GPU collection goes on: the pause is over" in line for line in daemon.lines) == 1
+        daemon.wait_for(lambda: sum("GPU collection goes on: the pause is over" in line for line in daemon.lines) == 1)
 
 
 def test_a_pause_outlives_the_daemon(tmp_path: Path, nvml: FakeNvml) -> None:
@@ -123,6 +123,7 @@ def test_a_pause_outlives_the_daemon(tmp_path: Path, nvml: FakeNvml) -> None:
         daemon.wait_for(lambda: present(daemon) == 2)
 
 
+@pytest.mark.timed
 def test_a_pause_during_a_hung_call_says_that_nothing_is_let_go_of(tmp_path: Path, nvml: FakeNvml) -> None:
     data = tmp_path / "data"
     with running(data, config=QUICK, env=nvml.environ()) as daemon:

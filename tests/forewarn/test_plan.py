@@ -99,10 +99,11 @@ def test_what_is_no_growth(grow: float) -> None:
         factor_of(grow)
 
 
+@pytest.mark.timed
 def test_the_daemon_answers_and_goes_on_meanwhile(data: Path) -> None:
     with running(data, config=CONFIG) as daemon, concurrent.futures.ThreadPoolExecutor(2) as pool:
         url = f"{daemon.url}/v1/plan?horizon=14d"
-        asked = pool.submit(urllib3.request, "GET", url, timeout=90, retries=False)
+        asked = pool.submit(urllib3.request, "GET", url, timeout=300, retries=False)
         slowest = 0.0
         while not asked.done():
             begin = time.monotonic()
@@ -124,13 +125,14 @@ def test_the_daemon_answers_and_goes_on_meanwhile(data: Path) -> None:
         assert not [child for child in daemon.children() if is_planning(child)]
 
 
+@pytest.mark.timed
 def test_many_questions_at_once_are_refused_and_none_holds_up_the_end(data: Path) -> None:
     with running(data, config=CONFIG) as daemon, concurrent.futures.ThreadPoolExecutor(7) as pool:
 
         def status(place: int) -> int:
             try:
                 url = f"{daemon.url}/v1/plan?grow={1 + place / 100}"
-                return urllib3.request("GET", url, timeout=60, retries=False).status
+                return urllib3.request("GET", url, timeout=300, retries=False).status
             except urllib3.exceptions.HTTPError:
                 return 0
 

@@ -52,7 +52,7 @@ def test_a_real_prometheus_scrapes_it_and_promtool_finds_nothing(
                 found: list[dict[str, object]] = answer.json()["data"]["result"]
                 return found
 
-            daemon.wait_for(lambda: len(asked('forewarn_gpu_utilization_ratio{hostname!=""}')) == 8, 60)
+            daemon.wait_for(lambda: len(asked('forewarn_gpu_utilization_ratio{hostname!=""}')) == 8)
             assert len(asked("forewarn_node_memory_total_bytes")) == 1
             assert asked("up")[0]["value"][1] == "1"  # type: ignore[index]
         finally:

@@ -28,7 +28,6 @@ def one_series(folder: Path, archive: str, wanted: str | None = None) -> tuple[P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("archive", ["nab.csv.gz", "helios.csv.gz"])
 def test_history_becomes_a_forecast_and_the_forecast_a_notification(tmp_path: Path, archive: str) -> None:
     path, name, values = one_series(tmp_path, archive)
@@ -55,7 +54,7 @@ def test_history_becomes_a_forecast_and_the_forecast_a_notification(tmp_path: Pa
             assert each["limit"] == pytest.approx(limit)
             assert (each["breach"] is None) == bool(each["breach_reason"] and not each["breach"])
         with running(tmp_path / "data", config=target + grouping + receiver) as daemon:
-            daemon.wait_for(lambda: on_call.requests, 90)
+            daemon.wait_for(lambda: on_call.requests)
             payload = on_call.requests[0].json()
             assert payload["version"] == "4"
             (alert,) = [each for each in payload["alerts"] if each["labels"]["series"] == name]

@@ -15,10 +15,10 @@ async def test_the_scorecard_needs_no_turn_of_the_thread_that_evaluates_alerts(t
     data = DataDir(tmp_path)
     base = Foundation.open(data, Config(), SystemClock())
     free = threading.Event()
-    held = asyncio.create_task(base.change_state(free.wait, 30))
+    held = asyncio.create_task(base.change_state(free.wait, 200))
     try:
         runs = ForecastRuns(Config(), base, [])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             await runs.read_card()
         assert not held.done()
         assert runs.scorecard.since_ms

@@ -29,7 +29,7 @@ with DataDir(Path(sys.argv[1])) as data:
 
 def test_a_server_that_ends_by_itself_ends_the_daemon(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "serving\n"
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("the HTTP server ended by itself") == 1

@@ -37,7 +37,7 @@ async def test_one_that_fails_is_started_again_with_longer_and_longer_pauses() -
 async def test_one_that_has_nothing_to_do_is_left_alone() -> None:
     rig = Rig("finish")
     async with running(rig) as task:
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
     assert rig.child.finished
     assert not rig.child.up
     assert rig.child.restarts == 0
@@ -52,6 +52,7 @@ async def test_one_that_is_silent_is_killed_and_started_again() -> None:
     assert rig.exits[0] == -9
 
 
+@pytest.mark.timed
 async def test_one_that_is_stuck_ends_within_two_seconds_all_the_same() -> None:
     rig = Rig("deaf")
     async with running(rig):
@@ -62,6 +63,7 @@ async def test_one_that_is_stuck_ends_within_two_seconds_all_the_same() -> None:
     assert not psutil.pid_exists(pid)
 
 
+@pytest.mark.timed
 async def test_an_abandoned_one_ends_by_itself() -> None:
     rig = Rig("deaf")
     async with running(rig):
@@ -69,7 +71,7 @@ async def test_an_abandoned_one_ends_by_itself() -> None:
         began = time.monotonic()
         await rig.child.abandon()
         assert time.monotonic() - began < 0.5
-        await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], 4)
+        await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], 60)
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
@@ -89,5 +91,5 @@ def test_a_child_does_not_outlive_its_parent(behaviour: str) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    _, alive = psutil.wait_procs([child], 4)
+    _, alive = psutil.wait_procs([child], 60)
     assert alive == []

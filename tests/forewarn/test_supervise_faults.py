@@ -53,11 +53,11 @@ async def test_one_that_is_stopped_in_its_pause_stays_away(child_of: Callable[..
     clock = Held()
     child = child_of(FAILS, clock)
     running = asyncio.create_task(child.run())
-    await asyncio.wait_for(clock.asleep.wait(), 10)
+    await asyncio.wait_for(clock.asleep.wait(), 60)
     before = own_children()
     assert await child.stop()
     clock.go.set()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
     assert child.restarts == 0
     assert own_children() == before
 
@@ -68,7 +68,7 @@ async def test_a_stop_while_it_is_being_started_ends_it(child_of: Callable[..., 
     await asyncio.sleep(0)
     assert child.pid is None
     await child.stop()
-    assert await asyncio.wait_for(running, 10) < 0
+    assert await asyncio.wait_for(running, 60) < 0
 
 
 @pytest.mark.parametrize("program", [BABBLES, SENDS])
@@ -81,7 +81,7 @@ async def test_one_that_breaks_the_protocol_is_started_anew(
     clock = Held()
     child = child_of(program, clock, refuse)
     running = asyncio.create_task(child.run())
-    await asyncio.wait_for(clock.asleep.wait(), 10)
+    await asyncio.wait_for(clock.asleep.wait(), 60)
     assert "child broke its protocol" in caplog.text
     assert not child.up
     running.cancel()
@@ -96,12 +96,12 @@ async def test_one_that_cannot_be_started_is_tried_again(
         broken.setattr(sys, "executable", "/nowhere/python")
         assert await child.run_once() == NOT_STARTED
         running = asyncio.create_task(child.run())
-        await asyncio.wait_for(child.started.wait(), 10)
-        await asyncio.wait_for(clock.asleep.wait(), 10)
+        await asyncio.wait_for(child.started.wait(), 60)
+        await asyncio.wait_for(clock.asleep.wait(), 60)
     assert "cannot start a child" in caplog.text
     clock.go.set()
     while not child.up:  # noqa: ASYNC110  nothing tells of it
         await asyncio.sleep(0.02)
     assert child.restarts == 1
     await child.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)

@@ -30,7 +30,6 @@ def worker(data: Path, config: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @needs_torch
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_daemon_that_starts_after_the_worker_hears_of_it(tmp_path: Path) -> None:
     data, config = tmp_path / "data", tmp_path / "data.toml"
     text = f'[collector]\ninterval = 1\n[worker]\nlisten = "127.0.0.1:{free_port()}"\nnice = 0\n'
@@ -42,7 +41,7 @@ def test_a_daemon_that_starts_after_the_worker_hears_of_it(tmp_path: Path) -> No
                 daemon.wait_for(lambda daemon=daemon: daemon.metrics().get(scraped) == 1, 180)
                 assert [child.cmdline()[-1] for child in daemon.children()] == ["collector.nvml.child"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(3) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_shipper_without_anything_to_ship_says_so(tmp_path: Path) -> None:
