@@ -48,14 +48,14 @@ def alertmanager(tmp_path: Path) -> Iterator[tuple[str, Listener]]:
                 yield f"http://127.0.0.1:{port}", listener
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(60)
 
 
 def wait_ready(url: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=1):
+            with urllib.request.urlopen(url, timeout=10):
                 return
         except OSError:
             assert time.monotonic() < end, "Alertmanager did not start"
@@ -66,7 +66,7 @@ def push(address: str, *alerts: dict[str, Any]) -> None:
     request = urllib.request.Request(
         f"{address}/api/v2/alerts", json.dumps(alerts).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
 
 

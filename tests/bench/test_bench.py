@@ -58,6 +58,7 @@ def test_the_flat_line_is_measured() -> None:
     assert report.raw["flat_line"]["series"] > 150
 
 
+@pytest.mark.timed
 @pytest.mark.alone
 def test_processes_are_weighed() -> None:
     def work() -> None:

@@ -50,7 +50,7 @@ async def settled(source: Canary) -> dict[str, float]:
     """The state once the request under way has ended."""
     await state(source)
     if source._task is not None:
-        await asyncio.wait({source._task}, timeout=10)
+        await asyncio.wait({source._task}, timeout=60)
     return await state(source)
 
 
@@ -60,7 +60,7 @@ async def test_an_answer_gives_a_duration(server: PageServer) -> None:
     found = await settled(source)
     await source.close()
     assert found["up"] == 1
-    assert 0 < found["duration_seconds"] < 5
+    assert 0 < found["duration_seconds"] < 60
     assert found["requests_total:ok"] == 1
     (method, path, headers, body) = server.requests[-1]
     assert (method, path, headers["Content-Type"]) == ("POST", "/v1/completions", "application/json")
@@ -105,6 +105,7 @@ async def test_an_answer_without_a_completion_is_an_error(server: PageServer, bo
     assert (found["up"], found["requests_total:error"]) == (0, 1)
 
 
+@pytest.mark.timed
 async def test_a_server_that_hangs_is_a_timeout_and_holds_no_round_up(server: PageServer) -> None:
     server.hang("/v1/completions")
     source = canary(server.url, model="m", timeout=0.3)

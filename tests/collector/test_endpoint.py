@@ -122,6 +122,7 @@ async def test_a_page_that_is_cut_off_is_refused(server: PageServer) -> None:
     assert await failure(endpoint(f"{server.url}/metrics")) == "truncated"
 
 
+@pytest.mark.timed
 async def test_a_server_that_never_answers_meets_the_deadline(server: PageServer) -> None:
     server.hang("/metrics")
     started = time.monotonic()
@@ -129,6 +130,7 @@ async def test_a_server_that_never_answers_meets_the_deadline(server: PageServer
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.timed
 async def test_a_body_that_drips_meets_the_deadline_and_frees_the_lane(server: PageServer) -> None:
     server.drip("/metrics", b"HTTP/1.0 200 OK\r\n\r\n", b"a 1\n", 0.05)
     source = endpoint(f"{server.url}/metrics", timeout=0.3)
@@ -140,6 +142,7 @@ async def test_a_body_that_drips_meets_the_deadline_and_frees_the_lane(server: P
     await source.close()
 
 
+@pytest.mark.timed
 async def test_a_head_that_drips_occupies_this_endpoint_alone(server: PageServer) -> None:
     server.drip("/metrics", b"HTTP/1.0 200 OK\r\nX-Slow: ", b"x", 0.05)
     server.page("/other", "a 1\n")
@@ -151,6 +154,7 @@ async def test_a_head_that_drips_occupies_this_endpoint_alone(server: PageServer
     await other.close()
 
 
+@pytest.mark.timed
 async def test_the_rounds_patience_caps_the_deadline(server: PageServer) -> None:
     server.hang("/metrics")
     started = time.monotonic()
@@ -223,6 +227,7 @@ async def test_a_password_is_read_for_every_request(server: PageServer, tmp_path
     assert [base64.b64decode(each) for each in sent] == [b"me:first", b"me:se cond:"]
 
 
+@pytest.mark.timed
 async def test_a_page_of_four_mebibytes_does_not_hold_up_the_loop(server: PageServer) -> None:
     line = 'vllm:e2e_request_latency_seconds_bucket{{engine="{n}",le="{le}",model_name="llama"}} {n}.0\n'
     page = "".join(line.format(n=n, le=le) for n in range(2_000) for le in range(20))[: 4 * 2**20 - 100]

@@ -29,7 +29,7 @@ def page(*samples: Sample) -> str:
 
 def promtool(text: str) -> str:
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=30, check=False
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=120, check=False
     )
     return (done.stdout + done.stderr).strip() or ("" if done.returncode == 0 else f"exit {done.returncode}")
 
@@ -121,6 +121,7 @@ def test_an_empty_scrape_is_an_empty_page() -> None:
     assert page() == ""
 
 
+@pytest.mark.timed
 @pytest.mark.prometheus
 async def test_a_node_as_it_is_gives_a_page_that_promtool_accepts() -> None:
     with page_server() as server:
@@ -155,6 +156,7 @@ def wide_node() -> list[Sample]:
     ][:2_500]
 
 
+@pytest.mark.timed
 def test_a_wide_node_is_rendered_in_little_time() -> None:
     samples, best = wide_node(), 1.0
     assert len(samples) == 2_500

@@ -27,7 +27,7 @@ def failure(error: str) -> bytes:
 
 
 def asked(server: PageServer, access: Access = Access(), path: str = "") -> list[dict[str, str]]:  # noqa: B008
-    return Prometheus(server.url + path, access, sleep=lambda _: None, timeout=2).series(["up"], 0, 1000)
+    return Prometheus(server.url + path, access, sleep=lambda _: None, timeout=60).series(["up"], 0, 1000)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/query", "/graph"])

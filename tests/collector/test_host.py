@@ -42,7 +42,7 @@ async def look(source: Host) -> dict[str, float]:
 
 async def test_the_recording_of_a_host(tmp_path: Path) -> None:
     roots = plant(tmp_path, {**read_recording(RECORDING), "sys/block/vda/size": "1", "sys/block/loop0/size": "0"})
-    source = Host(HostSettings(), 5, SystemClock(), roots)
+    source = Host(HostSettings(), 60, SystemClock(), roots)
     samples = list(await source.collect())
     await source.close()
     for sample in samples:
@@ -81,6 +81,7 @@ async def test_the_recording_of_a_host(tmp_path: Path) -> None:
     assert 'disk_read_bytes_total{device="vda"}' in found
 
 
+@pytest.mark.timed
 async def test_this_host_as_psutil_sees_it() -> None:
     source = Host(HostSettings(ignore_interfaces=()), 5, SystemClock())
     await source.collect()
@@ -123,7 +124,7 @@ def test_what_the_kernel_takes_back_of_idle_time_is_no_new_begin(tmp_path: Path)
 async def test_parts_can_be_switched_off(tmp_path: Path) -> None:
     roots = plant(tmp_path, read_recording(RECORDING))
     off = HostSettings(cpu=False, disks=False, network=False)
-    source = Host(off, 5, SystemClock(), roots)
+    source = Host(off, 60, SystemClock(), roots)
     names = {name.partition("{")[0] for name in await look(source)}
     await source.close()
     assert "memory_available_bytes" in names
@@ -136,7 +137,7 @@ async def test_one_part_that_cannot_be_read_is_named_once_and_stops_no_other(
     caplog.set_level(logging.INFO, "collector.samplers.host.source")
     roots = plant(tmp_path, read_recording(RECORDING))
     plant(tmp_path, {"proc/loadavg": "nonsense\n"})
-    source = Host(HostSettings(), 5, SystemClock(), roots)
+    source = Host(HostSettings(), 60, SystemClock(), roots)
     for _ in range(2):
         found = await look(source)
         assert "load1" not in found
@@ -152,12 +153,13 @@ async def test_what_may_not_be_asked_is_absent_and_no_trouble(tmp_path: Path, ca
         raise PermissionError(1, "Operation not permitted")
 
     caplog.set_level(logging.INFO, "collector.samplers.host.source")
-    source = Host(HostSettings(), 5, SystemClock(), plant(tmp_path, read_recording(RECORDING)), adjtimex=refused)
+    source = Host(HostSettings(), 60, SystemClock(), plant(tmp_path, read_recording(RECORDING)), adjtimex=refused)
     assert not any(name.startswith("timex") for name in await look(source))
     await source.close()
     assert [record.levelname for record in caplog.records if record.part == "timex"] == ["INFO"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.timed
 async def test_a_kernel_that_does_not_answer_meets_the_deadline_and_is_not_asked_again(tmp_path: Path) -> None:
     roots = plant(tmp_path, {name: text for name, text in read_recording(RECORDING).items() if name != "proc/loadavg"})
     stuck = tmp_path / "proc" / "loadavg"
@@ -173,7 +175,7 @@ async def test_a_kernel_that_does_not_answer_meets_the_deadline_and_is_not_asked
 
 
 async def test_nothing_to_read_is_a_failure(tmp_path: Path) -> None:
-    source = Host(HostSettings(cpu=False), 5, SystemClock(), plant(tmp_path, {}))
+    source = Host(HostSettings(cpu=False), 60, SystemClock(), plant(tmp_path, {}))
     with pytest.raises(CollectError, match="proc"):
         await source.collect()
     await source.close()
@@ -182,7 +184,7 @@ async def test_nothing_to_read_is_a_failure(tmp_path: Path) -> None:
 async def test_what_changes_slowly_is_read_now_and_then(tmp_path: Path) -> None:
     clock = HandClock()
     roots = plant(tmp_path, read_recording(RECORDING))
-    source = Host(HostSettings(), 5, clock, roots)
+    source = Host(HostSettings(), 60, clock, roots)
     await source.collect()
     plant(tmp_path, {"proc/sys/fs/file-nr": "9\t0\t100\n", "proc/loadavg": "9 9 9 1/9 7\n"})
     found = await look(source)
@@ -316,7 +318,7 @@ async def test_hundreds_of_interfaces_push_nothing_else_over_a_limit(tmp_path: P
     files["proc/net/dev"] += "".join(f"  ens{number}: {' '.join(['1'] * 16)}\n" for number in range(300))
     files["proc/diskstats"] = f"259 0 nvme0n1 {' '.join(['1'] * 17)}\n"
     files["sys/block/nvme0n1/size"] = "1\n"
-    source = Host(HostSettings(), 5, SystemClock(), plant(tmp_path, files))
+    source = Host(HostSettings(), 60, SystemClock(), plant(tmp_path, files))
     names = [sample.key.name for sample in await source.collect()]
     await source.close()
     assert len(names) > MAX_SERIES_A_SOURCE

@@ -39,6 +39,7 @@ async def measured(*targets: str, patience: float = 2.0, rounds: int = 1) -> dic
     return found
 
 
+@pytest.mark.timed
 async def test_a_listener_has_a_latency_and_no_failures() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -53,6 +54,7 @@ async def test_a_listener_has_a_latency_and_no_failures() -> None:
     )
 
 
+@pytest.mark.timed
 async def test_failures_are_counted_by_reason_and_stop_no_other_target() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, full_listener() as full:
         good, refused = f"localhost:{listener.getsockname()[1]}", f"127.0.0.1:{free_port()}"
@@ -68,6 +70,7 @@ async def test_failures_are_counted_by_reason_and_stop_no_other_target() -> None
         assert found[target][code] == times  # a name that is not known is not looked up every round
 
 
+@pytest.mark.timed
 async def test_many_targets_take_one_thread_and_one_that_is_silent_no_time_of_the_others() -> None:
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(60)]
@@ -84,6 +87,7 @@ async def test_many_targets_take_one_thread_and_one_that_is_silent_no_time_of_th
     assert answered == set(targets)
 
 
+@pytest.mark.timed
 def test_a_silent_first_address_leaves_time_for_the_second_and_does_not_count() -> None:
     clock = SystemClock()
     with socket.create_server(("127.0.0.1", 0)) as listener, full_listener() as full:
@@ -190,6 +194,7 @@ def slow() -> Iterator[Slow]:
     resolver.close()
 
 
+@pytest.mark.timed
 async def test_a_name_whose_server_is_silent_keeps_one_thread_and_the_others_go_on(slow: Slow) -> None:
     for _ in range(3):
         with pytest.raises(StuckError):
@@ -197,13 +202,14 @@ async def test_a_name_whose_server_is_silent_keeps_one_thread_and_the_others_go_
     found = await asyncio.gather(*(slow.resolve(f"name{number}", 1) for number in range(8)))
     assert [addresses[0][1][0] for addresses, _ in found] == [f"name{number}" for number in range(8)]
     slow.gate.set()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while slow._away["silent"].stuck:
         assert time.monotonic() < end
         await asyncio.sleep(0.005)
     assert (await slow.resolve("silent", 1))[0] == [(V4, ("silent", 1))]
 
 
+@pytest.mark.timed
 async def test_when_no_thread_is_left_a_name_fails_in_time(slow: Slow) -> None:
     started = time.monotonic()
     with pytest.raises(StuckError):

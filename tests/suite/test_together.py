@@ -53,14 +53,14 @@ class Runner(threading.Thread):
     def run(self) -> None:
         with self._turns.turn(alone=self._alone, stays=False):
             self.running.set()
-            self.end.wait(20)
+            self.end.wait(200)
             self.running.clear()
 
 
 def test_one_that_measures_waits_for_the_others_and_they_for_it(tmp_path: Path) -> None:
     first, second = Runner(tmp_path), Runner(tmp_path)
-    assert first.running.wait(10)
-    assert second.running.wait(10)  # those that do not measure run side by side
+    assert first.running.wait(60)
+    assert second.running.wait(60)  # those that do not measure run side by side
     measures = Runner(tmp_path, alone=True)
     assert not measures.running.wait(0.3)
     first.end.set()
@@ -68,10 +68,10 @@ def test_one_that_measures_waits_for_the_others_and_they_for_it(tmp_path: Path) 
     late = Runner(tmp_path)
     assert not late.running.wait(0.3)  # who comes later does not go before
     second.end.set()
-    assert measures.running.wait(10)
+    assert measures.running.wait(60)
     assert not late.running.wait(0.3)
     measures.end.set()
-    assert late.running.wait(10)
+    assert late.running.wait(60)
     late.end.set()
 
 
@@ -82,5 +82,5 @@ def test_one_that_stays_keeps_its_turn_to_the_next(tmp_path: Path) -> None:
     assert not other.running.wait(0.3)
     with turns.turn(alone=True, stays=False):
         assert not other.running.wait(0.3)
-    assert other.running.wait(10)
+    assert other.running.wait(60)
     other.end.set()

@@ -50,5 +50,5 @@ def url(worker: WorkerProcess) -> str:
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[urllib3.PoolManager]:
-    with urllib3.PoolManager(maxsize=80, retries=False, timeout=60) as pool:
+    with urllib3.PoolManager(maxsize=80, retries=False, timeout=200) as pool:
         yield pool

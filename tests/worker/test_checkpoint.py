@@ -81,6 +81,7 @@ def test_the_log_holds_only_our_own_lines(served: WorkerProcess) -> None:
     assert [line for line in served.log if not json.loads(line)["logger"].startswith("worker.")] == []
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_that_takes_too_long_ends_with_a_timeout(
     http: urllib3.PoolManager, served: WorkerProcess, *, stream: bool

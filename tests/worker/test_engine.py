@@ -110,7 +110,7 @@ def test_a_fault_that_stays_is_told_and_does_not_fill_the_log(
     assert caplog.records[1].__dict__["error"] == "RuntimeError: device-side assert"
     bench.steps.broken = False
     assert ask().finish == "length"
-    wait_until = time.monotonic() + 5
+    wait_until = time.monotonic() + 60
     while bench.engine.trouble() and time.monotonic() < wait_until:
         time.sleep(0.01)  # the answer leaves before its step has ended
     assert bench.engine.trouble() is None
@@ -121,7 +121,9 @@ def test_a_step_that_does_not_return_is_told(rig: ModuleType, loaded: Any) -> No
     bench = rig.Bench(loaded, rig.Hangs, request_timeout=0.2)
     assert bench.engine.trouble() is None
     bench.engine.submit([bench.sequence(0, prompts(1)[0], 4)])
-    time.sleep(0.5)
+    until = time.monotonic() + 60
+    while bench.engine.trouble() is None and time.monotonic() < until:
+        time.sleep(0.01)
     assert "a model step has been running" in str(bench.engine.trouble())
     bench.steps.go_on.set()
     bench.wait(1)

@@ -210,6 +210,7 @@ def test_text_that_nobody_can_decode_costs_only_itself(fake: FakeNvml) -> None:
     assert "serial" not in info
 
 
+@pytest.mark.timed
 def test_a_lost_gpu_does_not_silence_the_xids_of_the_others(fake: FakeNvml) -> None:
     fake.set_gpus(2)
     with NvmlChild(fake.environ(), retry=0.5) as child:
@@ -229,6 +230,7 @@ def test_a_lost_gpu_does_not_silence_the_xids_of_the_others(fake: FakeNvml) -> N
     assert len(child.events("waiting for XID errors failed")) == 1
 
 
+@pytest.mark.timed
 def test_an_xid_is_told_once_with_its_gpu(fake: FakeNvml) -> None:
     fake.set_gpus(2)
     fake.xid(0, 31)  # before anybody listened
@@ -245,10 +247,11 @@ def test_an_xid_is_told_once_with_its_gpu(fake: FakeNvml) -> None:
         for _ in range(3):
             child.wait_for("round")
     assert (frame["gpu"], frame["uuid"][-1], frame["xid"]) == ("1", "1", "79")
-    assert abs(frame["time_ms"] - time.time() * 1000) < 10_000
+    assert abs(frame["time_ms"] - time.time() * 1000) < 100_000
     assert len(told) == 2
 
 
+@pytest.mark.timed
 def test_a_call_that_hangs_is_named_and_the_child_still_ends_in_time(fake: FakeNvml) -> None:
     fake.set_gpus(2)
     with NvmlChild(fake.environ()) as child:
@@ -295,6 +298,7 @@ def test_rounds_say_only_what_changes(fake: FakeNvml) -> None:
     assert "begin" not in kinds[kinds.index("round") :]
 
 
+@pytest.mark.timed
 def test_sigterm_ends_it_while_a_call_hangs(fake: FakeNvml) -> None:
     fake.hang("nvmlInitWithFlags")
     with NvmlChild(fake.environ()) as child:
@@ -303,6 +307,7 @@ def test_sigterm_ends_it_while_a_call_hangs(fake: FakeNvml) -> None:
         assert child.process.wait(2.5) == 1
 
 
+@pytest.mark.timed
 def test_it_ends_cleanly_when_its_parent_hangs_up(fake: FakeNvml) -> None:
     with NvmlChild(fake.environ()) as child:
         child.settled_round()
@@ -311,6 +316,7 @@ def test_it_ends_cleanly_when_its_parent_hangs_up(fake: FakeNvml) -> None:
     assert not child.events("not shut down")
 
 
+@pytest.mark.timed
 def test_no_library_is_one_frame_and_no_noise(tmp_path: Path) -> None:
     empty = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
     with NvmlChild(empty, retry=0.2) as child:
@@ -354,7 +360,7 @@ def test_a_driver_that_is_replaced_ends_the_child_with_its_own_status(fake: Fake
         child.wait_for("round")
         fake.fail_everything(code)
         assert child.wait_for("driver_changed")["code"] == code
-        assert child.process.wait(5) == EXIT_DRIVER_CHANGED
+        assert child.process.wait(60) == EXIT_DRIVER_CHANGED
 
 
 def test_a_library_that_does_not_fit_the_module_is_left_once_the_module_is_another(
@@ -370,13 +376,13 @@ def test_a_library_that_does_not_fit_the_module_is_left_once_the_module_is_anoth
             assert "Reboot" in absent["hint"]
         assert child.process.poll() is None
         tree.module("590.48.01")
-        assert child.process.wait(2) == EXIT_DRIVER_CHANGED
+        assert child.process.wait(60) == EXIT_DRIVER_CHANGED
 
 
 def test_a_library_that_does_not_fit_is_left_in_the_end_though_nothing_shows_why(fake: FakeNvml) -> None:
     fake.fail_init(18)
     with NvmlChild(fake.environ(), retry=0.05) as child:
-        assert child.process.wait(10) == EXIT_DRIVER_CHANGED
+        assert child.process.wait(60) == EXIT_DRIVER_CHANGED
 
 
 def test_a_sample_of_gpm_that_takes_long_does_not_bring_the_next_one_too_near(fake: FakeNvml) -> None:

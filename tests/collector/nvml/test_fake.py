@@ -54,7 +54,7 @@ def test_waiting_for_events_blocks_for_its_timeout(fake: FakeNvml) -> None:
     prelude = PRELUDE + "s = n.nvmlEventSetCreate()\nt = time.monotonic()\nc = code(n.nvmlEventSetWait_v2, s, 300)"
     waited, answer = ask(fake, "[time.monotonic() - t, c]", prelude)
     assert answer == 10
-    assert 0.29 < waited < 2
+    assert 0.29 < waited < 30
 
 
 def test_a_lost_gpu_answers_15_to_everything(fake: FakeNvml) -> None:
@@ -70,6 +70,7 @@ def test_the_initialisation_fails_as_told(fake: FakeNvml, number: int) -> None:
     assert ask(fake, "code(n.nvmlInit)", prelude) == number
 
 
+@pytest.mark.timed
 def test_gauges_move_and_counters_grow(fake: FakeNvml) -> None:
     prelude = PRELUDE + (
         "def both(): return [n.nvmlDeviceGetPowerUsage(h), n.nvmlDeviceGetTotalEnergyConsumption(h)]\n"
@@ -123,6 +124,7 @@ def test_what_is_no_handle_is_refused_and_nothing_answers_before_the_initialisat
     assert ask(fake, "code(n.nvmlDeviceGetPowerUsage, x)", prelude) == 2
 
 
+@pytest.mark.timed
 def test_gpm_compares_samples_of_one_gpu_at_least_100_ms_apart(fake: FakeNvml) -> None:
     fake.set_gpus(2)
     prelude = PRELUDE + (

@@ -102,7 +102,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
     made.close()
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  pipes and processes set no event of ours
             await asyncio.sleep(0.01)

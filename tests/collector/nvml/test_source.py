@@ -302,6 +302,7 @@ async def test_a_child_that_ended_leaves_no_old_values(rig: Rig) -> None:
     assert rig.source.stuck is None
 
 
+@pytest.mark.timed
 async def test_a_child_that_was_just_started_is_given_a_moment_once(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.source.on_start()
@@ -332,7 +333,7 @@ async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tm
         with NvmlChild(fake.environ(), on_frame=source.on_frame) as child:
             child.settled_round()
             found = by_text(await source.health.collect())
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while not (tmp_path / "gpus.json").exists():  # a busy disk takes longer than one collection waits
                     await asyncio.sleep(0.05)
                     await source.health.collect()
@@ -343,6 +344,7 @@ async def test_a_gpu_that_vanished_over_a_restart_is_expected(fake: FakeNvml, tm
     assert up == [("0", 1.0), ("1", 1.0), ("2", 0.0)]
 
 
+@pytest.mark.timed
 def test_a_real_hang_is_named_within_the_deadline(fake: FakeNvml, tmp_path: Path) -> None:
     source = NvmlSource(0.2, GpuRecords(tmp_path, SystemClock(), way="off"), SystemClock(), stuck_after=2.0)
     source.on_start()
@@ -350,7 +352,7 @@ def test_a_real_hang_is_named_within_the_deadline(fake: FakeNvml, tmp_path: Path
         child.settled_round()
         fake.hang("nvmlDeviceGetFieldValues")
         begun = time.monotonic()
-        while source.stuck is None and time.monotonic() - begun < 10:
+        while source.stuck is None and time.monotonic() - begun < 60:
             time.sleep(0.05)
         seconds = time.monotonic() - begun
         assert source.stuck is not None

@@ -35,7 +35,7 @@ def assert_same(wanted: Found, found: Found, rounding: float) -> None:
             assert found[key][when] == pytest.approx(value, rel=rounding, abs=0), (key, when)
 
 
-async def assert_arrives(path: Path, receiver: Any, seconds: float = 15) -> None:
+async def assert_arrives(path: Path, receiver: Any, seconds: float = 90) -> None:
     """A receiver shows what it took a little later."""
     wanted = stored(path)
     end = time.monotonic() + seconds

@@ -69,6 +69,7 @@ async def test_what_may_pass_is_tried_again(tmp_path: Path, answers: list[Any], 
             assert not tally.dropped
 
 
+@pytest.mark.timed
 async def test_one_that_never_answers_is_given_up_and_asked_again(tmp_path: Path) -> None:
     with receiving(SLOW) as receiver:
         async with sending(tmp_path, receiver.url, history=60, timeout=0.3) as rig:
@@ -78,6 +79,7 @@ async def test_one_that_never_answers_is_given_up_and_asked_again(tmp_path: Path
             assert rig.sender.tally.requests["timeout"] == 1
 
 
+@pytest.mark.timed
 async def test_retry_after_is_kept(tmp_path: Path) -> None:
     with receiving((429, {"Retry-After": "1"})) as receiver:
         async with sending(tmp_path, receiver.url, history=60) as rig:
@@ -270,6 +272,7 @@ async def test_a_store_that_was_replaced_keeps_series_apart(tmp_path: Path) -> N
             assert receiver.samples == 20
 
 
+@pytest.mark.timed
 async def test_after_an_outage_it_is_sent_at_a_bounded_rate(tmp_path: Path) -> None:
     with receiving() as receiver:
         async with sending(tmp_path, receiver.url, history=600, batch_samples=100, max_rate=2000) as rig:

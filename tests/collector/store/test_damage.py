@@ -99,7 +99,7 @@ def test_the_background_check_finds_and_counts_it(tmp_path: Path) -> None:
     filled(path)
     for damage in (0, 1):
         check = IntegrityCheck(path, delay=0.0, pause=0.0)
-        assert check.wait(30)
+        assert check.wait(120)
         assert check.damaged == damage
         assert check.entries == 2 + 8 + 8
         flip(path, "chunks", "cells", "series = 4 AND window = (SELECT max(window) FROM chunks)")
