@@ -206,6 +206,7 @@ def test_what_wanders_is_told_from_what_comes_back() -> None:
     assert conformal.group_of(np.array([0.9, 1.2, 1.5, 2.6, np.nan])).tolist() == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.timed
 @pytest.mark.alone
 def test_a_batch_costs_little() -> None:
     """A bound of three times what is measured, for machines that are busy."""

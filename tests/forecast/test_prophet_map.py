@@ -159,6 +159,7 @@ def test_a_damped_trend_ends_and_the_last_error_fades() -> None:
     assert abs(fits.damped()[0, 0] - noise[-1]) < 0.5
 
 
+@pytest.mark.timed
 @pytest.mark.alone
 def test_a_batch_costs_a_millisecond_a_series() -> None:
     """A bound of three times what is measured, for machines that are busy."""
