@@ -36,7 +36,7 @@ _TRACE = b"Traceback (most recent call last):\n  File x, line 1\nValueError: \xf
 def warm() -> None:
     """Run everything that is compiled, so that it is kept."""
     lines = "".join(_LINE.format(n % 60, n, n, word, n) for n, word in enumerate(_WORDS * 3))
-    text = lines.encode() + _TRACE + b'{"message": "x", "level": "info"}\nprompt: "hi"\n'
+    text = lines.encode() + _TRACE + b'{"message": "x", "level": "info"}\nprompt: "hi"\n"password": ["x"]\n'
     data = np.frombuffer(bytearray(text) + bytes(SLACK), np.uint8)
     redactor = Redactor(RedactSettings())
     redactor.redact(data, len(text))

@@ -1,28 +1,31 @@
 """Secrets and prompts masked where they stand, byte by byte, before a line is looked at any further."""
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 
-from logship.engine.documents import Bytes
+from logship.engine.documents import Bytes, Int64
 from logship.patterns.compiled import AVAILABLE
-from logship.shaping.keys import KEY_BEGIN, KEY_END, KEY_TRIGGER, OUTSIDE, Inside, before_of, line_of
+from logship.shaping.keys import KEY_BEGIN, KEY_END, KEY_TRIGGER, OUTSIDE, Around, Inside, body_of, goes_on
+from logship.shaping.masked import Masked
 from logship.shaping.quoted import Quoted
 from logship.shaping.rules import PRIVATE_KEY, Rule, rules_of
 from logship.shaping.settings import RedactSettings
 from logship.shaping.sieve import Sieve
 from logship.shaping.triggers import Trigger
-from logship.shaping.values import texts_of
+from logship.shaping.values import find_texts, readable, room_for
 
-MASK = ord("*")
-_RETURN, _NEWLINE = b"\r\n"
+_NEWLINE = ord("\n")
 LOOK_BACK = 16 * 1024
 """Bytes of a private key in PEM, at most, as far as it matters where reading begins."""
 _NEAR, _FURTHER = 512, 16
 """Bytes in which the ends of a line are looked for first, and how many times as many next."""
+_NOTHING = np.zeros((0, 3), np.int64)
+_Line = tuple[int, int]
 
 
 class Redactor:
@@ -41,10 +44,8 @@ class Redactor:
         self.counts: Counter[str] = Counter()
         self._set = cache(lambda prompts: _Set(rules, settings, prompts=prompts, fast=fast))
         self._enabled = settings.enabled
-        self._marks: list[tuple[int, str]] = []
-        self._masked: list[tuple[int, Bytes]] = []
-        self._open: list[tuple[int, int]] = []
-        self._keys: list[tuple[int, int, bytes]] = []
+        self._masked = Masked()
+        self._keys: list[tuple[int, int, Around]] = []
         self._data, self._prompts = np.empty(0, np.uint8), False
         self._quoted, self._quoted_name = Quoted(), ""
 
@@ -57,8 +58,9 @@ class Redactor:
             inside: what they begin inside of.
             prompts: whether they are a log of requests, in which prompts stand.
         """
-        self._marks, self._masked, self._open, self._keys = [], [], [], []
+        self._keys = []
         self._data, self._prompts = data, prompts
+        self._masked.clear()
         self._quoted.clear()
         if not self._enabled:
             return
@@ -66,12 +68,13 @@ class Redactor:
             self._mask(data, 0, _line(data, size, 0)[1])
         rules = self._set(prompts)
         due = self._due(rules, data, size)
-        keys = [line for line, number in due if number < 0]
+        keys = [line for line, numbers in due if numbers[0] < 0]
         if keys or inside.key is not None:
             self._mask_keys(data, data[:size].tobytes(), keys, inside.key)
-        for (begin, end), number in sorted(due):
-            if number >= 0:
-                self._apply(rules.rules[number], data, begin, end)
+        for (begin, end), numbers in due:
+            for number in numbers:
+                if number >= 0:
+                    self._apply(rules.rules[number], data, begin, end)
         if rules.everywhere:
             lines = list(_lines(data[:size].tobytes()))
             for number in rules.everywhere:
@@ -80,63 +83,59 @@ class Redactor:
 
     def passed(self, size: int) -> Inside:
         """Count what was masked in the first bytes of the chunk; what follows them is inside of what is returned."""
-        if self._marks:
-            self.counts.update(name for place, name in self._marks if place < size)
+        self.counts.update(self._masked.counted(size))
         quoted = self._quoted.before(size)
         if quoted:
             self.counts[self._quoted_name] += quoted
         if not (self._enabled and size):
             return OUTSIDE
         if self._data[size - 1] != _NEWLINE:  # a part of a line that is too long for one document
-            open_ = self._prompts or any(first < size < last for first, last in self._open)
-            return Inside(line=True) if open_ or self._quoted.holds(size) else OUTSIDE
-        return next((Inside(before) for first, last, before in self._keys if first <= size <= last), OUTSIDE)
+            open_ = self._prompts or self._masked.holds(size) or self._quoted.holds(size)
+            return Inside(line=True) if open_ else OUTSIDE
+        return next((Inside(around) for first, last, around in self._keys if first <= size <= last), OUTSIDE)
 
     def restore(self, data: Bytes) -> None:
         """Put back what was masked in the chunk: what is known of a file is told by its own bytes."""
-        while self._masked:
-            place, text = self._masked.pop()
-            data[place : place + len(text)] = text
+        self._masked.put_back(data)
         self._quoted.put_back(data)
 
     def marks(self) -> list[tuple[int, str]]:
         """What was masked in the chunk: places, and the rules' names."""
-        return sorted(self._marks + [(place, self._quoted_name) for place in self._quoted.begins.tolist()])
+        return sorted(self._masked.marks() + [(place, self._quoted_name) for place in self._quoted.begins.tolist()])
 
-    def _due(self, rules: "_Set", data: Bytes, size: int) -> dict[tuple[tuple[int, int], int], None]:
-        """Lines, each with the number of a rule that is to be applied to it."""
-        due: dict[tuple[tuple[int, int], int], None] = {}
-        line = (0, 0)
-        for begin, trigger in self._hits(rules, data, size):
-            if begin >= line[1]:
-                line = _line(data, size, begin)
-            due |= dict.fromkeys((line, number) for number in rules.of_trigger[trigger])
+    def _due(self, rules: "_Set", data: Bytes, size: int) -> list[tuple[_Line, list[int]]]:
+        """Lines in order, each with the numbers of the rules that are to be applied to it."""
+        found = self._hits(rules, data, size)
+        begins, triggers = found[:, 0].tolist(), found[:, 2].tolist()
+        due: list[tuple[_Line, list[int]]] = []
+        at = 0
+        while at < len(begins):
+            line = _line(data, size, begins[at])
+            behind = bisect_left(begins, line[1], at)
+            numbers = {number for trigger in set(triggers[at:behind]) for number in rules.of_trigger[trigger]}
+            due.append((line, sorted(numbers)))
+            at = behind
         return due
 
-    def _hits(self, rules: "_Set", data: Bytes, size: int) -> list[tuple[int, int]]:
-        """Places and triggers of what may have to be masked; quoted texts are masked at once."""
+    def _hits(self, rules: "_Set", data: Bytes, size: int) -> Int64:
+        """Begins, ends and triggers of what may have to be masked; quoted texts are masked at once."""
         if rules.sieve is None:
-            return []
+            return _NOTHING
         found = rules.sieve.find(data, size)
         if len(found) and rules.quoted >= 0 and not rules.everywhere:
             self._quoted_name = rules.quoted_name
             found = self._quoted.mask(data, size, found, rules.quoted)
-        return [(begin, number) for begin, _, number in found.tolist()]
+        return found
 
     def _apply(self, rule: Rule, data: Bytes, begin: int, end: int) -> None:
-        text = data[begin:end].tobytes()
-        for first, last in _spans(rule, text):
-            if last > first and text.count(b"*", first, last) < last - first:
-                self._mask(data, begin + first, begin + last)
-                self._marks.append((begin + first, rule.name))
+        spans = _spans(rule, data[begin:end].tobytes())
+        if len(spans):
+            self._masked.cover(data, spans + begin, rule.name)
 
     def _mask(self, data: Bytes, begin: int, end: int) -> None:
-        text = data[begin:end].copy()
-        self._masked.append((begin, text))
-        self._open.append((begin, end + 1))
-        data[begin:end] = np.where(text == _RETURN, text, np.uint8(MASK))
+        self._masked.cover(data, np.array([(begin, end)], np.int64))
 
-    def _mask_keys(self, data: Bytes, chunk: bytes, lines: list[tuple[int, int]], inside: bytes | None) -> None:
+    def _mask_keys(self, data: Bytes, chunk: bytes, lines: list[_Line], inside: Around | None) -> None:
         if inside is not None:
             self._mask_key(data, chunk, 0, inside)
         for begin, end in lines:
@@ -145,27 +144,31 @@ class Redactor:
     def _begin_key(self, data: Bytes, chunk: bytes, begin: int, end: int) -> None:
         at = begin
         while found := KEY_BEGIN.search(chunk, at, end):
-            self._marks.append((found.end(), PRIVATE_KEY))
+            self._masked.note(found.end(), PRIVATE_KEY)
             closed = KEY_END.search(chunk, found.end(), end)
             at = closed.end() if closed else end
-            if closed is None and not chunk[found.end() : end].strip():
-                self._mask_key(data, chunk, end + 1, before_of(chunk, begin, found.start()))
-            else:
+            if closed or chunk[found.end() : end].strip():
                 self._mask(data, found.end(), closed.start() if closed else end)
+            if closed is None:
+                around = goes_on(chunk[begin:end], found.start() - begin, found.end() - begin)
+                if around is not None:
+                    self._mask_key(data, chunk, end + 1, around)
 
-    def _mask_key(self, data: Bytes, chunk: bytes, begin: int, before: bytes) -> None:
+    def _mask_key(self, data: Bytes, chunk: bytes, begin: int, around: Around) -> None:
         """Mask the lines of a key up to its end or to one that is not a key's."""
-        at, line = begin, line_of(before)
+        at = begin
         while at < len(chunk):
             end = chunk.find(b"\n", at)
             end = len(chunk) if end < 0 else end
-            found = line.fullmatch(chunk, at, end)
+            found = body_of(chunk[at:end], around)
             if found is None:
-                self._keys.append((begin, at - 1, before))
-                return
-            self._mask(data, *found.span(1))
+                break
+            self._mask(data, at + found[0], at + found[1])
+            if found[2] != around:
+                self._keys.append((begin, at, around))
+                begin, around = end + 1, found[2]
             at = end + 1
-        self._keys.append((begin, len(chunk), before))
+        self._keys.append((begin, min(at, len(chunk)), around))
 
 
 class _Set:
@@ -212,19 +215,23 @@ def _lines(chunk: bytes) -> Iterator[tuple[int, int]]:
         begin += len(line) + 1
 
 
-def _spans(rule: Rule, text: bytes) -> Iterator[tuple[int, int]]:
+def _spans(rule: Rule, text: bytes) -> Int64:
+    """What a rule masks in a line."""
     if rule.deep:
-        yield from _deep(rule.pattern, text)
-        return
-    for found in rule.pattern.finditer(text):
-        yield from _groups(found, rule.group)
+        return _deep(rule.pattern, text)
+    found = [span for found in rule.pattern.finditer(text) for span in _groups(found, rule.group)]
+    return np.array(found, np.int64) if found else _NOTHING
 
 
-def _deep(pattern: re.Pattern[bytes], text: bytes) -> Iterator[tuple[int, int]]:
-    at = 0
-    while found := pattern.search(text, at):
-        spans, at = texts_of(text, found.end())
-        yield from spans
+def _deep(pattern: re.Pattern[bytes], text: bytes) -> Int64:
+    found = pattern.search(text)
+    if found is None:
+        return _NOTHING
+    line, spans, count = readable(text), room_for(text), 0
+    while found:
+        count, at = find_texts(line, found.end(), len(text), spans, count)
+        found = pattern.search(text, at)
+    return spans[:count]
 
 
 def _groups(found: re.Match[bytes], group: int | None) -> list[tuple[int, int]]:
@@ -245,8 +252,14 @@ def begins_inside(before: bytes) -> Inside:
     begun = next(reversed(list(KEY_BEGIN.finditer(before))), None)
     if begun is None:
         return OUTSIDE
-    rest = before[begun.end() :].removesuffix(b"\n").split(b"\n")
-    shape = before_of(before, before.rfind(b"\n", 0, begun.start()) + 1, begun.start())
-    line = line_of(shape)
-    inside = not rest[0].strip() and all(line.fullmatch(one) for one in rest[1:])
-    return Inside(shape) if inside else OUTSIDE
+    begin = before.rfind(b"\n", 0, begun.start()) + 1
+    first, *lines = before[begin:].removesuffix(b"\n").split(b"\n")
+    if KEY_END.search(first, begun.end() - begin):
+        return OUTSIDE
+    around = goes_on(first, begun.start() - begin, begun.end() - begin)
+    for line in lines:
+        found = body_of(line, around) if around is not None else None
+        if found is None:
+            return OUTSIDE
+        around = found[2]
+    return Inside(around)

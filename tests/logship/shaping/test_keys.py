@@ -1,6 +1,7 @@
 """Private keys are masked over lines, also where something stands before each of them."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -72,6 +73,71 @@ def test_keys_with_something_before_every_line(
     for got, line, body in zip(found.splitlines(keepends=True), lines, [None, None, *BODY, None, None], strict=True):
         kept = line if body is None or not body else line[: line.rindex(body)] + b"*" * len(body) + end
         assert got == kept
+
+
+LONG = b"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDC7bOGmSfzf+ab"
+JSON = b'\\n","stream":"stdout","time":"2026-01-01T00:00:00.%d23Z"}'
+UNLIKE = [
+    (b"2026-01-01 key: ", b"", b""),
+    (b"2026-01-01 10:00:00 INFO key: ", b"2026-01-01 10:00:01 INFO ", b""),
+    (b"2026-01-01 10:00:00 INFO [a.b:9] tls.key=", b"2026-01-01 10:00:01 INFO [a.b:12] ", b""),
+    (b"key of web-1: ", b"worker-7a says ", b""),
+    (b"lorem ipsum " * 40 + b"1 ", b"lorem ipsum " * 40 + b"2 ", b""),
+    (b"x" * 3000 + b" ", b"x" * 3000 + b" ", b""),
+    (b"2026-01-01T00:00:00.1Z stdout F key is ", b"2026-01-01T00:00:00.22Z stdout F ", b""),
+    (b'{"log":"', b'{"log":"', JSON),
+    (b'{"log":"key: ', b'{"log":"', JSON),
+    (b"key = '", b"       '", b"\\n'"),
+    (b'  "', b'  "', b'",'),
+]
+
+
+@pytest.mark.parametrize("fast", FAST)
+@pytest.mark.parametrize(("head", "before", "after"), UNLIKE)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_keys_whose_lines_begin_otherwise_than_the_first_or_go_on_behind_it(
+    head: bytes, before: bytes, after: bytes, data: st.DataObject, *, fast: bool
+) -> None:
+    numbers = iter(range(7, 100))
+    rows = [LONG, LONG[::-1], b"Q2hXab=="]
+    behind = [after % next(numbers) if b"%d" in after else after for _ in rows]
+    lines = [
+        b"2026-01-01 12:00:00 INFO before",
+        head + b"-----BEGIN EC PRIVATE KEY-----" + (after % 1 if b"%d" in after else after),
+        *(before + row + end for row, end in zip(rows, behind, strict=True)),
+        before + b"-----END EC PRIVATE KEY-----" + after,
+        b"2026-01-01 12:00:01 INFO after",
+    ]
+    text = b"".join(line + b"\n" for line in lines)
+    ends = [found.end() for found in re.finditer(b"\n", text)][:-1]
+    found = read(text, sorted(data.draw(st.sets(st.sampled_from(ends)))), fast=fast).split(b"\n")
+    assert found[2:5] == [before + b"*" * len(row) + end for row, end in zip(rows, behind, strict=True)]
+    assert found[:1] + found[5:] == [lines[0], *lines[5:], b""]
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_a_line_of_a_key_may_be_of_any_length(*, fast: bool) -> None:
+    text = b"-----BEGIN PRIVATE KEY-----\n" + LONG * 40 + b"\n-----END PRIVATE KEY-----\n"
+    assert read(text, [], fast=fast) == text.replace(LONG, b"*" * len(LONG))
+
+
+@pytest.mark.parametrize("part", [b"1 ", b"a.", b"AAAA+ ", b"/", b"-----BEGIN PRIVATE KEY----- "])
+def test_lines_made_to_look_like_keys_keep_nobody_busy(part: bytes) -> None:
+    redactor = Redactor(RedactSettings())
+    spent = []
+    for length in (1 << 16, 1 << 18):
+        line = part * (400 // len(part)) + b"-----BEGIN PRIVATE KEY-----" + part * 8 + b"\n" + part * 20 + b"\n"
+        text = line * (length // len(line))
+        data = np.frombuffer(bytearray(text + bytes(64)), np.uint8)
+        times = []
+        for _ in range(3):
+            began = time.process_time()
+            redactor.redact(data, len(text))
+            times.append(time.process_time() - began)
+            redactor.restore(data)
+        spent.append(min(times))
+    assert spent[1] < 16 * max(spent[0], 0.002)
 
 
 @pytest.mark.parametrize("fast", FAST)

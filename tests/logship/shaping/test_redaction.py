@@ -1,6 +1,9 @@
 """What must not leave the node is masked, in place, and nothing else."""
 
+import json
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -263,6 +266,62 @@ def test_own_rules(*, fast: bool) -> None:
     text = b"ticket ABC-12 of joe@example.org\nTICKET ABC-1\nticket ABC\n"
     wanted = b"ticket ***-12 of ***************\nTICKET ABC-1\nticket ABC\n"
     assert masked(text, fast=fast, rule=rules) == wanted
+
+
+WITHOUT_COMPILER = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba" else find(name, *rest)
+import numpy as np
+from logship.patterns.compiled import INSTALLED
+from logship.shaping.redaction import Redactor
+from logship.shaping.settings import RedactSettings
+assert not INSTALLED
+text = sys.stdin.buffer.read()
+redactor = Redactor(RedactSettings())
+data = np.frombuffer(bytearray(text) + bytes(64), np.uint8)
+redactor.redact(data, len(text), prompts=True)
+sys.stdout.buffer.write(data.tobytes() + repr(redactor.marks()).encode())
+redactor.restore(data)
+assert data[:len(text)].tobytes() == text
+"""
+
+
+def test_without_the_compiler_the_same_is_masked() -> None:
+    lines = [without(one)[0] for _, one in SECRETS + PROMPTS]
+    text = b"\n".join([*lines, *lines[::-1], b'"input": [' + b'"a\\"b", ' * 999 + b"]", KEY, b"password=*\r", b""])
+    child = subprocess.run(
+        [sys.executable, "-c", WITHOUT_COMPILER], input=text, capture_output=True, timeout=300, check=True
+    )
+    redactor = Redactor(RedactSettings())
+    data = np.frombuffer(bytearray(text) + bytes(64), np.uint8)
+    redactor.redact(data, len(text), prompts=True)
+    assert child.stdout == data.tobytes() + repr(redactor.marks()).encode()
+
+
+MANY = [
+    b'{"model":"m","prompt":[' + b'"a", ' * 200_000 + b'"b"]}',
+    b'{"messages":[' + b'{"role":"user","content":"it is"},' * 30_000 + b"{}]}",
+    b'{"body":"{\\"input\\": [' + b'\\"a\\", ' * 100_000 + b'\\"b\\"]}"}',
+    b'{"password": [' + b'"a", ' * 200_000 + b'"b"]}',
+]
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="no numba")
+@pytest.mark.parametrize("line", MANY, ids=["texts", "messages", "in a text", "passwords"])
+def test_a_line_of_thousands_of_texts_takes_no_longer_than_to_read_it(line: bytes) -> None:
+    redactor = Redactor(RedactSettings())
+    data = np.frombuffer(bytearray(line + bytes(64)), np.uint8)
+    masking, reading = [], []
+    for _ in range(5):
+        began = time.process_time()
+        redactor.redact(data, len(line), prompts=True)
+        masking.append(time.process_time() - began)
+        redactor.restore(data)
+        began = time.process_time()
+        json.loads(line)
+        reading.append(time.process_time() - began)
+    assert min(masking[1:]) < 10 * max(min(reading), 0.002)
 
 
 def test_rules_that_cannot_be() -> None:

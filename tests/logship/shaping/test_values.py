@@ -1,6 +1,7 @@
 """Prompts are masked however deep they stand in a request, and however it is written into a line."""
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from logship.patterns.compiled import AVAILABLE
 from logship.shaping.keys import OUTSIDE, Inside
 from logship.shaping.redaction import Redactor, begins_inside
 from logship.shaping.settings import RedactSettings
-from logship.shaping.values import texts_of
+from logship.shaping.values import find_texts, room_for, texts_of
 
 FAST = [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no numba"), id="fast"), False]
 MARK = "ZZ"
@@ -80,6 +81,67 @@ def test_whatever_stands_there_is_read_to_some_end(parts: list[bytes]) -> None:
         assert len(begin) <= end <= len(line)
         assert all(0 < first <= last <= end for first, last in spans)
         assert all(last <= first for (_, last), (first, _) in pairwise(spans))
+
+
+TOKEN = re.compile(
+    rb"(?<!\\)\\*+[\"']?(?<!\w)(?:type|role)\\*+[\"']?\s*[:=]\s*\\*+[\"'][\w.-]{0,40}+\\*+[\"']"
+    rb"|(?<!\\)(?P<depth>\\*+)(?P<quote>[\"'])"
+    rb"|(?P<open>[\[{(])"
+    rb"|(?P<close>[\]})])"
+    rb"|(?<=\[)(?P<numbers>[\d\s.,-]*\d)"
+)
+
+
+def plainly(line: bytes, begin: int) -> tuple[list[tuple[int, int]], int]:
+    """The same by expressions, which take longer."""
+    spans: list[tuple[int, int]] = []
+    nested, at = 0, begin
+    while found := TOKEN.search(line, at):
+        at = found.end()
+        nested += bool(found["open"]) - bool(found["close"])
+        if found["numbers"]:
+            spans.append(found.span("numbers"))
+        elif quote := found["quote"]:
+            step = 2 * (min(len(found["depth"]), 63) + 1)
+            body = rb"(?:[^\\%(q)s]++|\\++(?!%(q)s)|(?:\\{%(step)d})*+\\{%(inner)d}%(q)s|\\*+%(q)s(?=\w))*+"
+            text = re.compile(body % {b"q": quote, b"step": step, b"inner": step - 1}).match(line, at)
+            assert text
+            if not (nested and re.compile(rb"\\*+[\"']?\s*:").match(line, text.end())):
+                spans.append((at, text.end()))
+            if text.end() == len(line):
+                break
+            at = line.index(quote, text.end()) + 1
+        if nested <= 0 and not (found["open"] or found["numbers"]):
+            return spans, at
+    return spans, len(line)
+
+
+WORDS = [
+    b'"',
+    b"'",
+    b"\\",
+    b'\\"',
+    b'\\\\\\"',
+    *(bytes([sign]) for sign in b"[]{}(),:= \t_a1\xff"),
+    b" 1, -2.5 ",
+    b"type",
+]
+WORDS += [b'"role": "user"', b"type='text'", b"role", b"\\" * 70 + b'"', b"\\" * 127 + b'"']
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    before=st.lists(st.sampled_from(WORDS), max_size=2).map(b"".join),
+    begin=st.sampled_from([b'"', b"\\'", b"[", b"{'", b'\\\\\\"']),
+    rest=st.lists(st.sampled_from(WORDS), max_size=20).map(b"".join),
+)
+def test_texts_are_those_that_their_definition_names(before: bytes, begin: bytes, rest: bytes) -> None:
+    line = before + begin + rest
+    wanted = plainly(line, len(before))
+    assert texts_of(line, len(before)) == wanted
+    spans = room_for(line)
+    count, end = getattr(find_texts, "py_func", find_texts)(line, len(before), len(line), spans, 0)
+    assert ([(first, last) for first, last in spans[:count].tolist()], end) == wanted
 
 
 LINE = b'{"model":"m","prompt":"' + b"private " * 40 + b'","n":1,"prompt":"' + b"private " * 9 + b'"}\n'
