@@ -18,7 +18,9 @@ SI_KERNEL = 0x80
 """The origin of a signal that a key raised: the terminal has sent it to the command as well."""
 ENDS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 HEARD = ENDS | {signal.SIGCHLD}
-TO_END_SECONDS, TO_DIE_SECONDS = 5, 20
+TO_END_SECONDS = int(os.environ.get("LEFTOVERS_SECONDS", "60"))
+"""What is about to end may: a busy machine takes its time."""
+TO_DIE_SECONDS = 60
 
 
 def run(command: Sequence[str]) -> int:
