@@ -37,7 +37,8 @@ class Course:
     Args:
         folder: an empty one.
         scale: share of the full number of lines; rates stay. In full a generation is there for 0.3 s at least; in
-            part, as tests run it, four times as long: a busy machine may leave a shipper no processor for that time.
+            part, as tests run it, all stay, and a log is removed once the shipper has it open: a busy machine may
+            leave it no processor for longer than that.
         sink: the far side.
     """
 
@@ -93,12 +94,14 @@ class Course:
         lines, every = max(1, round(lines * self.scale)), round(every * self.scale)
         told = {"path": str(self.path), "places": str(self.places), "first": self.written, "lines": lines}
         told |= {"rate": rate, "every": every, "repeated": self.repeated, "keep": self._keep, **more}
+        if self.scale < 1 and self.child is not None:
+            told["reader"] = self.child.process.pid
         self.written += lines
         writer = subprocess.Popen([sys.executable, "-m", "tests.support.log_writer", json.dumps(told)])
         try:
             yield lines / rate
         finally:
-            assert writer.wait(120) == 0
+            assert writer.wait(300) == 0
 
     def write(self, lines: int = 300_000, rate: int = 50_000, every: int = 0, **more: Any) -> None:
         """Write lines."""

@@ -23,6 +23,7 @@ import orjson
 from backports import zstd
 
 from tests.support.bulk_sink import FAULTS, BulkSink
+from tests.support.log_writer import is_open
 from tests.support.shipper_nursery import Child, Nursery
 
 SECONDS = 60.0
@@ -335,15 +336,7 @@ class Schedule:
 
     def _is_open(self, log: Log) -> bool:
         assert self._child is not None
-        status = log.path.stat() if log.path.exists() else None
-        for descriptor in Path(f"/proc/{self._child.pid}/fd").iterdir():
-            try:
-                held = descriptor.stat()
-            except OSError:
-                continue
-            if status is not None and (held.st_dev, held.st_ino) == (status.st_dev, status.st_ino):
-                return True
-        return False
+        return log.path.exists() and is_open(self._child.pid, log.path)
 
     def _kill(self) -> None:
         self._end(signal.SIGKILL)

@@ -3,6 +3,7 @@
 Every line ends with its number; where each line stands in its file is kept beside, eight bytes a line.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,6 +30,16 @@ def line(number: int) -> bytes:
     return f"{moment} INFO [engine.py:7] {text} seq={number:08d}\n".encode()
 
 
+def is_open(process: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    status = path.stat()
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(OSError):  # it was closed meanwhile
+            if os.path.samestat(descriptor.stat(), status):
+                return True
+    return False
+
+
 class Writer:
     """Writes and rotates as it was told.
 
@@ -42,6 +53,7 @@ class Writer:
         keep: generations that stay.
         places: file that takes where each line stands.
         repeated: whether all lines are alike.
+        reader: process that must have a log open before it is removed; 0 where nobody is waited for.
     """
 
     def __init__(
@@ -56,10 +68,11 @@ class Writer:
         way: str = "rename",
         keep: int = 5,
         repeated: bool = False,
+        reader: int = 0,
     ) -> None:
         self._path, self._places = Path(path), Path(places)
         self._first, self._lines, self._rate = first, lines, rate
-        self._every, self._keep, self._repeated = every, keep, repeated
+        self._every, self._keep, self._repeated, self._reader = every, keep, repeated, reader
         self._rotate = {"rename": self._rename, "copytruncate": self._copy_and_cut_off, "recreate": self._recreate}[way]
 
     def run(self) -> None:
@@ -99,6 +112,8 @@ class Writer:
 
     def _recreate(self, log: IO[bytes]) -> IO[bytes]:
         log.close()
+        while self._reader and not is_open(self._reader, self._path):
+            time.sleep(0.002)
         self._path.unlink()
         return self._open()
 

@@ -7,7 +7,6 @@ import pytest
 from tests.support.fault_rows import ROWS, CannotBeRunError, Row, run
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_fault(row: Row, tmp_path: Path) -> None:
     try:

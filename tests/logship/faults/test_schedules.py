@@ -3,8 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from tests.support.log_schedule import Outcome, Schedule, warm
 from tests.support.shipper_nursery import Nursery
 
@@ -12,7 +10,6 @@ SEEDS = (166, 169, 511, 652, 665, 754, 840, 910, 966, *range(11))
 """The first ones were wrong once."""
 
 
-@pytest.mark.timeout(400)
 def test_schedules_of_faults_lose_nothing_and_send_nothing_twice(tmp_path: Path) -> None:
     def run(seed: int) -> Outcome:
         folder = tmp_path / str(seed)
