@@ -65,7 +65,7 @@ def rotate(path: Path, suffix: str = ".gz") -> None:
 
 def assert_all_once(sink: BulkSink, written: list[bytes]) -> None:
     with contextlib.suppress(AssertionError):  # what is missing is said better by the comparison
-        wait_for(lambda: len(sink.documents) >= len(written), "the documents", 20)
+        wait_for(lambda: len(sink.documents) >= len(written), "the documents")
     time.sleep(0.3)
     assert len(sink.documents) == len(written)
     assert sorted(document["message"].encode() for document in sink.documents.values()) == sorted(written)

@@ -12,6 +12,7 @@ from forewarn.base.clock import SystemClock
 from logship.files.copies import LINGER_SECONDS
 from logship.files.follower import ALL_SECONDS
 from logship.files.listing import Listings
+from logship.shipper import Shipper
 from tests.support.bulk_sink import BulkSink
 from tests.support.logship import wait_for
 from tests.support.shipper_thread import LeapingClock, in_process, open_inodes
@@ -31,6 +32,7 @@ def append(path: Path, line: bytes) -> None:
         log.write(line + b"\n")
 
 
+@pytest.mark.timed
 def test_a_link_to_a_folder_is_changed(tmp_path: Path) -> None:
     """Nothing says so, but something else makes the shipper search."""
     link, other, clock = tmp_path / "current", tmp_path / "other", LeapingClock()
@@ -66,6 +68,10 @@ def sent(sink: BulkSink) -> list[tuple[str, str]]:
     """The data set and the message of all documents."""
     found = list(sink.documents.values())
     return sorted((document["event"]["dataset"], document["message"]) for document in found)
+
+
+def lag(shipper: Shipper) -> float:
+    return sum(value for name, _, value, _ in shipper.samples() if name == "forewarn_logs_lag_bytes")
 
 
 def settings_of(sink: BulkSink, *entries: tuple[Path, str], **more: Any) -> dict[str, Any]:
@@ -112,11 +118,11 @@ def test_the_rest_of_a_log_that_vanished_goes_where_its_beginning_went(
     with BulkSink() as sink:
         entries = [(tmp_path / pattern, f"set{number}") for number, pattern in enumerate(patterns)]
         settings = settings_of(sink, *entries)
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             wait_for(lambda: len(sink.documents) == 1, "the first line")
             sink.down()
             append(path, b"two")
-            time.sleep(1)
+            wait_for(lambda: lag(shipper) == 4, "that it was seen")
             path.unlink()
             time.sleep(1)
         sink.up()
@@ -125,6 +131,7 @@ def test_the_rest_of_a_log_that_vanished_goes_where_its_beginning_went(
         assert sent(sink) == [("set1", "one"), ("set1", "two")]
 
 
+@pytest.mark.timed
 def test_folders_that_lead_back_to_themselves(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -137,6 +144,7 @@ def test_folders_that_lead_back_to_themselves(tmp_path: Path) -> None:
         wait_for(lambda: len(sink.documents) == 2, "a new file", SOON)
 
 
+@pytest.mark.timed
 def test_many_files_of_one_folder_begin_soon(tmp_path: Path) -> None:
     """Also where older generations lie beside them, and once more after the end of the process."""
     logs = tmp_path / "logs"
@@ -157,6 +165,7 @@ def have(sink: BulkSink, count: int) -> bool:
     return len(sink.documents) == count
 
 
+@pytest.mark.timed
 def test_several_links_to_one_file(tmp_path: Path) -> None:
     links, real, clock = tmp_path / "links", tmp_path / "real" / "real.log", LeapingClock()
     for folder in (links, real.parent):

@@ -295,7 +295,7 @@ def answering(body: bytes, status: bytes = b"200 OK", header: bytes = b"X: x") -
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("answer", [b'{"items":["x"]}', b'{"items":[{}]}', b'{"items":[7]}', b"[]", b"<html>"])
@@ -341,7 +341,7 @@ def test_a_shipper_that_can_no_longer_read_ends_and_says_why(tmp_path: Path) -> 
     with BulkSink() as sink:
         settings = {"url": sink.url, "file": [{"path": str(tmp_path / "app.log")}]}
         with shipping(settings, tmp_path / "data") as child:
-            assert child.process.wait(90) == 1
+            assert child.process.wait(200) == 1
     [told] = [line for line in (tmp_path / "data" / "stderr.log").read_text().splitlines() if "broke off" in line]
     assert "no room" in told
 
@@ -355,7 +355,7 @@ def test_a_checkpoint_that_cannot_be_used_is_one_line_and_tried_again(tmp_path: 
     with BulkSink() as sink:
         settings = {"url": sink.url, "file": [{"path": str(tmp_path / "app.log")}]}
         with shipping(settings, tmp_path / "data") as child:
-            assert child.process.wait(90) == 1
+            assert child.process.wait(200) == 1
             wait_for(lambda: bool(off(child)), "the word")
             assert "logship.db" in off(child)[0]["reason"]
         [told] = (tmp_path / "data" / "stderr.log").read_text().splitlines()
@@ -365,6 +365,7 @@ def test_a_checkpoint_that_cannot_be_used_is_one_line_and_tried_again(tmp_path: 
             wait_for(lambda: len(sink.documents) == 1, "the line")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("missing", ["elasticsearch", "httptools", "isal"])
 def test_without_the_extra_the_room_says_so_and_stays_off(tmp_path: Path, missing: str) -> None:
     (tmp_path / "without").mkdir()
@@ -373,7 +374,7 @@ def test_without_the_extra_the_room_says_so_and_stays_off(tmp_path: Path, missin
     settings = {"url": "http://127.0.0.1:9", "file": [{"path": str(tmp_path / "app.log")}]}
     environment = {"PYTHONPATH": str(tmp_path / "without")}
     with shipping(settings, tmp_path / "data", environment) as child:
-        wait_for(lambda: bool(off(child)), "the word", 90)
+        wait_for(lambda: bool(off(child)), "the word")
         assert "forewarn[logs]" in off(child)[0]["reason"]
         assert child.process.poll() is None
         assert child.stop() < 2.0
@@ -388,5 +389,5 @@ def test_a_secret_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         "api_key_file": str(tmp_path / "missing"),
     }
     with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: bool(off(child)), "the word", 90)
+        wait_for(lambda: bool(off(child)), "the word")
         assert str(tmp_path / "missing") in off(child)[0]["reason"]

@@ -32,6 +32,7 @@ def wake_ups_a_second(process: int) -> float:
     return (wake_ups(process) - before) / (time.monotonic() - began)
 
 
+@pytest.mark.timed
 def test_nobody_wakes_up_while_files_are_quiet(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -40,7 +41,7 @@ def test_nobody_wakes_up_while_files_are_quiet(tmp_path: Path) -> None:
     with BulkSink() as sink:
         settings = {"url": sink.url, "file": [{"path": str(logs / "*.log")}], "multiline": {"wait": "50ms"}}
         with shipping(settings, tmp_path / "data") as child:
-            wait_for(lambda: len(sink.documents) == FILES, "all lines", 90)
+            wait_for(lambda: len(sink.documents) == FILES, "all lines")
             wait_for(lambda: child.value("forewarn_logs_lag_bytes", path=str(logs / "0.log")) == 0, "no lag")
             assert min(wake_ups_a_second(child.process.pid) for _ in range(WHILES)) < WAKE_UPS
             with (logs / "7.log").open("ab") as log:

@@ -59,6 +59,7 @@ def test_a_batch_is_of_one_data_stream_and_ends_at_its_limit() -> None:
     assert sorted(found) == [("a", 5), ("a", 10), ("a", 10), ("b", 3)]
 
 
+@pytest.mark.timed
 def test_lines_wait_for_others() -> None:
     packer, one = Packer(0.5), batch()
     first = Pieces("a", 1)
@@ -77,6 +78,7 @@ def test_lines_wait_for_others() -> None:
     thread.join()
 
 
+@pytest.mark.timed
 def test_data_streams_wait_at_the_same_time() -> None:
     packer, one = Packer(0.5), batch()
     for name in "abcd":
@@ -97,14 +99,14 @@ def test_a_data_stream_that_is_not_taken_leaves_room_for_others() -> None:
     time.sleep(0.1)
     assert not stuck[2].spans
     packer.wake(Pieces("b", 1))
-    third.join(5)
+    third.join(60)
     assert stuck[2].stream == "b"
     fourth = threading.Thread(target=packer.pack, args=(other,))
     fourth.start()
     time.sleep(0.1)
     assert not other.spans
     packer.wake(Pieces("c", 1))
-    fourth.join(5)
+    fourth.join(60)
     assert other.stream == "c"
     assert packer.pack(stuck[0])
     assert stuck[0].stream == "a"
@@ -120,7 +122,7 @@ def test_of_a_data_stream_that_is_held_one_batch_at_most_is_under_way() -> None:
     time.sleep(0.1)
     assert not other.spans
     packer.release("a")
-    second.join(5)
+    second.join(60)
     assert (one.stream, other.stream) == ("a", "a")
 
 
@@ -145,13 +147,14 @@ def test_parallel_turns_see_all_of_a_feed_once_and_in_order() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     covered = sorted((span.start, span.end) for span in spans)
     assert covered[0][0] == 0
     assert covered[-1][1] == 500
     assert all(before[1] == after[0] for before, after in itertools.pairwise(covered))
 
 
+@pytest.mark.timed
 def test_the_window_halves_and_grows_by_one_a_round() -> None:
     stopping = threading.Event()
     window, inside, most = Window(4, stopping), 0, 0
@@ -251,14 +254,14 @@ def test_killed_with_requests_under_way_in_any_order(tmp_path: Path, seed: int) 
                 log.write(b"".join(line + b"\n" for line in left[:4_000]))
             left = left[4_000:]
             with shipping(settings, tmp_path / "data") as child:
-                wait_for(lambda aim=aim: len(sink.documents) >= aim, "some of it", 90)  # type: ignore[misc]
+                wait_for(lambda aim=aim: len(sink.documents) >= aim, "some of it")  # type: ignore[misc]
                 child.kill()
             sink.forget_questions()
             sink.roll_over()
             assert len(sink.documents) < len(written) - len(left), "killed too late to show anything"
         sink.plan = None
         with shipping(settings, tmp_path / "data"):
-            wait_for(lambda: len(sink.documents) >= len(written), "all of it", 90)
+            wait_for(lambda: len(sink.documents) >= len(written), "all of it")
     assert sorted(document["message"].encode() for document in sink.documents.values()) == sorted(written)
     assert (sink.doubles, sink.changed) == (set(), set())
     fallen_back = [one for one in sink.documents.values() if one["@timestamp"] > "2026-06"]
@@ -340,7 +343,7 @@ def test_what_it_says_of_time(tmp_path: Path) -> None:
             wait_for(lambda: value(child, "forewarn_logs_lag_seconds", path=str(path)) == 0, "no lag")
             path.write_bytes(b"2026-03-01 10:20:30 INFO one\n2026-03-01 10:20:30 INFO two\n")
             wait_for(lambda: value(child, "forewarn_logs_delivery_seconds_count") == 2, "two deliveries")
-            assert 0 < value(child, "forewarn_logs_delivery_seconds_sum") < 20
+            assert 0 < value(child, "forewarn_logs_delivery_seconds_sum") < 200
             assert value(child, "forewarn_logs_delivery_seconds_bucket", le="+Inf") == 2
             sink.down()
             with path.open("ab") as log:
@@ -348,5 +351,5 @@ def test_what_it_says_of_time(tmp_path: Path) -> None:
             wait_for(lambda: value(child, "forewarn_logs_lag_bytes", path=str(path)) == 31, "the third line waits")
             wait_for(lambda: (value(child, "forewarn_logs_lag_seconds", path=str(path)) or 0) > 1, "lag")
             sink.up()
-            wait_for(lambda: value(child, "forewarn_logs_delivery_seconds_count") == 3, "the third", 60)
+            wait_for(lambda: value(child, "forewarn_logs_delivery_seconds_count") == 3, "the third")
             wait_for(lambda: value(child, "forewarn_logs_lag_seconds", path=str(path)) == 0, "no lag")

@@ -35,7 +35,7 @@ def test_a_refusal_is_no_answer_to_whether_documents_are_there(
 
         sink.plan = plan
         with shipping({"url": sink.url, "file": [{"path": str(path)}]}, tmp_path / "data") as child:
-            wait_for(lambda: len(sink.times) >= 3, "a refusal", 90)
+            wait_for(lambda: len(sink.times) >= 3, "a refusal")
             wait_for(sink.roll_over, "a moment for it")
             over, sink.refuse_every = True, 0
             wait_for(lambda: child.value("forewarn_logs_lag_bytes", path=str(path)) == 0, "the end")

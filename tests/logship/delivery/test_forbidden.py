@@ -31,10 +31,10 @@ def test_forbidden_streams_do_not_hold_up_the_others(tmp_path: Path, connections
                 for path in files.values():
                     put(path, f"line {number}")
                 time.sleep(0.2)
-            wait_for(lambda: len(sink.documents) == ROUNDS, "all that may be written", 90)
+            wait_for(lambda: len(sink.documents) == ROUNDS, "all that may be written")
             wait_for(lambda: child.value("forewarn_logs_up") == 0, "its notice of the others")
             sink.forbidden = set()
-            wait_for(lambda: len(sink.documents) == len(names) * ROUNDS, "the rest", 60)
+            wait_for(lambda: len(sink.documents) == len(names) * ROUNDS, "the rest")
             wait_for(lambda: child.value("forewarn_logs_up") == 1, "its notice")
     told = (tmp_path / "data" / "stderr.log").read_text()
     assert sum("does not take logs-" in line for line in told.splitlines()) == 1
@@ -50,9 +50,9 @@ def test_a_key_that_was_replaced_is_read_where_single_documents_are_forbidden(tm
         sink.forbidden, sink.rightful_key = {"logs-app-default"}, "new"
         settings = {"url": sink.url, "api_key_file": str(key), "file": [{"path": str(path), "dataset": "app"}]}
         with shipping(settings, tmp_path / "data") as child:
-            wait_for(lambda: child.value("forewarn_logs_up") == 0, "its notice", 60)
+            wait_for(lambda: child.value("forewarn_logs_up") == 0, "its notice")
             key.write_text("new")
-            wait_for(lambda: len(sink.documents) == 1, "what waited", 60)
+            wait_for(lambda: len(sink.documents) == 1, "what waited")
 
 
 def test_who_waits_is_stood_in_for_up_to_a_number() -> None:
@@ -61,13 +61,13 @@ def test_who_waits_is_stood_in_for_up_to_a_number() -> None:
     def work() -> None:
         with crew.away():
             inside.release()
-            over.wait(10)
+            over.wait(200)
 
     crew = Crew(work, count=2, most=5)
     crew.start()
-    assert all(inside.acquire(timeout=10) for _ in range(5))
+    assert all(inside.acquire(timeout=60) for _ in range(5))
     assert not inside.acquire(timeout=0.2)
     over.set()
     for thread in crew.threads:
-        thread.join(10)
+        thread.join(60)
     assert len(crew.threads) == 5

@@ -180,17 +180,17 @@ def test_an_answer_amid_the_body_is_heard(status: str, after: str) -> None:
         peer.connection.recv(100_000)
         peer.send(answer(b'{"error":"too much"}', status, "Retry-After: 7"))
         if after == "resets":
-            heard.wait(1)  # what came before a reset may be lost where it was not yet taken
+            heard.wait(30)  # what came before a reset may be lost where it was not yet taken
             peer.reset()
         elif after != "closes":
-            server.over.wait(20)
+            server.over.wait(200)
 
     with wire_server(script, answering(answer())) as server:
         bulk = bulk_to(server.url)
         before = time.monotonic()
         found = post(bulk, bytes(LARGE))
         heard.set()
-        assert time.monotonic() - before < 10
+        assert time.monotonic() - before < 30
         assert (found.status, found.retry_after) == (int(status[:3]), 7)
         assert "too much" in found.reason
         assert post(bulk).status == 200
@@ -220,7 +220,7 @@ def test_a_connection_that_was_closed_or_has_spoken_is_not_used_again(stray: byt
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(answer())
-        assert heard.wait(20)
+        assert heard.wait(60)
         peer.send(stray)
         if stray != b"x":
             peer.connection.close()
@@ -231,7 +231,7 @@ def test_a_connection_that_was_closed_or_has_spoken_is_not_used_again(stray: byt
         bulk = bulk_to(server.url)
         assert post(bulk).status == 200
         heard.set()
-        assert spoken.wait(20)
+        assert spoken.wait(60)
         time.sleep(0.3)
         assert post(bulk).status == 200
     assert len(server.asked) == 2
@@ -305,7 +305,7 @@ def test_a_silent_server_is_waited_for_as_long_as_told() -> None:
         assert peer.ended()
 
     found = answered(script, request_timeout=1)
-    assert 0.9 < time.monotonic() - before < 10
+    assert 0.9 < time.monotonic() - before < 40
     assert (found.status, "timed out: no answer within 1 s" in found.reason) == (0, True)
 
 
@@ -316,17 +316,17 @@ def test_an_answer_that_drips_is_waited_for_as_long_as_told() -> None:
         peer.request()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         with contextlib.suppress(OSError):
-            while time.monotonic() < before + 10:
+            while time.monotonic() < before + 50:
                 peer.send(b" ")
                 time.sleep(0.2)
 
     found = answered(script, request_timeout=1)
-    assert 0.9 < time.monotonic() - before < 10
+    assert 0.9 < time.monotonic() - before < 40
     assert (found.status, "timed out: no answer within 1 s" in found.reason) == (0, True)
 
 
 def test_a_server_that_takes_nothing_more() -> None:
-    with wire_server(lambda peer: peer.head() and server.over.wait(20) and None) as server:
+    with wire_server(lambda peer: peer.head() and server.over.wait(200) and None) as server:
         found = post(bulk_to(server.url, request_timeout=1), bytes(LARGE))
     assert (found.status, "timed out: nothing more of the request" in found.reason) == (0, True)
 
@@ -363,12 +363,12 @@ def test_every_thread_has_its_own_connection_and_lets_go_of_it_at_its_end() -> N
 
         def run() -> None:
             statuses.append(post(bulk).status)
-            together.wait(10)
+            together.wait(60)
             statuses.append(post(bulk).status)
 
         threads = [threading.Thread(target=run) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert statuses == [200] * 6

@@ -82,7 +82,7 @@ def test_nobody_is_trusted_without_proof(authority: Path, name: str, *, trusted:
         thread.start()
         url = f"https://{name}:{listener.getsockname()[1]}"
         found = post(bulk_to(url, authority if trusted else None))
-        thread.join(10)
+        thread.join(60)
     assert found.status == 0
     assert "CERTIFICATE_VERIFY_FAILED" in found.reason
     assert reason in found.reason
@@ -119,24 +119,27 @@ def test_a_server_that_speaks_no_tls() -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         found = post(bulk_to(f"https://127.0.0.1:{listener.getsockname()[1]}", None))
-        thread.join(10)
+        thread.join(60)
     assert (found.status, "WRONG_VERSION_NUMBER" in found.reason) == (0, True)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("closes", [True, False])
 def test_an_answer_amid_the_body_is_heard(authority: Path, version: ssl.TLSVersion, *, closes: bool) -> None:
+    heard = threading.Event()
+
     def script(peer: Peer) -> None:
         peer.head()
         peer.send(answer(b'{"error":"too much"}', "413 Request Entity Too Large"))
         if closes:
-            time.sleep(0.5)  # what came before a reset may be lost where the other side is still sending
+            heard.wait(30)  # what came before a reset may be lost where the other side is still sending
         else:
-            server.over.wait(20)
+            server.over.wait(200)
 
     with wire_server(script, answering(answer()), tls=context(authority, version)) as server:
-        bulk = bulk_to(server.url, authority, request_timeout=2)
+        bulk = bulk_to(server.url, authority, request_timeout=60)
         found = post(bulk, bytes(LARGE))
+        heard.set()
         assert (found.status, found.reason) == (413, "HTTP 413: too much")
         assert post(bulk).status == 200
 
@@ -153,7 +156,7 @@ def test_a_closed_connection_is_not_used_again(authority: Path) -> None:
     with wire_server(script, answering(answer()), tls=context(authority)) as server:
         bulk = bulk_to(server.url, authority)
         assert post(bulk).status == 200
-        assert closed.wait(20)
+        assert closed.wait(60)
         time.sleep(0.3)
         assert post(bulk).status == 200
 
@@ -175,7 +178,7 @@ def test_a_silent_server_is_waited_for_as_long_as_told(authority: Path) -> None:
     before = time.monotonic()
     with wire_server(script, tls=context(authority)) as server:
         found = post(bulk_to(server.url, authority, request_timeout=1))
-    assert 0.9 < time.monotonic() - before < 10
+    assert 0.9 < time.monotonic() - before < 40
     assert (found.status, "timed out: no answer within 1 s" in found.reason) == (0, True)
 
 

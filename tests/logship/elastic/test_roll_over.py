@@ -35,13 +35,13 @@ def test_kill_between_the_roll_over_and_the_acknowledgement(
     with Relay(server.url) as relay:
         relay.holding.set()
         with shipping(settings_for(relay.url, dataset, path), tmp_path / "data") as child:
-            wait_for(lambda: relay.kept == 4, "all connections waiting", 90)
+            wait_for(lambda: relay.kept == 4, "all connections waiting")
             arrived = counted(server, stream)
             assert 0 < arrived < LINES
             server.call("POST", f"/{stream}/_rollover")
             child.kill()
     with shipping(settings_for(server.url, dataset, path), tmp_path / "data") as child:
-        wait_for(lambda: child.value("forewarn_logs_lag_bytes", path=str(path)) == 0, "no lag", 90)
+        wait_for(lambda: child.value("forewarn_logs_lag_bytes", path=str(path)) == 0, "no lag")
         assert child.value("forewarn_logs_lines_total", outcome="duplicate") == arrived
     assert server.count(stream) == LINES
     assert distinct(server, stream) == LINES
@@ -56,10 +56,10 @@ def test_lost_answers_and_a_roll_over_before_the_next_try(
     with Relay(server.url) as relay:
         relay.holding.set()
         with shipping(settings_for(relay.url, dataset, path), tmp_path / "data") as child:
-            wait_for(lambda: relay.kept == 4, "all connections waiting", 90)
+            wait_for(lambda: relay.kept == 4, "all connections waiting")
             server.call("POST", f"/{stream}/_rollover")
             relay.lose()
-            wait_for(lambda: child.value("forewarn_logs_lag_bytes", path=str(path)) == 0, "no lag", 90)
+            wait_for(lambda: child.value("forewarn_logs_lag_bytes", path=str(path)) == 0, "no lag")
             assert (child.value("forewarn_logs_lines_total", outcome="duplicate") or 0) > 0
     assert server.count(stream) == LINES
     assert distinct(server, stream) == LINES

