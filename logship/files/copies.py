@@ -1,6 +1,9 @@
 """Telling copies of a log file from strangers: rotation by copying and cutting off leaves one behind."""
 
+from collections.abc import Sequence
+
 from forewarn.base.clock import Clock
+from logship.files.folder import Folder
 from logship.files.identity import HEAD_BYTES, MARKER_BYTES, Fingerprint
 from logship.files.tail import TailedFile
 
@@ -11,6 +14,28 @@ LINGER_SECONDS = 60.0
 def is_fresh(file: TailedFile, clock: Clock) -> bool:
     """Whether somebody may still be writing a file that looks unfinished; a clock that was set back makes none so."""
     return abs(clock.now_ms() * 1_000_000 - file.modified_ns) < LINGER_SECONDS * 1e9
+
+
+def copy_of(original: TailedFile, folder: Folder, candidates: Sequence[TailedFile]) -> TailedFile | None:
+    """The copy that was made of a file before it was cut off, standing where the reading of that ended.
+
+    Args:
+        original: the file.
+        folder: is told which candidates cannot be read.
+        candidates: what it may be, oldest first; all others are closed.
+    """
+    copy = None
+    for candidate in reversed(candidates):
+        try:
+            if copy is None and is_copy(candidate, original):
+                candidate.take_over(original)
+                copy = candidate
+        except OSError as error:
+            folder.cannot_read(candidate, error)
+        else:
+            if candidate is not copy:
+                candidate.close()
+    return copy
 
 
 def is_copy(candidate: TailedFile, original: TailedFile) -> bool:

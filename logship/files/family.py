@@ -14,11 +14,11 @@ from forewarn.base.clock import Clock
 from logship.checkpoint import Checkpoint
 from logship.delivery.ledger import Ledger
 from logship.errors import LogshipError, TruncatedError
-from logship.files.copies import LINGER_SECONDS, is_copy, is_copy_under_way, is_fresh
+from logship.files.beginning import leave_out_older
+from logship.files.copies import LINGER_SECONDS, copy_of, is_copy_under_way, is_fresh
 from logship.files.folder import Folder
-from logship.files.identity import Identity
 from logship.files.listing import Listings
-from logship.files.missing import Missing
+from logship.files.missing import NOWHERE, Missing
 from logship.files.packing import Packing
 from logship.files.register import Register
 from logship.files.tail import Fault, TailedFile
@@ -27,9 +27,6 @@ from logship.streams import Stream
 
 FAULT_SECONDS = 60.0
 """How long a rotated file must have failed alike before it is given up."""
-
-_NOWHERE = Identity(0, 0, 0)
-"""Where a stream lives that no file holds any more."""
 
 _NEVER = float("-inf")
 
@@ -73,10 +70,9 @@ class Family:
         self._clock = clock
         self._max_line = max_line
         self._stats = stats
-        self._rest = rest
         self._unneeded = unneeded
         self._lose = lose
-        self._folder = Folder(path, max_line, listings)
+        self._folder = Folder(path, max_line, listings, clock)
         self._register = Register(path, checkpoint=checkpoint, ledger=ledger, clock=clock)
         self._packing = Packing(self._folder, self._register, clock)
         self._missing = Missing(self._folder, rest)
@@ -99,7 +95,8 @@ class Family:
         self.look()
         for file in self.files:
             if file.stream is None:
-                self._register.name(file)
+                with contextlib.suppress(OSError):  # reading it says so too
+                    self._register.name(file)
 
     def look(self) -> None:
         """See whether the path leads to another file than before, and open it and what came between.
@@ -110,56 +107,52 @@ class Family:
         if self._beginning is not None:
             self._recall(*self._beginning)
             self._beginning = None
-        with contextlib.ExitStack() as opened:  # where the folder cannot be seen, it is opened anew the next time
+        with contextlib.ExitStack() as unless_followed:  # where the folder cannot be seen, it is opened anew next time
             successor = self._successor()
             if successor is not None:
-                opened.callback(successor.close)
+                unless_followed.callback(successor.close)
             self._open_unseen(self.files[-1] if self.files and successor is None else successor)
-            self._settle_missing()
-            opened.pop_all()
-        if successor is not None:
-            known = self._register.find(successor)
-            self.files.append(successor)
-            if known is not None:
-                self._resume(successor, self._register.reopened(known))
-            elif self._from_end:
-                successor.skip_to_end()
-                self._register.name(successor)
+            if successor is not None:
+                self._follow(successor)
+            unless_followed.pop_all()
+        self._settle_missing()
         if self._from_end:  # only now, or the next process would not skip what could not be opened so far
             self._from_end = False
             self._register.follow()
 
+    def _follow(self, successor: TailedFile) -> None:
+        """Go on in the file that the path leads to."""
+        known = self._register.find(successor)
+        if known is None and self._from_end:
+            successor.skip_to_end()
+            self._register.name(successor)
+        self.files.append(successor)
+        if known is not None:
+            self._missing.drop(known.file_id)
+            self._try_to_resume(successor, self._register.reopened(known))
+
     def _recall(self, wanted: list[Path], from_end: bool) -> None:  # noqa: FBT001 - as begin() was told
         if not self._register.recall():
-            self._leave_out_older(wanted, from_end=from_end)
+            leave_out_older(self._folder, self._register, wanted, from_end=from_end)
             self._from_end = from_end
             if not from_end:
                 self._register.follow()
         self._reopen(self._checkpoint.unfinished(str(self.path)))
 
-    def _leave_out_older(self, wanted: list[Path], *, from_end: bool) -> None:
-        """Leave out generations from before the path was followed; what is added to those that are wanted is read."""
-        for file in self._folder.unknown(self._is_known):
-            named = file.path in wanted
-            if not (named and not from_end):
-                passed = self._register.pass_over(file)
-                if not passed or (file.identity.birth_ns and not named):
-                    self._register.leave_out([file.identity])
-            file.close()
-
     def _successor(self) -> TailedFile | None:
         """The file that the path leads to, opened; None where it is open already, or there is none."""
-        try:
+        with contextlib.ExitStack() as unless_new, contextlib.suppress(FileNotFoundError):
             status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        if any((file.identity.device, file.identity.inode) == (status.st_dev, status.st_ino) for file in self.files):
-            return None
-        successor = TailedFile.open(self.path, self._max_line)
-        if self._register.is_elsewhere(self._register.find(successor)):
-            successor.close()
-            return None
-        return successor
+            place = status.st_dev, status.st_ino
+            if any((file.identity.device, file.identity.inode) == place for file in self.files):
+                return None
+            successor = TailedFile.open(self.path, self._max_line)
+            unless_new.callback(successor.close)
+            if self._register.is_elsewhere(self._register.find(successor)):
+                return None
+            unless_new.pop_all()
+            return successor
+        return None
 
     def peek(self, file: TailedFile, raw: bytearray, limit: int) -> int:
         """Read the next lines of one of the files; their bytes, 0 for none. A file that was cut off starts anew."""
@@ -185,10 +178,16 @@ class Family:
             file.fault = Fault(error.errno, now)
         if file is self.files[-1] or now - file.fault.since < FAULT_SECONDS:
             return False
-        self._stats.lost()
-        self.files.remove(file)
+        self._register.give_up(file.identity)  # or what is left of it would be tried, and lost, again and again
+        at, rest = self.files.index(file), self._missing.rest_of(file)
+        self.files[at : at + 1] = rest or []
         file.close()
-        self._register.leave_out([file.identity])  # or what is left of it would be tried, and lost, again and again
+        if rest is not None:
+            log.warning(
+                "a rotated log cannot be read any more; it is read on in the spool", extra={"path": str(self.path)}
+            )
+            return True
+        self._stats.lost()
         if file.stream is not None:
             self._lose_unread(file, file.stream)
             self._ledger.finish(file.stream.file_id)
@@ -241,7 +240,17 @@ class Family:
         """Whether something may happen here of which no change of a file tells: it is to be looked after again."""
         if self._is_waiting(self._copied_until, self._packed_until) or self._missing or len(self.files) > 1:
             return True
-        return any(file.fault or file.removed() for file in self.files)
+        if self._folder.failing:
+            return True
+        try:
+            return any(file.fault or file.removed() for file in self.files)
+        except OSError:  # on NFS, a handle that has gone stale says nothing
+            return True
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing of the path is open, and nothing of it awaited."""
+        return not self.files and not self._missing
 
     def lag(self) -> tuple[int, float]:
         """Bytes that were written and have not arrived, and for how many seconds the first of them has been there."""
@@ -284,8 +293,7 @@ class Family:
                 self.files.append(file)
         for file in list(self.files):  # once all are known: one that was cut off looks for its copy among the others
             if file.stream is not None:
-                with contextlib.suppress(OSError, LogshipError):  # reading it says so too
-                    self._resume(file, file.stream)
+                self._try_to_resume(file, file.stream)
 
     def _settle_missing(self) -> None:
         """Go on in what is left of streams whose files were not there, or give them up."""
@@ -297,7 +305,7 @@ class Family:
                 continue
             named = (number for number, file in enumerate(self.files) if not file.removed())
             self.files.insert(next(named, len(self.files)), rest)
-            self._resume(rest, stream)
+            self._try_to_resume(rest, stream)
 
     def _lost(self, stream: Stream) -> None:
         self._stats.lost()
@@ -320,10 +328,14 @@ class Family:
         except TruncatedError:
             self._cut_off(file)
 
+    def _try_to_resume(self, file: TailedFile, stream: Stream) -> None:
+        with contextlib.suppress(OSError, LogshipError):  # reading it says so too
+            self._resume(file, stream)
+
     def _open_unseen(self, live: TailedFile | None) -> None:
         """Open generations that came and went, or grew, unseen; they stand before the live file, oldest first."""
         stamp, settled = self._folder.stamp(self.files)
-        if stamp == self._stamp:
+        if stamp == self._stamp and not self._folder.retries:
             return
         for file in list(self.files):  # a copy of one that was cut off would be taken for a stranger below
             with contextlib.suppress(OSError):  # reading it says so too
@@ -332,16 +344,19 @@ class Family:
         self._copied_until = self._packed_until = _NEVER
         at = self.files.index(live) if live in self.files else len(self.files)
         for file in self._folder.unknown(self._is_done_with, self.files, surely=bool(self._missing)):
-            at += self._open_one(file, live, at)
+            try:
+                at += self._open_one(file, live, at)
+            except OSError as error:
+                self._folder.cannot_read(file, error)
         self._stamp = stamp if settled else None
 
     def _open_one(self, file: TailedFile, live: TailedFile | None, at: int) -> int:
         """Read a generation that came, or grew, unseen, if it is to be read; how many files were put at ``at``."""
-        if self._register.is_left_out(file) or (live is not None and file.identity == live.identity):
+        if live is not None and file.identity == live.identity:
             file.close()
         elif (stream := self._register.outgrown(file)) is not None:
             self.files.insert(at, file)
-            self._resume(file, self._register.reopened(stream))
+            self._try_to_resume(file, self._register.reopened(stream))
             return 1
         elif (stream := self._packing.stream_in(file, self.files)) is not None:
             return self._go_on_in(file, stream, at)
@@ -365,6 +380,8 @@ class Family:
 
     def _is_done_with(self, file: TailedFile) -> bool:
         """Whether nothing of a file is to be read that is not being read."""
+        if self._register.is_given_up(file) or self._register.is_left_out(file):
+            return True
         return self._is_known(file) and self._register.outgrown(file) is None
 
     def _go_on_in(self, file: TailedFile, stream: Stream, at: int) -> int:
@@ -380,7 +397,7 @@ class Family:
             file.close()
             return 0
         self.files.insert(at, file)
-        self._resume(file, self._checkpoint.get(stream.file_id))
+        self._try_to_resume(file, self._checkpoint.get(stream.file_id))
         return 1
 
     def _cut_off(self, file: TailedFile) -> None:
@@ -388,19 +405,14 @@ class Family:
         stream = file.stream
         if stream is None:
             return
-        unknown = self._folder.unknown(self._is_known, self.files, surely=True)
-        copy = next((found for found in reversed(unknown) if is_copy(found, file)), None)
-        for found in unknown:
-            if found is not copy:
-                found.close()
+        copy = copy_of(file, self._folder, self._folder.unknown(self._is_known, self.files, surely=True))
         if copy is not None:
             self.files.insert(self.files.index(file), copy)
-            copy.take_over(file)
             self._checkpoint.change({stream.file_id: {"identity": copy.identity}})
-        elif (rest := self._rest(stream)) is not None:
-            self.files.insert(self.files.index(file), rest)
-            rest.take_over(file)
-            self._checkpoint.change({stream.file_id: {"identity": _NOWHERE}})
+        elif (rest := self._missing.rest_of(file)) is not None:
+            at = self.files.index(file)
+            self.files[at:at] = rest
+            self._checkpoint.change({stream.file_id: {"identity": NOWHERE}})
         else:
             if file.growth.end > file.position:
                 self._stats.lost()

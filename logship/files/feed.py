@@ -169,11 +169,11 @@ class FileFeed:
         file.known = rest, max(start + size, file.known[1])
         if not body.consumed:
             return None
+        modified_ns = file.modified_ns  # from before it was read: a copy that was made meanwhile is no older
+        file_size, kept = file.look(), self._keep is not None and not file.removed()  # where these fail nothing is read
         file.advance(self._press.raw, body.consumed, body.carried)
         file.inside = inside
-        modified_ns = file.modified_ns  # from before it was read: a copy that was made meanwhile is no older
-        file_size = file.look()
-        if self._keep is not None and not file.removed():
+        if self._keep is not None and kept:
             with memoryview(self._press.raw) as raw, raw[: body.consumed] as sent:
                 self._keep(stream, start, sent, body.lines, file_size)
         cut = final and self._source.joins and body.consumed == size

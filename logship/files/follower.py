@@ -24,6 +24,7 @@ from logship.files.lags import Lags
 from logship.files.links import Links
 from logship.files.listing import Listings
 from logship.files.names import Names, Stamp, stamp_at
+from logship.files.places import is_folder
 from logship.files.rotation import bases, by_family
 from logship.files.vanishing import Guard
 from logship.files.watch import Changes, Watch, folders_of
@@ -253,10 +254,10 @@ class Follower:
         for at in range(0, len(new), _TOGETHER):
             with self._ledger.together():
                 for path, older, file in new[at : at + _TOGETHER]:
-                    if path not in self._feeds and not path.is_dir():
+                    if path not in self._feeds and not is_folder(path):
                         self._begin(path, older, file)
         self._first_search = False
-        for path in [path for path, feed in self._feeds.items() if path not in there and not feed.family.files]:
+        for path in [path for path, feed in self._feeds.items() if path not in there and feed.family.is_gone]:
             self._forget(path)
         self._changed = self._watch_folders()
         self._listings.forget_unproven()
@@ -309,9 +310,9 @@ class Follower:
             feed = self._feeds[path]
             before = stamp_at(path)
             with feed.lock:
-                had = bool(feed.family.files)
+                gone = feed.family.is_gone
                 self._look(path, feed.family)
-                if had and not feed.family.files:
+                if not gone and feed.family.is_gone:
                     self._changed = True  # a path that is gone is let go of by a search
                 under_way = self._protect(path, feed.family) or feed.family.under_way or path in self._troubles
             self._calm[path] = before

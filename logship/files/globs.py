@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from glob import has_magic
 from pathlib import Path
 
+from logship.files.places import is_folder
 from logship.files.rotation import is_numbered, uncompressed
 
 _ANY_DEPTH = "**"
@@ -73,9 +74,9 @@ class Pattern:
                     Path(entry) for folder in folders for entry in _folders_in(folder) if _fits(entry.name, part)
                 ]
             else:
-                below = {folder: folder / part for folder in folders}
-                levels += [(folder, part) for folder, path in below.items() if not path.is_dir()]
-                folders = [path for path in below.values() if path.is_dir()]
+                below = {folder: is_folder(folder / part) for folder in folders}
+                levels += [(folder, part) for folder, there in below.items() if not there]
+                folders = [folder / part for folder, there in below.items() if there]
         return levels, folders
 
 

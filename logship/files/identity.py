@@ -10,6 +10,7 @@ import hashlib
 import os
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 from logship.files.content import Content
 
@@ -41,6 +42,19 @@ def identify(descriptor: int) -> Identity:
     """The identity of an open file."""
     status = os.fstat(descriptor)
     return Identity(status.st_dev, status.st_ino, _birth_ns(descriptor))
+
+
+def identity_at(path: Path) -> Identity:
+    """The identity of what stands at a path, whatever it is; it need not be readable.
+
+    Raises:
+        OSError: nothing stands there.
+    """
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return identify(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _birth_ns(descriptor: int) -> int:

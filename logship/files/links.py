@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from logship.files.listing import key_of
+from logship.files.places import is_link
 from logship.files.rotation import bases
 
 
@@ -21,7 +22,7 @@ class Links:
 
     def update(self, paths: Iterable[Path]) -> None:
         """See which of these paths are links, and where they lead."""
-        self._links = {path for path in paths if path.is_symlink()}
+        self._links = set(filter(is_link, paths))
         self._by_target, self._by_kin = {}, {}
         for path in self._links:
             target = Path(os.path.realpath(path))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forewarn.base.clock import Clock
+from logship.files.places import is_link, is_there
 from logship.files.rotation import bases, uncompressed
 
 FRESH_NS = 1_000_000_000
@@ -187,12 +188,14 @@ class Listings:
             original, older = uncompressed(name), beside.with_name(name)
             if self._apart(older, path):
                 continue
-            if original != name and (original in listing.inodes or beside.with_name(original).exists()):
+            if original != name and (original in listing.inodes or is_there(beside.with_name(original))):
                 continue
             try:
                 status = older.stat()
             except FileNotFoundError:
                 moved = True
+                continue
+            except OSError:  # a link that leads to where nobody may look holds up no other
                 continue
             if stat.S_ISREG(status.st_mode):
                 found.append(_generation(older, status))
@@ -212,7 +215,7 @@ def key_of(name: str) -> str:
 
 def _target(path: Path) -> Path | None:
     """Where a link leads, if that has digits in its name."""
-    if not path.is_symlink():
+    if not is_link(path):
         return None
     target = Path(os.path.realpath(path))
     return target if _DIGITS.search(target.name) else None

@@ -2,11 +2,16 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from logship.errors import SpoolKeyError
+from logship.errors import SpoolError
 from logship.files.folder import Folder
+from logship.files.identity import Identity
 from logship.files.tail import TailedFile, holds
 from logship.streams import Stream
+
+NOWHERE = Identity(0, 0, 0)
+"""Where a stream lives that no file holds any more."""
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +37,26 @@ class Missing:
         """Look for the rest of a stream."""
         self._streams.append(stream)
 
+    def rest_of(self, file: TailedFile) -> list[TailedFile] | None:
+        """What is kept elsewhere of an open file that cannot be read on, standing where the reading of it ended.
+
+        Returns:
+            None where that is nothing; nothing to go on in yet where it has to be waited for.
+        """
+        stream = file.stream
+        if stream is None or file.spooled:
+            return None
+        try:
+            rest = self._rest(stream)
+        except (SpoolError, OSError):
+            place = replace(stream, acknowledged=file.position, marker=file.marker, carried=file.carried)
+            self.add(replace(place, identity=NOWHERE))
+            return []
+        if rest is None:
+            return None
+        rest.take_over(file)
+        return [rest]
+
     def drop(self, file_id: str) -> None:
         """A stream's bytes were found."""
         self._streams = [stream for stream in self._streams if stream.file_id != file_id]
@@ -45,7 +70,7 @@ class Missing:
         for stream in list(self._streams):
             try:
                 found = self._rest(stream) or self._find_again(stream)
-            except SpoolKeyError as error:
+            except SpoolError as error:
                 self._say(stream, f"a log that is gone waits in the spool: {error}")
                 continue
             except OSError as error:

@@ -1,5 +1,6 @@
 """Compressed generations: which stream one holds, whose own file has lost its name or is gone."""
 
+import contextlib
 from collections.abc import Collection
 
 from forewarn.base.clock import Clock
@@ -36,7 +37,8 @@ class Packing:
             return None
         for known in opened:
             if known.stream is None:
-                self._register.name(known)
+                with contextlib.suppress(OSError):  # reading it says so too
+                    self._register.name(known)
         for stream in sorted(self._register.streams(), key=_acknowledged, reverse=True):
             if not holds(file.content, stream):
                 continue

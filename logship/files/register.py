@@ -28,6 +28,7 @@ class Register:
         self._ledger = ledger
         self._clock = clock
         self._history: set[Identity] = set()
+        self._given_up: set[Identity] = set()
 
     def recall(self) -> bool:
         """Recall which generations are from before the path was followed; False where it never was."""
@@ -44,13 +45,22 @@ class Register:
         self._history |= {identity.lasting for identity in identities}
 
     def is_left_out(self, file: TailedFile) -> bool:
-        """Whether nothing of a file is to be read."""
-        return file.identity.lasting in self._history
+        """Whether nothing of a file is to be read; what was copied over it is."""
+        return file.identity.lasting in self._history and (self.find(file) is None or self.is_known(file))
+
+    def give_up(self, identity: Identity) -> None:
+        """A file cannot be read; the next process tries it once more."""
+        self._given_up.add(identity.lasting)
+
+    def is_given_up(self, file: TailedFile) -> bool:
+        """Whether a file cannot be read; it is not asked again."""
+        return file.identity.lasting in self._given_up
 
     def forget_left_out(self, there: Collection[int]) -> None:
         """Of the files of which nothing is to be read, keep those that have one of these inodes; durable on return."""
         gone = {identity for identity in self._history if identity.inode not in there}
         self._history -= gone
+        self._given_up = {identity for identity in self._given_up if identity.inode in there}
         self._checkpoint.drop_history(self._path, {identity.inode for identity in gone})
 
     def find(self, file: TailedFile) -> Stream | None:
@@ -86,10 +96,14 @@ class Register:
         stream = self.find(file)
         if stream is None or not stream.finished:
             return stream is not None
-        size = file.size()
-        if size > stream.acknowledged or not file.identity.birth_ns:  # cp writes into the file that was there
+        if not file.identity.birth_ns:
             return holds(file.content, stream)
-        return not 0 < size < stream.acknowledged or stream.fingerprint.matches(file.content)
+        if file.content.compressed:  # its size is known once all of it is decompressed
+            return stream.fingerprint.matches(file.content)
+        size = file.size()
+        if size >= stream.acknowledged:  # cp writes into the file that was there
+            return size == 0 or holds(file.content, stream)
+        return size == 0 or stream.fingerprint.matches(file.content)
 
     def outgrown(self, file: TailedFile) -> Stream | None:
         """The stream of a file that was taken to be over, and to which its writer has added since."""

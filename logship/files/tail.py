@@ -1,5 +1,6 @@
 """One open log file, read a piece of whole lines at a time."""
 
+import contextlib
 import os
 import stat
 from collections import deque
@@ -45,9 +46,12 @@ class TailedFile:
         growth: when it had which size.
         at_end: whether nothing stood behind what was read last.
         doubtful_before: offset up to which an earlier process may have sent it.
+        spooled: whether it is what the spool holds of a file.
         waiting: place and length of lines of which more may come, as they were seen last.
         inside: what the position is inside of; None where that has to be looked up.
     """
+
+    spooled = False
 
     def __init__(self, content: Content, identity: Identity, modified_ns: int, max_line: int, path: Path) -> None:
         self.path = path
@@ -77,15 +81,18 @@ class TailedFile:
         """Open a regular file.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: it cannot be opened, or its first bytes not be read.
             LogshipError: it is no regular file.
         """
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise LogshipError(f"{path} is no regular file")
-        modified_ns = os.fstat(descriptor).st_mtime_ns
-        return TailedFile(content_of(descriptor), identify(descriptor), modified_ns, max_line, path)
+        with contextlib.ExitStack() as unless_opened:
+            unless_opened.callback(os.close, descriptor)
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise LogshipError(f"{path} is no regular file")
+            file = TailedFile(content_of(descriptor), identify(descriptor), status.st_mtime_ns, max_line, path)
+            unless_opened.pop_all()
+            return file
 
     def resume(self, stream: Stream, anchors: list[Anchor]) -> None:
         """Go on where the stream's acknowledged bytes end.

@@ -136,7 +136,8 @@ class Guard:
 
     def lose(self, stream: Stream, start: int, end: int) -> None:
         """Count bytes that are gone without having been copied."""
-        self._spool.losses.add([Loss(stream.file_id, stream.path, start, end, None, end - start, "gone")])
+        loss = Loss(stream.file_id, stream.path, start, end, None, end - start, "gone")
+        self._spool.losses.add_unless_known(loss)  # each process that tries the file again gives it up again
 
     def look(self, family: Family) -> bool:
         """Copy what would vanish of a path's files; whether to look again soon."""

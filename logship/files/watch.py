@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forewarn.base.clock import Clock
+from logship.files.places import is_folder, is_link
 
 GATHER_SECONDS = 0.01
 """Shortest time between two answers: a busy writer must not wake us at each of its lines."""
@@ -157,7 +158,7 @@ class Watch:
 
     def _add(self, folder: Path, contents: bool) -> None:  # noqa: FBT001  a value of the mapping
         if self._inotify < 0 or not _is_local(folder):
-            if folder.is_dir():
+            if is_folder(folder):
                 self.polled.add(folder)
             return
         mask = _NAMES | (_MODIFY if contents else 0) | _ONLY_FOLDERS | _ADD
@@ -229,7 +230,7 @@ def folders_of(levels: Iterable[Path], files: Iterable[Path]) -> dict[Path, bool
     found = dict.fromkeys(levels, False)
     for file in files:
         found[file.parent] = True
-        if file.is_symlink():
+        if is_link(file):
             found[Path(os.path.realpath(file)).parent] = True
     return found
 

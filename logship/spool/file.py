@@ -83,6 +83,8 @@ class SpooledFile(TailedFile):
         max_line: the longest line in bytes that is kept in one piece.
     """
 
+    spooled = True
+
     def __init__(self, spool: Spool, stream: Stream, max_line: int) -> None:
         self._held = SpooledContent(spool, stream.file_id)
         super().__init__(self._held, stream.identity, stream.modified_ns, max_line, Path(stream.path))
@@ -90,6 +92,7 @@ class SpooledFile(TailedFile):
         self.stream = stream
         self.resume(stream, [])
         self.doubtful_before = self._held.size()
+        self.growth.saw(self._held.size(), stream.modified_ns // 1_000_000)
 
     def resume(self, stream: Stream, anchors: list[Anchor]) -> None:
         """Go on where the stream's acknowledged bytes end."""

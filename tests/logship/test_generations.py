@@ -127,6 +127,7 @@ def test_an_older_generation_that_nobody_asked_for_is_not_read_when_it_grows(sin
     assert messages(sink) == Counter(one=1, more=2)
 
 
+@pytest.mark.timed
 def test_an_empty_generation_does_not_hold_up_what_is_in_the_spool(sink: BulkSink, tmp_path: Path) -> None:
     path, clock, written = tmp_path / "a.log", LeapingClock(), lines(100)
     append(path, b"zero")
@@ -134,7 +135,7 @@ def test_an_empty_generation_does_not_hold_up_what_is_in_the_spool(sink: BulkSin
         await_all(sink, "zero")
         sink.down()
         append(path, *written)
-        time.sleep(1)
+        wait_for(lambda: value(shipper, "forewarn_logs_lag_bytes") == path.stat().st_size - 5, "that it was seen")
         path.rename(tmp_path / "a.log.1")
         path.touch()
         time.sleep(1.5)
@@ -205,7 +206,7 @@ def test_a_folder_that_cannot_be_listed_costs_no_descriptors(sink: BulkSink, tmp
     os.chown(folder, 1234, 1234)
     folder.chmod(0o711)
     with without_rights(settings_for(sink, path) | {"read_from": "end"}, data) as child:
-        wait_for(lambda: "cannot read the log file" in (data / "stderr.log").read_text(), "its notice", 60)
+        wait_for(lambda: "cannot read the log file" in (data / "stderr.log").read_text(), "its notice")
         held = Path(f"/proc/{child.process.pid}/fd")
         before = len(list(held.iterdir()))
         time.sleep(4)
@@ -214,6 +215,30 @@ def test_a_folder_that_cannot_be_listed_costs_no_descriptors(sink: BulkSink, tmp
         wait_for(lambda: rows(data, "streams") > 0, "the beginning")
         append(path, b"one")
         await_all(sink, "one")
+
+
+@pytest.mark.parametrize("at_first", [False, True])
+def test_a_folder_that_nobody_may_search_ends_nobody(sink: BulkSink, tmp_path: Path, *, at_first: bool) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a folder of somebody else's is needed")
+    closed, path, data = tmp_path / "closed", tmp_path / "a.log", tmp_path / "data"
+    closed.mkdir()
+    append(closed / "b.log", b"b one")
+    append(path, b"one")
+    os.chown(closed, 1234, 1234)
+    closed.chmod(0o700 if at_first else 0o755)
+    files = [{"path": str(path)}, {"path": str(closed / "b.log")}, {"path": str(closed / "below" / "*.log")}]
+    with without_rights(settings_for(sink, path) | {"file": files}, data) as child:
+        expected = ["one"] if at_first else ["one", "b one"]
+        await_all(sink, *expected)
+        closed.chmod(0o700)
+        append(path, b"two")
+        append(tmp_path / "a.log.1", b"new beside it")
+        await_all(sink, *expected, "two", "new beside it")
+        closed.chmod(0o755)
+        append(closed / "b.log", b"b two")
+        await_all(sink, "one", "two", "new beside it", "b one", "b two")
+        assert child.process.poll() is None
 
 
 def test_a_rotated_file_that_cannot_be_read_at_first(sink: BulkSink, tmp_path: Path) -> None:
@@ -309,6 +334,7 @@ def test_what_is_cut_off_unread_is_counted(sink: BulkSink, tmp_path: Path) -> No
     assert 0 < lost == size - arrived
 
 
+@pytest.mark.timed
 def test_a_log_that_is_emptied_once_it_was_read_is_no_loss(sink: BulkSink, tmp_path: Path) -> None:
     path, clock = tmp_path / "a.log", LeapingClock()
     append(path, b"one")

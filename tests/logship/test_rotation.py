@@ -353,7 +353,8 @@ def test_generations_whose_names_move_faster_than_they_can_be_looked_at_are_foun
                 path.with_name(f"app.log.{number}").rename(path.with_name(f"app.log.{number + 1}"))
         return False
 
-    found = Folder(path, 65_536, Listings(SystemClock())).unknown(move)
+    clock = SystemClock()
+    found = Folder(path, 65_536, Listings(clock), clock).unknown(move)
     contents = [file.content.pread(100, 0) for file in found]
     for file in found:
         file.close()

@@ -28,19 +28,32 @@ def dead_mount(directory: Path) -> Iterator[Path]:
     Raises:
         OSError: the kernel refuses the mount.
     """
-    with _mounts_apart():
+    with mounts_apart():
         server = os.open(DEVICE, os.O_RDWR)
         try:
-            options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
-            _call("mount", b"dead", os.fsencode(directory), b"fuse", 0, options.encode())
+            mount(directory, f"fd={server},rootmode=40000,user_id=0,group_id=0")
             yield directory
         finally:
             os.close(server)
-            _LIBC.umount2(os.fsencode(directory), _DETACH)
+            detach(directory)
+
+
+def mount(directory: Path, options: str) -> None:
+    """Mount a file system of a server of ours.
+
+    Raises:
+        OSError: the kernel refuses the mount.
+    """
+    _call("mount", b"ours", os.fsencode(directory), b"fuse", 0, options.encode())
+
+
+def detach(directory: Path) -> None:
+    """Unmount it, whoever still uses it."""
+    _LIBC.umount2(os.fsencode(directory), _DETACH)
 
 
 @contextmanager
-def _mounts_apart() -> Iterator[None]:
+def mounts_apart() -> Iterator[None]:
     """A mount name space for this thread, see mount_namespaces(7); setns(2) loses the current directory."""
     before, place = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY), Path.cwd()
     _call("unshare", _CLONE_NEWNS)
