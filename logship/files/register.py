@@ -1,5 +1,6 @@
 """Which streams the files of one path hold, as the checkpoint has it: by where a file lives, and by its bytes."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -8,8 +9,11 @@ from logship.checkpoint import Checkpoint
 from logship.delivery.ledger import Ledger
 from logship.engine.times import Carried
 from logship.files.identity import Fingerprint, Identity, file_id, first_line
+from logship.files.listing import FRESH_NS
 from logship.files.tail import TailedFile, holds
 from logship.streams import Stream
+
+_MOST_PACKED = 1000
 
 
 class Register:
@@ -29,6 +33,7 @@ class Register:
         self._clock = clock
         self._history: set[Identity] = set()
         self._given_up: set[Identity] = set()
+        self._packed: dict[Identity, tuple[str, int, int]] = {}
 
     def recall(self) -> bool:
         """Recall which generations are from before the path was followed; False where it never was."""
@@ -99,11 +104,25 @@ class Register:
         if not file.identity.birth_ns:
             return holds(file.content, stream)
         if file.content.compressed:  # its size is known once all of it is decompressed
-            return stream.fingerprint.matches(file.content)
+            return self._begins_alike(file, stream)
         size = file.size()
         if size >= stream.acknowledged:  # cp writes into the file that was there
             return size == 0 or holds(file.content, stream)
         return size == 0 or stream.fingerprint.matches(file.content)
+
+    def _begins_alike(self, file: TailedFile, stream: Stream) -> bool:
+        """Whether a compressed file begins as a stream does; of one that has not changed it is told without reading."""
+        status = os.fstat(file.content.descriptor)
+        seen = stream.file_id, status.st_size, status.st_ctime_ns
+        if self._packed.get(file.identity) == seen:
+            return True
+        if not stream.fingerprint.matches(file.content):
+            return False
+        if len(self._packed) >= _MOST_PACKED:
+            self._packed.clear()
+        if self._clock.now_ms() * 1_000_000 - status.st_ctime_ns > FRESH_NS:
+            self._packed[file.identity] = seen
+        return True
 
     def outgrown(self, file: TailedFile) -> Stream | None:
         """The stream of a file that was taken to be over, and to which its writer has added since."""

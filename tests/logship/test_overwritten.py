@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,24 @@ def test_a_round_that_is_written_over_the_last_one(
         append(path, "four")
         with log_family(path, tmp_path, clock) as log:
             assert log.look() == [more, "four"]
+
+
+def test_a_packed_round_is_noticed_whenever_it_is_written_over(tmp_path: Path) -> None:
+    """What is known of one that has not changed for a while is forgotten once it has."""
+    path, clock = tmp_path / "a.log", LeapingClock()
+    append(path, "one")
+    with log_family(path, tmp_path, clock) as log:
+        pack_and_cut_off(path, tmp_path / "a.log.1")
+        append(path, "two")
+        log.look()
+        time.sleep(1.1)  # a change that is younger is not trusted
+        for name in ("b", "c"):
+            (tmp_path / name).touch()
+            assert log.look() == ["one", "two"]
+        append(path, "six")
+        pack_and_cut_off(path, tmp_path / "a.log.1")
+        append(path, "four")
+        assert log.look() == ["one", "two", "six", "four"]
 
 
 def test_a_whole_generation_that_is_written_over_one_of_the_same_length(tmp_path: Path) -> None:
