@@ -11,7 +11,7 @@ import urllib3
 
 from collector.store import StoreReader
 from forewarn.base.clock import parse_time
-from tests.support.daemon import RunningDaemon, running
+from tests.support.daemon import ANEW, RunningDaemon, running
 from tests.support.nvml import FakeNvml, shared_fake
 
 ROUNDS = 12
@@ -30,7 +30,9 @@ def stored(path: Path) -> list[int]:
 
 def rounds(daemon: RunningDaemon) -> dict[str, Any]:
     """What it tells of its rounds; none may have been yet."""
-    told: dict[str, Any] = urllib3.request("GET", f"{daemon.url}/healthz", retries=False, timeout=60).json()
+    told: dict[str, Any] = urllib3.request(
+        "GET", f"{daemon.url}/healthz", retries=False, timeout=60, headers=ANEW
+    ).json()
     return told
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,19 +57,28 @@ def scraper(daemon: RunningDaemon, tmp_path_factory: pytest.TempPathFactory) -> 
         yield server
 
 
+def lines(scraper: Prometheus, query: str, count: int) -> list[dict[str, Any]]:
+    """What a query finds, once that is as much; a scrape that was late leaves a gap."""
+    until = time.monotonic() + 60
+    while len(found := scraper.query(query)["data"]["result"]) != count and time.monotonic() < until:
+        time.sleep(0.3)
+    return found
+
+
 def label_values(scraper: Prometheus, label: str) -> str:
     """As Grafana fills a variable with "All"."""
-    found = {dict(labels)[label] for labels in scraper.values("DCGM_FI_DEV_GPU_TEMP")}
+    found = {one["metric"][label] for one in lines(scraper, "DCGM_FI_DEV_GPU_TEMP", 8)}
     return "(" + "|".join(sorted(found)) + ")"
 
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_panel_has_its_lines(scraper: Prometheus, panel: str) -> None:
     variables = {label: label_values(scraper, label) for label in ("instance", "gpu")}
-    answer = scraper.query(PANELS[panel].format(**variables))
-    assert not answer.get("warnings")
-    result = answer["data"]["result"]
-    if PANELS[panel].startswith(("avg", "sum")):
+    query = PANELS[panel].format(**variables)
+    assert not scraper.query(query).get("warnings")
+    added_up = PANELS[panel].startswith(("avg", "sum"))
+    result = lines(scraper, query, 1 if added_up else 8)
+    if added_up:
         assert len(result) == 1
     else:
         assert sorted(one["metric"]["gpu"] for one in result) == [str(gpu) for gpu in range(8)]
@@ -77,10 +87,11 @@ def test_every_panel_has_its_lines(scraper: Prometheus, panel: str) -> None:
 
 def test_one_gpu_can_be_picked(scraper: Prometheus) -> None:
     query = PANELS["GPU Framebuffer Mem Used"].format(instance=label_values(scraper, "instance"), gpu="3")
-    ((labels, _),) = scraper.values(query).items()
-    assert dict(labels)["device"] == "nvidia3"
+    [line] = lines(scraper, query, 1)
+    assert line["metric"]["device"] == "nvidia3"
 
 
+@pytest.mark.timed
 def test_labels_and_values_are_those_of_the_exporter(scraper: Prometheus) -> None:
     moment = time.time() - 0.5
     for theirs, ours in OURS.items():
@@ -108,9 +119,12 @@ def test_counters_still_have_rates_though_they_are_untyped(scraper: Prometheus) 
     assert len(found) == 8
 
 
+def name_of(series: str) -> str:
+    return series.partition("{")[0]
+
+
 def test_it_is_shown_and_not_stored(daemon: RunningDaemon, folder: Path) -> None:
-    shown = {series.partition("{")[0] for series in daemon.metrics()}
-    assert sum(name.startswith("DCGM_FI_") for name in shown) == 25
+    daemon.wait_for(lambda: len({name for name in map(name_of, daemon.metrics()) if name.startswith("DCGM_FI_")}) == 25)
     reader = StoreReader(folder / "data" / "metrics.db")
     stored = {series.key.name for series in reader.series()}
     reader.close()

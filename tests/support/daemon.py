@@ -19,6 +19,8 @@ import urllib3
 FOREWARN = Path(sys.executable).with_name("forewarn")
 EAGER = {"FOREWARN_FORECAST__NICE": "0"}
 """Forecasts give way to everything else on a node; tests wait for them while other tests keep the processors busy."""
+ANEW = {"Connection": "close"}
+"""An idle connection may be closed just when it is used again."""
 _SERVES = re.compile(r"(http://[^\s]+?) \(metrics")
 
 
@@ -48,13 +50,13 @@ class RunningDaemon:
 
     def get(self, path: str) -> Any:
         """The JSON of an API path."""
-        answer = urllib3.request("GET", f"{self.url}{path}", timeout=60, retries=False)
+        answer = urllib3.request("GET", f"{self.url}{path}", timeout=60, retries=False, headers=ANEW)
         assert answer.status == 200, answer.data
         return orjson.loads(answer.data)
 
     def metrics(self) -> dict[str, float]:
         """The page of metrics: value by series."""
-        text = urllib3.request("GET", f"{self.url}/metrics", timeout=60, retries=False).data.decode()
+        text = urllib3.request("GET", f"{self.url}/metrics", timeout=60, retries=False, headers=ANEW).data.decode()
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {series: float(value) for series, _, value in lines}
 
