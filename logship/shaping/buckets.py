@@ -23,6 +23,8 @@ SMALL = 0x20
 _LETTERS = 128
 _PASSES = 2
 """How often a bucket is chosen for each: first among few, then among all."""
+_EACH = 1e-4
+"""What one more choice costs, as the others of its bucket mix with it, beside how often it is found itself."""
 _UNSEEN = 6.0
 """Weight of how often a byte stands anywhere against how often it stands behind another one."""
 _USUAL = (
@@ -64,7 +66,7 @@ class Buckets:
     def __init__(self, texts: Sequence[bytes]) -> None:
         usual = _Usual()
         letters = [small(text).tobytes() for text in texts]
-        self.places = [min(_places(text), key=lambda at: usual.rate(text[at : at + WIDTH])) for text in letters]
+        self.places = _shared(letters, usual)
         looked = [text[at : at + WIDTH] for text, at in zip(letters, self.places, strict=True)]
         often_first = sorted(set(looked), key=lambda one: (-usual.rate(one), one))
         chosen: dict[bytes, int] = {}
@@ -99,6 +101,27 @@ class _Usual:
             lower, upper = buckets[:, k, 0, None, :], buckets[:, k, 1, :8, None]
             found = (found @ self._next if k else found) * (lower & upper).reshape(-1, _LETTERS)
         return np.asarray(found.sum(1))
+
+
+def _shared(letters: Sequence[bytes], usual: _Usual) -> list[int]:
+    """Where the bytes stand in each text that are looked for: rare ones, and the same in many texts."""
+    owners: dict[bytes, dict[int, int]] = {}
+    for number, text in enumerate(letters):
+        for at in reversed(_places(text)):
+            owners.setdefault(text[at : at + WIDTH], {})[number] = at
+    rates = {looked: usual.rate(looked) for looked in owners}
+    places: dict[int, int] = {}
+    while len(places) < len(letters):
+        best = min(owners, key=lambda looked: (rates[looked] + _EACH / len(owners[looked]), looked))
+        chosen = owners.pop(best)
+        places |= chosen
+        for one in list(owners):
+            left = {number: at for number, at in owners[one].items() if number not in chosen}
+            if left:
+                owners[one] = left
+            else:
+                del owners[one]
+    return [places[number] for number in range(len(letters))]
 
 
 @lru_cache(maxsize=1024)

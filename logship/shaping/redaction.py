@@ -13,7 +13,8 @@ from logship.patterns.compiled import AVAILABLE
 from logship.shaping.keys import KEY_BEGIN, KEY_END, KEY_TRIGGER, OUTSIDE, Around, Inside, body_of, goes_on
 from logship.shaping.masked import Masked
 from logship.shaping.quoted import Quoted
-from logship.shaping.rules import PRIVATE_KEY, Rule, rules_of
+from logship.shaping.rule import Rule
+from logship.shaping.rules import PRIVATE_KEY, rules_of
 from logship.shaping.settings import RedactSettings
 from logship.shaping.sieve import Sieve
 from logship.shaping.triggers import Trigger

@@ -17,7 +17,9 @@ from logship.shaping.buckets import SMALL, WIDTH, Buckets, small
 _SMALL_ONES = int.from_bytes(bytes([SMALL] * WIDTH), "little")
 _SLOTS = 2048
 _SPREAD = 0x9E3779B1
-_REST = 16
+_BEHIND_SLASH = 64
+"""Bytes behind a slash in which a byte that must follow may still stand."""
+_REST = 20
 """Bytes of a name behind the text by which it is found, at most."""
 _FIRST, _LENGTH, _PLACE, _LOOKED, _BITS, _ALONE, _THEN, _VALUED, _NUMBER, _ROW = range(10)
 """What is known of each text that is looked for: its row."""
@@ -32,7 +34,8 @@ class Trigger:
     Attributes:
         text: three bytes at least, found in any case.
         alone: whether no letter, digit or underscore may stand before it.
-        then: a byte that must follow within the same word, 0 for none; the word ends at a blank, a quote or a slash.
+        then: a byte that must follow within the same word, 0 for none; the word ends at a blank or a quote, or some
+            bytes behind a slash.
         valued: whether it must be a name with a value: a colon or an equals sign follows, perhaps after the rest of the
             name, backslashes, a quote and blanks; or it goes on after a hyphen or a letter, and a blank follows, as in
             an option.
@@ -112,13 +115,17 @@ def _wordlike(byte: Any) -> Any:
 
 @compiled
 def _follows(data: Any, i: int, size: int, then: Any) -> Any:
-    """Whether a byte stands in the word that goes on at i."""
+    """Whether a byte stands in the word that goes on at i, or a little behind its first slash."""
+    slash = False
     while i < size:
         byte = data[i]
         if byte == then:
             return True
-        if byte <= 32 or byte == 34 or byte == 39 or byte == 47:
+        if byte <= 32 or byte == 34 or byte == 39:
             return False
+        if byte == 47 and not slash:
+            slash = True
+            size = min(size, i + _BEHIND_SLASH)
         i += 1
     return False
 

