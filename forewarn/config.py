@@ -94,6 +94,13 @@ def find_file(given: Path | None) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def left_unread(given: Path | None) -> Path | None:
+    """The file of the folder that root's commands leave alone, for others may have put it there."""
+    if given is None and os.geteuid() == 0 and LOCAL_FILE.is_file():
+        return LOCAL_FILE
+    return None
+
+
 def load_config(file: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
     """The configuration of one file (or of none), the environment and the flags.
 

@@ -27,8 +27,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def load(config: Path | None, **flags: Any) -> "Config":
     """The configuration, flags that were not given left out."""
-    from forewarn.config import find_file, load_config
+    from forewarn.cli.output import say
+    from forewarn.config import find_file, left_unread, load_config
 
+    if (unread := left_unread(config)) is not None:
+        say(f"as root ./{unread} is not read by itself: name it with --config {unread}")
     return load_config(find_file(config), {name: value for name, value in flags.items() if value is not None})
 
 

@@ -1,3 +1,4 @@
+import os
 import tomllib
 from pathlib import Path
 
@@ -72,6 +73,15 @@ def test_check_exits_0_or_2(tmp_path: Path) -> None:
     missing = forewarn("config", "check", "--config", str(tmp_path / "none.toml"))
     assert missing.returncode == 2
     assert "none.toml" in missing.stderr
+
+
+def test_a_file_of_the_folder_is_read_or_said_to_be_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, "[collector]\ninterval = 2\n")
+    monkeypatch.chdir(tmp_path)
+    said = forewarn("config", "check").stderr
+    assert ("as root ./forewarn.toml is not read" in said) == (os.geteuid() == 0)
+    assert ("forewarn.toml is right" in said) == (os.geteuid() != 0)
+    assert "as root" not in forewarn("config", "check", "--config", "forewarn.toml").stderr
 
 
 def test_show_hides_secrets_and_can_be_read_back(tmp_path: Path) -> None:
