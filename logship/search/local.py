@@ -92,9 +92,7 @@ class Local:
             for path in by_family(paths, (), patterns.apart):
                 if asked.file is not None and not _ends(path, asked.file):
                     continue
-                older = [each.path for each in reversed(listings.generations(path))]
-                there = [path, *older] if path.is_file() else older
-                if there:
+                if there := _generations(path, listings):
                     found.append(Source(path, tuple(there), file, dataset))
         return found
 
@@ -137,6 +135,15 @@ class Local:
                 if each.name not in shown or not each.context:
                     shown[each.name] = each
         return list(shown.values())
+
+
+def _generations(path: Path, listings: Listings) -> list[Path]:
+    """The files of a log, the newest first; itself where one may not look, so that reading it says why."""
+    try:
+        older = [each.path for each in reversed(listings.generations(path))]
+        return [path, *older] if path.is_file() else older
+    except OSError:
+        return [path]
 
 
 def _ends(path: Path, wanted: str) -> bool:

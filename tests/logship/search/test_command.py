@@ -1,10 +1,13 @@
 """forewarn logs search: what it refuses, and what it says where nothing is found."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import forewarn
+from tests.support.daemon import FOREWARN, forewarn
 from tests.support.ports import free_port
 
 
@@ -47,6 +50,24 @@ def test_of_the_files(arguments: tuple[str, ...], status: int, said: str, tmp_pa
     found, told = searched(tmp_path, config, *arguments)
     assert found == status
     assert said in told or arguments == ("--follow",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
+def test_a_folder_that_may_not_be_searched_is_named_and_the_others_are_searched(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    for path in (tmp_path / "a.log", closed / "b.log"):
+        path.write_text("2026-01-01 00:00:00 INFO x\n")
+    os.chown(closed, 1234, 1234)
+    closed.chmod(0o700)
+    config = tmp_path / "forewarn.toml"
+    config.write_text(f'[[logs.file]]\npath = "{tmp_path}/a.log"\n[[logs.file]]\npath = "{closed}/b.log"\n')
+    less_rights = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", str(FOREWARN)]
+    asked = ["logs", "search", "x", "--local", "--since", "2025-12-31", "--config", str(config)]
+    done = subprocess.run([*less_rights, *asked], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0
+    assert "a.log" in done.stdout
+    assert f"cannot search {closed}/b.log: Permission denied" in done.stderr
 
 
 def test_what_only_the_server_knows_while_it_is_away_is_no_wrong_usage(tmp_path: Path) -> None:

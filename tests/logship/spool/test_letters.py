@@ -236,7 +236,7 @@ replay(Path(sys.argv[1]), sys.argv[2])
             assert child.poll() is None
             time.sleep(0.01)
         child.kill()
-        child.wait(10)
+        child.wait(60)
         left = Counter(ids(letters))
         assert set(left) | set(sink.documents) == {f"a-{number}" for number in range(30)}
         assert set(left.values()) == {1}

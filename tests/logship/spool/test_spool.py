@@ -323,7 +323,7 @@ def test_what_was_kept_outlives_kill_9(tmp_path: Path) -> None:
             kept = json.loads(child.stdout.readline())[1]
         child.kill()
         kept = max([kept, *(json.loads(row)[1] for row in child.stdout.read().splitlines() if row.endswith("]"))])
-        child.wait(10)
+        child.wait(60)
         child.stdout.close()
         with opened(directory) as spool:
             found = content(spool, "a")

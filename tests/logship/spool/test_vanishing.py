@@ -34,6 +34,7 @@ from logship.spool.status import look
 from logship.stats import Stats
 from tests.support.bulk_sink import BulkSink
 from tests.support.hand_clock import HandClock
+from tests.support.log_writer import is_open
 from tests.support.logship import lines, shipping, wait_for
 from tests.support.shipper_thread import LeapingClock, births_are_kept, in_process, known, open_inodes
 
@@ -95,12 +96,17 @@ def rotate(path: Path, keep: int) -> None:
     path.rename(path.with_name(f"{path.name}.1"))
 
 
-def vanish(sink: BulkSink, path: Path, text: bytes) -> None:
+def seen(shipper: Shipper, size: int) -> None:
+    """Wait until so many bytes that were not acknowledged are known."""
+    wait_for(lambda: sum(values(shipper, "forewarn_logs_lag_bytes").values()) == size, "that it was seen")
+
+
+def vanish(sink: BulkSink, shipper: Shipper, path: Path, text: bytes) -> None:
     """The server goes away, text is written and seen, the log is removed."""
     sink.down()
     with path.open("ab") as log:
         log.write(text)
-    time.sleep(1)
+    seen(shipper, len(text))
     path.unlink()
 
 
@@ -126,7 +132,7 @@ def test_rotation_beyond_retention_while_the_server_is_away(tmp_path: Path) -> N
             for generation in range(1, 6):
                 rotate(path, 2)
                 path.write_bytes(b"\n".join(written[1000 * generation : 1000 * (generation + 1)]) + b"\n")
-                time.sleep(1.2)  # a rotation that is seen
+                wait_for(lambda: is_open(child.process.pid, path), "a rotation that is seen")
             wait_for(lambda: spooled_lines(settings, data) >= 2000, "the spool", 60)
             time.sleep(1)
             child.kill()
@@ -151,10 +157,10 @@ def test_a_path_of_which_nothing_is_left_is_sent_from_the_spool(tmp_path: Path) 
     path, clock = tmp_path / "a.log", LeapingClock()
     with BulkSink() as sink:
         settings = settings_of(sink, path)
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             path.write_bytes(b"one\n")
             wait_for(lambda: len(sink.documents) == 1, "the first line")
-            vanish(sink, path, b"two\nthree\nfour")
+            vanish(sink, shipper, path, b"two\nthree\nfour")
             wait_for(lambda: leap(clock) and spooled_lines(settings, tmp_path) > 0, "the spool")
         sink.up()
         with in_process(settings, tmp_path, clock) as shipper:
@@ -174,9 +180,9 @@ def test_what_a_forgotten_path_left_in_the_spool_is_removed(tmp_path: Path) -> N
     with BulkSink() as sink:
         settings = settings_of(sink, path)
         path.write_bytes(b"one\n")
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             wait_for(lambda: len(sink.documents) == 1, "the first line")
-            vanish(sink, path, b"two\n")
+            vanish(sink, shipper, path, b"two\n")
             wait_for(lambda: leap(clock) and spooled_lines(settings, tmp_path) > 0, "the spool")
         sink.up()
         with in_process(settings, tmp_path, clock, keeping=False) as shipper:
@@ -186,6 +192,7 @@ def test_what_a_forgotten_path_left_in_the_spool_is_removed(tmp_path: Path) -> N
     assert messages(sink) == Counter([b"one", b"two"])
 
 
+@pytest.mark.timed
 def test_what_vanishes_is_copied_at_the_end_also_while_a_request_has_no_answer(tmp_path: Path) -> None:
     path, clock = tmp_path / "logs" / "a.log", LeapingClock()
     asked, answered = threading.Event(), threading.Event()
@@ -245,12 +252,12 @@ def test_the_disk_space_of_a_removed_file_is_given_back(tmp_path: Path) -> None:
     with BulkSink() as sink:
         settings = settings_of(sink, path)
         path.write_bytes(b"zero\n")
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             wait_for(lambda: len(sink.documents) == 1, "the first line")
             sink.down()
             with path.open("ab") as log:
                 log.writelines(line + b"\n" for line in lines(500))
-            time.sleep(1)
+            seen(shipper, path.stat().st_size - len(b"zero\n"))
             inode = path.stat().st_ino
             path.unlink()
             path.write_bytes(b"new\n")
@@ -269,12 +276,12 @@ def test_a_full_spool_counts_what_it_drops(tmp_path: Path, caplog: pytest.LogCap
     with BulkSink() as sink:
         settings = settings_of(sink, path)
         path.write_bytes(b"zero\n")
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             wait_for(lambda: len(sink.documents) == 1, "the first line")
             sink.down()
             with path.open("ab") as log:
                 log.writelines(line + b"\n" for line in written)
-            time.sleep(1)
+            seen(shipper, path.stat().st_size - len(b"zero\n"))
             path.unlink()
 
             def is_full() -> bool:
@@ -374,12 +381,12 @@ def test_a_full_disk_is_said_and_the_file_goes_on_as_far_as_it_can(
     with BulkSink() as sink:
         settings = settings_of(sink, path)
         path.write_bytes(b"zero\n")
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             wait_for(lambda: len(sink.documents) == 1, "the first line")
             sink.down()
             with path.open("ab") as log:
                 log.writelines(line + b"\n" for line in written)
-            time.sleep(1)
+            seen(shipper, path.stat().st_size - len(b"zero\n"))
             path.unlink()
             wait_for(lambda: leap(clock) and "No space left" in caplog.text, "a full disk")
             assert 1000 < spooled_lines(settings, tmp_path) < 11_000
@@ -396,9 +403,9 @@ def test_off_means_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None
     with BulkSink() as sink:
         settings = settings_of(sink, path, what="off")
         path.write_bytes(b"one\n")
-        with in_process(settings, tmp_path, clock):
+        with in_process(settings, tmp_path, clock) as shipper:
             wait_for(lambda: len(sink.documents) == 1, "the first line")
-            vanish(sink, path, b"two\n")
+            vanish(sink, shipper, path, b"two\n")
             clock.leap += 2 * STUCK_SECONDS
             time.sleep(2.5)
             assert spooled_lines(settings, tmp_path) == 0
