@@ -86,12 +86,12 @@ class Masked:
 
         Args:
             data: the chunk.
-            spans: begin and end of each text, in order and apart from each other.
+            spans: begin and end of each text, in order; a rule of the user's may name texts that overlap.
             name: of the rule that is counted; empty for none.
         """
         mine = self._take(len(spans), name)
         mine[:] = spans
-        self._kept = _roomy(self._kept, self._used, int(spans[-1, 1] - spans[0, 0]))
+        self._kept = _roomy(self._kept, self._used, int((spans[:, 1] - spans[:, 0]).sum()))
         count, self._used = _cover(data, mine, self._kept, self._used)
         self._count += count
 

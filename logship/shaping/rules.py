@@ -155,7 +155,7 @@ DEFAULT = (
     Rule(
         "private_key",
         re.compile(
-            rb"(?<![\w+/=])LS0tLS1CRUdJTiB(?:SU0EgUFJJVk|QUklWQVRF|FQyBQUklW|FTkNSWVBURUQg|PUEVOU1NIIFBS)([A-Za-z0-9+/=]+)"
+            rb"(?<![\w+/=])LS0tLS1CRUdJTiB(?:[SE]U0EgUFJJVk|QR1AgUFJJVk|QUklWQVRF|FQyBQUklW|FTkNSWVBURUQg|PUEVOU1NIIFBS)([A-Za-z0-9+/=]+)"
             rb"|(?<![\w+/=])eyJhdXRocyI([A-Za-z0-9+/=]{16,})"
         ),
         triggers(b"ls0tls1crudjtib", b"eyj", alone=True),

@@ -19,8 +19,8 @@ _COMMANDS = (
 
 
 def _command(names: bytes, option: bytes) -> bytes:
-    one = rb"(?<![\w-])(?:" + names + rb")[ \t]"
-    return one + rb"(?:(?!" + one + rb")[^|;\n]){0,400}?(?<= )" + option + _WORD
+    one = rb"(?<![\w-])(?<!name )(?<!name=)(?<!show )(?<!install )(?:" + names + rb")(?:[ \t]|[\"'],? ?)"
+    return one + rb"(?:(?!" + one + rb")[^|;&\n]){0,400}?(?<=[ \"'])" + option + rb"(?!\d{1,5}:\d{1,5}\b)" + _WORD
 
 
 _SPOKEN = rb"(?i:password|passphrase)"
@@ -31,7 +31,7 @@ _LAST = rb"(?=[.,;!)]*[ \t]*(?:[\r\n\"'}\]]|\Z)|[,;][ \t])"
 """Nothing of the sentence follows."""
 _ENV = (
     rb"[A-Za-z0-9_]{0,64}?(?i:password|passwd|secret|token|api_?key|access_?key|private_?key|master_?key|_pass)"
-    rb"[A-Z0-9_]{0,16}"
+    rb"(?!_?(?:FILE|PATH|DIR|ID|NAME|HASH|POLICY|LENGTH|MIN|MAX|AGE|COUNT)(?![A-Z0-9])|IZER)[A-Z0-9_]{0,16}"
 )
 
 _NAMED = triggers(b"pass", valued=True)
@@ -41,7 +41,7 @@ SPOKEN = (
     Rule(
         "password",
         re.compile(rb"|".join(_command(*row) for row in _COMMANDS)),
-        (*triggers(b" -p"), *triggers(b"redis-cli ", b"ldap", alone=True)),
+        (*triggers(b" -p", b'"-p', b"'-p"), *triggers(b"redis-cli ", b"ldap", alone=True)),
     ),
     Rule(
         "password",
@@ -77,7 +77,9 @@ SPOKEN = (
         "password",
         re.compile(
             rb"(?i:temporary password|generated password|initial password) "
-            rb"(?:[^\s:]{1,64}[ \t]+){0,6}[^\s:]{1,64}:[ \t]+" + PROSE + rb"([^\s\"']+)[ \t]*(?=[\r\n\"']|\Z)"
+            rb"(?:[^\s:]{1,64}[ \t]+){0,6}[^\s:]{1,64}:[ \t]+(?!\d{1,6}[a-z]{0,2}(?!\w))"
+            + PROSE
+            + rb"([^\s\"']+)[ \t]*(?=[\r\n\"']|\Z)"
         ),
         triggers(b"temporary password ", b"generated password ", b"initial password "),
     ),
@@ -96,28 +98,37 @@ SPOKEN = (
     Rule(
         "password",
         re.compile(
-            rb"(?i:(?<![A-Za-z0-9])(?:user(?:name)?|login|uid|usr)[ \t]*[=: ][ \t]*[^\s=:,;&\"']{1,64}[\s,;&]{1,4}"
-            rb"pass)[:=][ \t]*([^\s,;&\"']+)"
+            rb"(?i:(?<![A-Za-z0-9])(?:user(?:name)?|login|uid|usr)(?:[ \t]{0,8}[=:][ \t]{0,8}|[ \t]{1,8})"
+            rb"[^\s=:,;&\"']{1,64}[\s,;&]{1,4}pass)[:=][ \t]*(?!\d{1,4}(?!\w))([^\s,;&\"']+)"
         ),
         _PASS,
     ),
     Rule(
         "password",
-        re.compile(rb"(?<![\w-])(?i:pass):[ \t]*" + _MIXED + rb"([^\s,;&\"'(){}]{6,256})" + _LAST),
+        re.compile(rb"(?<![\w-])[Pp]ass:[ \t]*(?!\d{4}-\d\d-\d\d)" + _MIXED + rb"([^\s,;&\"'(){}]{6,256})" + _LAST),
         _PASS,
     ),
     Rule(
         "password",
         re.compile(
-            rb"(?i:(?<![\w.])password(?: |\()|identified (?:with[ \t]+\S{1,64}[ \t]+)?(?:by|(?<=[ \t])as)[ \t]+)"
-            rb"(?:(?i:password)[ \t]+)?'([^'\\\n]+)"
+            rb"(?i:(?<![\w.])(?<!using )password(?: (?:for[ \t]+\S{1,128}[ \t]+)?(?:=[ \t]*)?|\()"
+            rb"|identified (?:with[ \t]+\S{1,64}[ \t]+)?(?:by|(?<=[ \t])as)[ \t]+)"
+            rb"(?:(?i:password)[ \t]+)?(?:[Ee]?'([^'\\\n]+)|\"([^\"\\\s]+))"
         ),
-        triggers(b"password '", b"password('", b"identified by", b"identified with"),
+        triggers(
+            b"password '",
+            b'password "',
+            b"password e'",
+            b"password('",
+            b"set password for",
+            b"identified by",
+            b"identified with",
+        ),
     ),
     Rule(
         "password",
         re.compile(
-            rb"(?i:(?<![\w-])requirepass )[ \t]*\"?([^\s\"']+)"
+            rb"(?i:(?<![\w-])requirepass )[ \t]*\"?" + PROSE + rb"([^\s\"']+)"
             rb"|\"(?i:auth)\" \"((?:[^\"\\]|\\.)*)\"(?: \"((?:[^\"\\]|\\.)*)\")?"
         ),
         triggers(b"requirepass ", b'"auth" "'),
@@ -132,10 +143,12 @@ SPOKEN = (
         re.compile(
             rb"(?i:name)\\*[\"']?:[ \t]?\\*[\"']?"
             + _ENV
-            + rb"(?:,(?i:value):|\", ?\"(?i:value)\":|', '(?i:value)':)[ \t]?"
-            rb"(?:[\"']([^\"'\\]+)|([^\s\"',}\\][^\s,}]*))"
+            + rb"(?:,(?i:value):|\\*\", ?\\*\"(?i:value)\\*\":|', '(?i:value)':)[ \t]?"
+            rb"(?:\\*[\"']([^\"'\\]+)|([^\s\"',}\\][^\s,}]*))"
         ),
-        triggers(b",value:", b'","value":', b'", "value":', b"', 'value':"),
+        triggers(
+            b",value:", b'","value":', b'", "value":', b"', 'value':", b'","value\\', b', \\"value\\', b',\\"value\\'
+        ),
     ),
     Rule(
         "api_key",

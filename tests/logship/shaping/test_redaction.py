@@ -130,6 +130,11 @@ SPOKEN_SECRETS = [
     b"requirepass <hunter2>",
     b'1700000000.1 [0 127.0.0.1:1] "AUTH" "<hunter2>"',
     b"password=b'<hunter2>' password=Secret('<hunter2>')",
+    b'["mysqladmin","ping","-p<hunter2>"]',
+    b'EXECVE argc=3 a0="mysql" a1="-uroot" a2="-p<hunter2>"',
+    b"SET PASSWORD FOR 'a'@'b' = '<hunter2>'",
+    b'CREATE USER a IDENTIFIED BY "<hunter2>"',
+    b"CREATE USER a PASSWORD E'<hunter2>'",
 ]
 OTHERS = [
     ("api_key", b'env: {"name":"OPENAI_API_KEY","value":"<abc>"}'),
@@ -196,6 +201,18 @@ HARMLESS = [
     b"pass: 12345ms; pass=forward; Pass: true, fail: 0; passed: 12; compass: 4; pwd: /root; pwd: command not found",
     b"git+ssh://git@github.com:org/repo.git@v1; http://host:8080/p/@scope/x; docker-pullable://nginx@sha256:abcdef",
     b'{"name":"max_tokens","value":"12"} "auth":"kubernetes" authorization-mode=Node,RBAC certificate_key: /etc/x.key',
+    b"docker run --name mongo -p 27017:27017 mongo:7",
+    b"systemctl show mongo -p ActiveState",
+    b"apt-get install mongo && mkdir -p /data/db",
+    b"WARNING: requirepass is not set",
+    b"Access denied for user 'a' (using password 'YES')",
+    b"user tests pass: 12",
+    b"user=bob pass=3 fail=0",
+    b"PASS: test_abc123",
+    b"initial password prompt took: 12ms",
+    b'{"name":"PASSWORD_FILE","value":"run-secrets-db"}',
+    b'{"name":"TOKENIZER_PATH","value":"models-llama"}',
+    b"Name:TOKEN_COUNT,Value:17,",
 ]
 
 
@@ -237,7 +254,24 @@ def test_what_is_not(*, fast: bool) -> None:
 
 
 LENGTH = 200 * 1024
-GLUE = [b"", b" ", b"=", b": ", b"=\\", b"-", b": [", b"=['", b'":{"', b': "', b'\\"', b"@", b".", b"://a:b", b" -u"]
+GLUE = [
+    b"",
+    b" ",
+    b"\t",
+    b"=",
+    b": ",
+    b"=\\",
+    b"-",
+    b": [",
+    b"=['",
+    b'":{"',
+    b': "',
+    b'\\"',
+    b"@",
+    b".",
+    b"://a:b",
+    b" -u",
+]
 
 
 def seconds(rule: Rule, line: bytes) -> float:
@@ -255,8 +289,10 @@ def test_a_line_made_to_keep_a_rule_busy_does_not(rule: Rule) -> None:
     limit = 60 * max(seconds(rule, harmless), 0.002)
     parts = [trigger.text + glue for trigger in rule.triggers for glue in GLUE]
     parts += [b"-eyJ", b"--password", b"password=\\", b"cookie: ", b"--secret ", b"\\", b'\\"', b"[", b"-", b" ", b"A"]
-    for part in parts:
-        line = b"curl output: 'password " + parts[0] + (part * (LENGTH // len(part)))
+    begins = [(b"curl output: 'password " + parts[0], part) for part in parts]
+    begins += [(parts[0] + word, blank) for word in (b" user", b" mysql -e") for blank in (b" ", b"\t")]
+    for begin, part in begins:
+        line = begin + part * (LENGTH // len(part))
         assert seconds(rule, line) < limit or seconds(rule, line) < limit, part
 
 
@@ -306,6 +342,18 @@ def test_what_is_passed_on_is_counted(*, fast: bool) -> None:
         redactor.passed(text.index(b"x"))
         redactor.restore(data)
     assert redactor.counts == {"password": 4}
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_texts_of_an_own_rule_may_overlap(*, fast: bool) -> None:
+    settings = RedactSettings.model_validate({"rule": [{"name": "digits", "pattern": r"(?=(\d{16}))", "group": 1}]})
+    redactor = Redactor(settings, fast=fast)
+    text = b"9" * 1000 + b" and nine\n"
+    data = np.frombuffer(bytearray(text) + bytes(64), np.uint8)
+    redactor.redact(data, len(text))
+    assert data[: len(text)].tobytes() == b"*" * 1000 + b" and nine\n"
+    redactor.restore(data)
+    assert data[: len(text)].tobytes() == text
 
 
 @pytest.mark.parametrize("fast", FAST)
