@@ -144,10 +144,12 @@ class Family:
         with contextlib.ExitStack() as unless_new, contextlib.suppress(FileNotFoundError):
             status = self.path.stat()
             place = status.st_dev, status.st_ino
-            if any((file.identity.device, file.identity.inode) == place for file in self.files):
+            if any((file.identity.device, file.identity.inode) == place for file in self.files if not file.spooled):
                 return None
             successor = TailedFile.open(self.path, self._max_line)
             unless_new.callback(successor.close)
+            if any(file.identity == successor.identity for file in self.files):  # the spool's is read first
+                return None
             if self._register.is_elsewhere(self._register.find(successor)):
                 return None
             unless_new.pop_all()
@@ -178,7 +180,8 @@ class Family:
             file.fault = Fault(error.errno, now)
         if file is self.files[-1] or now - file.fault.since < FAULT_SECONDS:
             return False
-        self._register.give_up(file.identity)  # or what is left of it would be tried, and lost, again and again
+        if not file.spooled:  # the identity of that is another's by now
+            self._register.give_up(file.identity)  # or what is left of it would be tried, and lost, again and again
         at, rest = self.files.index(file), self._missing.rest_of(file)
         self.files[at : at + 1] = rest or []
         file.close()
@@ -218,6 +221,8 @@ class Family:
                 )
             self.files.remove(file)
             file.close()
+            if file.spooled:  # what stands in the file's place was not looked at for so long
+                self._stamp = None
 
     def forget(self) -> None:
         """Forget what was read of a path that is gone, so that the checkpoint does not grow with every file ever seen.

@@ -86,7 +86,7 @@ class Folder:
         """
         if is_link(self._path):
             self._target = Path(os.path.realpath(self._path))
-        held = {_place(file) for file in opened}
+        held = _places(opened)
         times, settled = self._listings.stamp(self._path)
         others = [one for one in self._listings.generations(self._path) if (one.device, one.inode) not in held]
         return (times, *((one.device, one.inode, one.size, one.changed_ns) for one in others)), settled
@@ -126,7 +126,7 @@ class Folder:
             opened: files that are known and open, so that none other can have their inodes.
             surely: a name that moves right now must not be missed.
         """
-        known = {_place(file) for file in opened}
+        known = _places(opened)
         held = set(known)
         files: list[TailedFile] = []
         before: list[Generation] | None = None
@@ -204,6 +204,11 @@ class Folder:
 
 def _place(file: TailedFile) -> _Place:
     return file.identity.device, file.identity.inode
+
+
+def _places(opened: Iterable[TailedFile]) -> set[_Place]:
+    """Where open files are; what the spool holds of one keeps no other from having its inode."""
+    return {_place(file) for file in opened if not file.spooled}
 
 
 def _names(listing: list[Generation]) -> list[tuple[Path, int]]:

@@ -3,11 +3,13 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from logship.files.family import FAULT_SECONDS
+from logship.files.identity import Identity
 from logship.spool.file import SpooledFile, still_held
 from logship.spool.keys import OWN_KEY, KeyRing
 from logship.spool.seal import Envelope
@@ -17,7 +19,7 @@ from logship.streams import Stream
 from tests.support.dead_mount import can_mount
 from tests.support.failing_disk import failing_disk
 from tests.support.log_family import LogFamily, log_family
-from tests.support.shipper_thread import LeapingClock
+from tests.support.shipper_thread import LeapingClock, births_are_kept
 
 _LONGEST_LINE = 65536
 
@@ -110,3 +112,28 @@ def test_a_log_in_the_spool_is_known_to_be_behind_since_it_was_written_to(tmp_pa
         assert held is not None
         assert held.growth.end == len(b"one\ntwo\n")
         assert held.growth.since(4) == stream.modified_ns // 1_000_000
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_an_inode_that_is_given_out_again_is_another_log(tmp_path: Path, rotated: bool) -> None:  # noqa: FBT001
+    if not births_are_kept(tmp_path):
+        pytest.skip("files cannot be told from each other by their birth here")
+    path, clock = tmp_path / "a.log", LeapingClock()
+    append(path, "one")
+    with spool_in(tmp_path, clock) as (spool, _), log_family(path, tmp_path, clock) as log:
+        append(path, "two")
+        keep(spool, stream_of(log), path.read_bytes())
+        path.unlink()
+        append(path, "three")
+        given = path.stat()
+        (removed,) = log.family.files
+        assert removed.stream is not None
+        place = Identity(given.st_dev, given.st_ino, removed.identity.birth_ns)
+        rest = SpooledFile(spool, replace(removed.stream, identity=place), _LONGEST_LINE)
+        rest.take_over(removed)
+        log.family.files[0] = rest
+        removed.close()
+        if rotated:
+            path.rename(tmp_path / "a.log.1")
+            append(path, "four")
+        assert log.look() == ["one", "two", "three", *(["four"] if rotated else [])]
