@@ -186,6 +186,7 @@ class Family:
         self.files[at : at + 1] = rest or []
         file.close()
         if rest is not None:
+            self._lose_behind(rest, file)
             log.warning(
                 "a rotated log cannot be read any more; it is read on in the spool", extra={"path": str(self.path)}
             )
@@ -304,10 +305,15 @@ class Family:
         """Go on in what is left of streams whose files were not there, or give them up."""
         if self._is_waiting(self._packed_until):
             return  # one may be compressed right now
-        for stream, rest in self._missing.settle(surely=not self._is_waiting(self._copied_until)):
+        for stream, rest, end in self._missing.settle(surely=not self._is_waiting(self._copied_until)):
+            held = stream.acknowledged if rest is None else max(stream.acknowledged, rest.size())
+            if end > held:
+                self._lose(stream, held, end)
             if rest is None:
                 self._lost(stream)
                 continue
+            if end > held:
+                self._stats.lost()
             named = (number for number, file in enumerate(self.files) if not file.removed())
             self.files.insert(next(named, len(self.files)), rest)
             self._try_to_resume(rest, stream)
@@ -324,6 +330,14 @@ class Family:
         """Count what a file was seen to hold and nobody can read any more."""
         if file.growth.end > file.position:
             self._lose(stream, file.position, file.growth.end)
+
+    def _lose_behind(self, rest: list[TailedFile], file: TailedFile) -> None:
+        """Count what a file was seen to hold behind the rest that is kept elsewhere, where that is there already."""
+        for one in rest:
+            held = max(file.position, one.size())
+            if file.stream is not None and file.growth.end > held:
+                self._stats.lost()
+                self._lose(file.stream, held, file.growth.end)
 
     def _resume(self, file: TailedFile, stream: Stream) -> None:
         stream = self._register.at(stream, file.identity)
@@ -417,6 +431,7 @@ class Family:
         elif (rest := self._missing.rest_of(file)) is not None:
             at = self.files.index(file)
             self.files[at:at] = rest
+            self._lose_behind(rest, file)
             self._checkpoint.change({stream.file_id: {"identity": NOWHERE}})
         else:
             if file.growth.end > file.position:

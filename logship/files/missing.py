@@ -28,6 +28,7 @@ class Missing:
         self._folder = folder
         self._rest = rest
         self._streams: list[Stream] = []
+        self._ends: dict[str, int] = {}
         self._told: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
@@ -51,6 +52,7 @@ class Missing:
         except (SpoolError, OSError):
             place = replace(stream, acknowledged=file.position, marker=file.marker, carried=file.carried)
             self.add(replace(place, identity=NOWHERE))
+            self._ends[stream.file_id] = file.growth.end
             return []
         if rest is None:
             return None
@@ -60,9 +62,10 @@ class Missing:
     def drop(self, file_id: str) -> None:
         """A stream's bytes were found."""
         self._streams = [stream for stream in self._streams if stream.file_id != file_id]
+        self._ends.pop(file_id, None)
 
-    def settle(self, *, surely: bool) -> Iterator[tuple[Stream, TailedFile | None]]:
-        """Those of which something is left, with a file to go on in.
+    def settle(self, *, surely: bool) -> Iterator[tuple[Stream, TailedFile | None, int]]:
+        """Those of which something is left, with a file to go on in, and where their own file was seen to end, or 0.
 
         Args:
             surely: what is not found now will not turn up: tell those of which nothing is left, too.
@@ -77,8 +80,9 @@ class Missing:
                 self._say(stream, f"cannot read a rotated log: {error.strerror}; it is tried again")
                 continue
             if found is not None or surely:
+                end = self._ends.get(stream.file_id, 0)
                 self.drop(stream.file_id)
-                yield stream, found
+                yield stream, found, end
 
     def _find_again(self, stream: Stream) -> TailedFile | None:
         """A stream's file, of which the name may have moved while it was looked for."""

@@ -93,6 +93,7 @@ def log_family(
     wanted: Collection[str] = (),
     from_end: bool = False,
     rest: Callable[[Stream], TailedFile | None] = lambda _stream: None,
+    lose: Callable[[Stream, int, int], None] = lambda _stream, _start, _end: None,
     begins: bool = True,
 ) -> Iterator[LogFamily]:
     """Follow a path for the length of a block.
@@ -104,6 +105,7 @@ def log_family(
         wanted: names of generations that the configuration names itself.
         from_end: skip what is there at first.
         rest: what is kept of a stream elsewhere.
+        lose: is told of bytes that are gone.
         begins: whether that must succeed.
     """
     listings, stats, checkpoint = Listings(clock), Stats(clock), Checkpoint(data / "logship.db")
@@ -117,6 +119,7 @@ def log_family(
         stats=stats,
         listings=listings,
         rest=rest,
+        lose=lose,
     )
     try:
         with contextlib.suppress(*() if begins else (OSError,)):

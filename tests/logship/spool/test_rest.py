@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from logship.errors import SpoolKeyError
 from logship.files.family import FAULT_SECONDS
 from logship.files.identity import Identity
 from logship.spool.file import SpooledFile, still_held
@@ -137,3 +138,60 @@ def test_an_inode_that_is_given_out_again_is_another_log(tmp_path: Path, rotated
             path.rename(tmp_path / "a.log.1")
             append(path, "four")
         assert log.look() == ["one", "two", "three", *(["four"] if rotated else [])]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_a_log_held_behind_its_rest_in_the_spool_is_counted(tmp_path: Path, waits: bool) -> None:  # noqa: FBT001
+    path, clock = tmp_path / "a.log", LeapingClock()
+    lost, keys_are_there = list[tuple[int, int]](), not waits
+    append(path, "one")
+    with spool_in(tmp_path, clock) as (spool, _):
+
+        def rest(stream: Stream) -> SpooledFile | None:
+            if not keys_are_there:
+                raise SpoolKeyError("its key is not there")
+            return still_held(spool, stream, _LONGEST_LINE)
+
+        def lose(_stream: Stream, start: int, end: int) -> None:
+            lost.append((start, end))
+
+        with log_family(path, tmp_path, clock, rest=rest, lose=lose) as log:
+            append(path, "two")
+            keep(spool, stream_of(log), path.read_bytes())
+            append(path, "three", "four", "five")
+            log.family.lag()  # sees how long it is
+            os.truncate(path, 0)
+            append(path, "six")
+            log.look()
+            keys_are_there = True
+            log.look()
+            assert sorted(log.look()) == ["one", "six", "two"]
+            assert (lost, log.lost_files) == ([(len("one\ntwo\n"), len("one\ntwo\nthree\nfour\nfive\n"))], 1)
+
+
+def test_what_a_log_that_cannot_be_read_held_behind_its_rest_in_the_spool_is_counted(tmp_path: Path) -> None:
+    if not can_mount():
+        pytest.skip("a file system that fails cannot be mounted here")
+    clock, lost = LeapingClock(), list[tuple[int, int]]()
+    with failing_disk(tmp_path) as (folder, disk), spool_in(tmp_path, clock) as (spool, _):
+        append(folder / "a.log", "one")
+
+        def rest(stream: Stream) -> SpooledFile | None:
+            return still_held(spool, stream, _LONGEST_LINE)
+
+        def lose(_stream: Stream, start: int, end: int) -> None:
+            lost.append((start, end))
+
+        with log_family(disk.path / "a.log", tmp_path, clock, rest=rest, lose=lose) as log:
+            append(folder / "a.log", "two")
+            keep(spool, stream_of(log), (folder / "a.log").read_bytes())
+            append(folder / "a.log", "three")
+            log.family.lag()
+            disk.fail("a.log")
+            (folder / "a.log").rename(folder / "a.log.1")
+            append(folder / "a.log", "four")
+            log.look()
+            clock.leap += FAULT_SECONDS
+            log.look()
+            assert sorted(log.look()) == ["four", "one", "two"]
+            assert (lost, log.lost_files) == ([(len("one\ntwo\n"), len("one\ntwo\nthree\n"))], 1)
