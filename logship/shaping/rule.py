@@ -31,6 +31,8 @@ PROSE = (
     rb"(?!-))"
 )
 """No value begins with these where nothing but a blank stands before it."""
+NO_SECRET = rb"FILE|PATH|DIR|ID|NAME|HASH|POLICY|LENGTH|MIN|MAX|AGE"
+"""What a variable of the environment ends with that is about a secret, and none: PASSWORD_FILE."""
 ARGUMENT = rb"[ \t]+(?!-)(?:" + QUOTED + rb"|" + PROSE + rb"([^\s\"']+))"
 
 

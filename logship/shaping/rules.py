@@ -2,7 +2,7 @@
 
 import re
 
-from logship.shaping.rule import ARGUMENT, FIELD, IS, QUOTED, VALUE, Rule, triggers
+from logship.shaping.rule import ARGUMENT, FIELD, IS, NO_SECRET, QUOTED, VALUE, Rule, triggers
 from logship.shaping.settings import RedactSettings
 from logship.shaping.spoken import SPOKEN
 from logship.shaping.triggers import Trigger
@@ -16,7 +16,7 @@ _TOKEN = (
 )
 """A short one has letters and digits: numbers of tokens are none."""
 _SUFFIX = (
-    rb"(?:_(?:(?!(?:FILE|PATH|DIR|ID|NAME|HASH|POLICY|LENGTH|MIN|MAX|AGE)(?![A-Z0-9]))[A-Z0-9][A-Z0-9_]{0,10}"
+    rb"(?:_(?:(?!(?:" + NO_SECRET + rb")(?![A-Z0-9]))[A-Z0-9][A-Z0-9_]{0,10}"
     rb"|prod|production|staging|stage|dev|test|live|old|new|\d{1,3}))?"
 )
 """What it is for, as variables of the environment have it: PASSWORD_PROD, API_KEY_2."""

@@ -2,7 +2,7 @@
 
 import re
 
-from logship.shaping.rule import PROSE, QUOTED, Rule, triggers
+from logship.shaping.rule import NO_SECRET, PROSE, QUOTED, Rule, triggers
 
 _WORD = rb"(?:'([^'\n]*)'?|\"([^\"\n]*)\"?|([^\s'\"|;&<>()-][^\s'\"|;&<>()]*))"
 _COMMANDS = (
@@ -31,7 +31,7 @@ _LAST = rb"(?=[.,;!)]*[ \t]*(?:[\r\n\"'}\]]|\Z)|[,;][ \t])"
 """Nothing of the sentence follows."""
 _ENV = (
     rb"[A-Za-z0-9_]{0,64}?(?i:password|passwd|secret|token|api_?key|access_?key|private_?key|master_?key|_pass)"
-    rb"(?!_?(?:FILE|PATH|DIR|ID|NAME|HASH|POLICY|LENGTH|MIN|MAX|AGE|COUNT)(?![A-Z0-9])|IZER)[A-Z0-9_]{0,16}"
+    rb"(?!_?(?:" + NO_SECRET + rb"|COUNT)(?![A-Z0-9])|IZER)[A-Z0-9_]{0,16}"
 )
 
 _NAMED = triggers(b"pass", valued=True)

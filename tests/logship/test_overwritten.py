@@ -32,6 +32,15 @@ def copy_and_cut_off(path: Path, copy: Path) -> None:
     os.truncate(path, 0)
 
 
+def write_over(path: Path, copied: str, live: str) -> None:
+    """Rotate twice, the second time into the generation that is there, whose time of writing tells nothing."""
+    copy_and_cut_off(path, path.with_name("a.log.2"))
+    append(path, copied)
+    copy_and_cut_off(path, path.with_name("a.log.1"))
+    os.utime(path.with_name("a.log.1"), (1, 1))
+    append(path, live)
+
+
 def pack_and_cut_off(path: Path, copy: Path) -> None:
     """As gzip -c and : > do it."""
     copy.with_name("a.log.1.gz").write_bytes(gzip.compress(path.read_bytes()))
@@ -94,12 +103,7 @@ def test_a_whole_generation_that_is_written_over_one_of_the_same_length(tmp_path
         clock.leap += LINGER_SECONDS
         assert log.look() == ["one", "two"]
     append(path, "three")
-    shutil.copyfile(path, tmp_path / "a.log.2")
-    os.truncate(path, 0)
-    append(path, "six")
-    copy_and_cut_off(path, tmp_path / "a.log.1")
-    os.utime(tmp_path / "a.log.1", (1, 1))
-    append(path, "four")
+    write_over(path, "six", "four")
     with log_family(path, tmp_path, clock) as log:
         assert sorted(log.look()) == ["four", "six", "three"]
         clock.leap += LINGER_SECONDS
@@ -130,12 +134,7 @@ def test_what_is_written_over_a_generation_from_before_is_read(tmp_path: Path, f
     with log_family(path, tmp_path, clock) as log:
         assert log.lines == ["one"]
     append(path, "two")
-    shutil.copyfile(path, tmp_path / "a.log.2")
-    os.truncate(path, 0)
-    append(path, "three")
-    copy_and_cut_off(path, tmp_path / "a.log.1")
-    os.utime(tmp_path / "a.log.1", (1, 1))
-    append(path, "four")
+    write_over(path, "three", "four")
     with log_family(path, tmp_path, clock) as log:
         assert sorted(log.look()) == ["four", "three", "two"]
         clock.leap += LINGER_SECONDS
